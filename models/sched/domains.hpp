@@ -1,6 +1,6 @@
 // The scheduling domains of every CPU for a set of active CPUs, built as kernel/sched/topology.c
 // does on x86: SMT, MC (the last-level cache), PKG, NODE, and a NUMA level for each further
-// distance; domains that say nothing new are dropped. Immutable: when the set of active CPUs
+// distance; domains that say nothing new are dropped. When the set of active CPUs
 // changes a new object is built. What balancing keeps for a domain (last_balance,
 // nr_balance_failed, …) is the scheduler's, in an array indexed by Domain::id.
 //
@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,12 +37,12 @@ enum DomainFlag : std::uint32_t {
 
 /// CPUs that balancing treats as one (struct sched_group).
 struct Group {
-  cpu::CpuMask span;
+  const cpu::CpuMask* span = nullptr;
   /// CPUs that may balance on the group's behalf; the first of them is group_balance_cpu().
-  cpu::CpuMask balance_mask;
+  const cpu::CpuMask* balance_mask = nullptr;
   int weight = 0;           ///< group_weight
   int cores = 0;            ///< sched_group::cores
-  std::uint32_t flags = 0;  ///< of the child domain that it was made from
+  std::uint32_t flags = 0;  ///< of the child domain that it stands for; 0 if that was dropped
   std::uint32_t id = 0;     ///< 0 … SchedDomains::nr_groups() - 1: for the scheduler's own arrays
 };
 
@@ -80,9 +79,10 @@ struct Domain {
   int imbalance_pct = 0;
   int cache_nice_tries = 0;
   int imb_numa_nr = 0;  ///< tasks that may be imbalanced across nodes
-  int level = 0;        ///< 0 is the lowest one left
+  int level = 0;        ///< 0 is the narrowest of this CPU
 };
 
+/// Immutable once built, so that machines with the same topology can share one.
 class SchedDomains {
  public:
   /// `active` must not be empty. The topology need not outlive this object.

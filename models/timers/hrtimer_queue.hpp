@@ -58,7 +58,6 @@ class HrtimerQueue {
   explicit HrtimerQueue(std::uint16_t cpu) : cpu_(cpu) {}
   HrtimerQueue(const HrtimerQueue&) = delete;
   HrtimerQueue& operator=(const HrtimerQueue&) = delete;
-  ~HrtimerQueue();
 
   [[nodiscard]] std::uint16_t cpu() const { return cpu_; }
   /// Offset of the hard base and its soft twin from MONOTONIC. `base` is a hard one.
@@ -94,8 +93,11 @@ class HrtimerQueue {
     sim::Time offset = 0;
   };
   static std::size_t index(HrtimerBase base) { return static_cast<std::size_t>(base); }
-  [[nodiscard]] const Hrtimer* earliest(unsigned mask, const Hrtimer* exclude,
-                                        sim::Time& expires) const;
+  struct Event {
+    const Hrtimer* timer = nullptr;
+    sim::Time expires = sim::kNever;  // MONOTONIC
+  };
+  [[nodiscard]] Event earliest(unsigned mask, const Hrtimer* exclude) const;
 
   std::array<Base, kHrtimerBases> bases_;
   unsigned active_ = 0;
@@ -109,8 +111,7 @@ class HrtimerQueue {
 class HrtimerExpiry {
  public:
   /// `now` is MONOTONIC, read once for the whole pass.
-  HrtimerExpiry(HrtimerQueue& queue, sim::Time now, unsigned mask)
-      : queue_(queue), now_(now), left_(queue.active() & mask) {}
+  HrtimerExpiry(HrtimerQueue& queue, sim::Time now, unsigned mask);
 
   /// The next timer to run, dequeued, or null when the pass is over.
   Hrtimer* next();

@@ -79,6 +79,8 @@ class TimerWheel {
 
   /// An empty base of `cpu` whose clock stands at `now`.
   TimerWheel(std::uint16_t cpu, Jiffies now);
+  TimerWheel(const TimerWheel&) = delete;  // timers point into it
+  TimerWheel& operator=(const TimerWheel&) = delete;
 
   /// Restarts an empty base (timers_prepare_cpu).
   void reset(Jiffies now);
