@@ -1,0 +1,110 @@
+// The hardware and the kernel configuration that a scenario asks for, resolved: defaults filled in,
+// CPU lists expanded and checked. Frequencies in Hz, sizes in bytes, power in watts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/time.hpp"
+
+namespace kt::scenario {
+
+/// Ascending CPU numbers without repetition.
+using CpuList = std::vector<std::int32_t>;
+
+struct Node {
+  CpuList cpus;
+  std::int64_t memory = std::int64_t{16} << 30;
+};
+
+/// A block device with a bandwidth each way and a fixed latency for each request.
+struct Disk {
+  std::string name;
+  std::int64_t read_bandwidth = 0;   ///< bytes a second
+  std::int64_t write_bandwidth = 0;  ///< bytes a second
+  sim::Time latency = 0;
+  std::int32_t node = 0;
+  std::uint32_t origin = 0;
+};
+
+/// Names a table of costs and what the scenario changes in it. The names of the costs belong to the
+/// models; the loader checks them against LoadOptions::vocabulary.
+struct Costs {
+  std::string preset;  ///< empty: the default table
+  struct Override {
+    std::string name;
+    sim::Time value = 0;
+    std::uint32_t origin = 0;
+  };
+  std::vector<Override> overrides;  ///< in file order, the machine preset's before the scenario's
+  std::uint32_t origin = 0;
+};
+
+struct Frequency {
+  std::vector<double> pstates;  ///< fastest first; empty: one speed
+  std::string governor;         ///< performance, powersave or schedutil; empty: performance
+};
+
+/// Watts of one CPU.
+struct Power {
+  bool given = false;
+  double busy = 0;
+  double idle = 0;
+  double off = 0;
+};
+
+struct Machine {
+  std::string preset;  ///< empty: none
+  std::int32_t cpus = 4;
+  std::int32_t smt = 1;                             ///< hardware threads a core; divides cpus
+  std::vector<Node> nodes;                          ///< at least one; together all CPUs, each once
+  std::vector<std::vector<std::int32_t>> distance;  ///< nodes x nodes, 10 on the diagonal
+  std::vector<CpuList> llc;                         ///< together all CPUs, each once
+  Frequency freq;
+  std::vector<Disk> disks;
+  std::string platform;  ///< SimGrid platform file; empty: built from the rest
+  Costs costs;
+  Power power;
+  std::uint32_t origin = 0;
+
+  [[nodiscard]] std::int32_t node_of(std::int32_t cpu) const;
+};
+
+enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull, kRt };
+enum class MemoryModel : std::uint8_t { kSc, kTso };
+enum class Boot : std::uint8_t { kFull, kMinimal };
+
+/// One word of the kernel command line.
+struct KernelParameter {
+  std::string name;
+  std::string value;  ///< empty if there is no "="
+};
+
+/// Idle workers of one pool at t = 0.
+struct PoolWorkers {
+  std::int32_t cpu = -1;  ///< -1: the unbound pool
+  bool highpri = false;
+  std::int32_t count = 0;
+};
+
+struct Kernel {
+  std::int32_t hz = 250;
+  Preempt preempt = Preempt::kVoluntary;
+  std::string cmdline;                      ///< as written
+  CpuList isolcpus;                         ///< isolcpus= without its flags
+  std::vector<std::string> isolcpus_flags;  ///< domain, nohz, managed_irq; as written
+  CpuList nohz_full;
+  std::vector<KernelParameter> workqueue;  ///< workqueue.NAME=VALUE, NAME without its prefix
+  std::vector<KernelParameter> unknown;    ///< kept aside, as the kernel hands them to init
+  MemoryModel memory_model = MemoryModel::kSc;
+  Boot boot = Boot::kFull;
+  std::optional<std::vector<PoolWorkers>> kworkers;  ///< unset: a freshly booted 6.12's
+  std::uint32_t origin = 0;
+  std::uint32_t preempt_origin = 0;
+  std::uint32_t memory_model_origin = 0;
+};
+
+}  // namespace kt::scenario
