@@ -146,6 +146,7 @@ class Cpu {
 
  private:
   friend struct Segment;
+  friend class Machine;
   struct IrqFrame;
   friend sim::Co<> irq_loop(Machine& machine, IrqFrame& frame);
   struct ReturnFromInterrupt;

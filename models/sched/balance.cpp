@@ -32,11 +32,12 @@ int Scheduler::detach_tasks(Rq& from, Rq& to, const Domain& sd, int wanted) {
   int moved = 0;
   while (moved < wanted && moved < kNrMigrate) {
     Task* oldest = nullptr;
-    from.cfs.tasks_timeline().for_each([&](Entity& se) {
-      Task& p = task_of(se);
-      if (!can_migrate(p, from, to, sd)) return;
+    for (Entity* se = from.cfs.tasks_timeline().first(); se != nullptr;
+         se = DeadlineTree::next(*se)) {
+      Task& p = task_of(*se);
+      if (!can_migrate(p, from, to, sd)) continue;
       if (oldest == nullptr || p.se.exec_start < oldest->se.exec_start) oldest = &p;
-    });
+    }
     if (oldest == nullptr) break;
     migrate_queued_task(*oldest, to.id());
     ++moved;

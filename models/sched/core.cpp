@@ -108,7 +108,7 @@ Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
   Scheduler& scheduler = *static_cast<Scheduler*>(self);
   Rq& rq = scheduler.rq(cpu.id());
   co_await cpu.run(cpu.costs().ipi_handler);
-  if (rq.nohz_kick) cpu.softirq_pending |= 1U << 7;  // SCHED
+  if (rq.nohz_kick) scheduler.time_hooks.raise_sched_softirq(scheduler.time_hooks.object, cpu);
   co_await scheduler.sched_ttwu_pending(rq);
 }
 

@@ -18,7 +18,6 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
   Task& idle = *rq.idle;
   for (;;) {
     cpu.polling = true;
-    time_hooks.enter(time_hooks.object, cpu);
     while (!idle.need_resched) {
       cpu.local_irq_disable();
       co_await cpu.run(cpu.costs().idle_enter);
@@ -30,7 +29,9 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       cpu.trace(Event::kCpuIdle, kIdleState, cpu.id());
       cpu.polling = config_.mwait_idle;
       cpu.local_irq_enable();
-      if (++nr_halted_ == machine_.nr_cpus()) time_hooks.all_idle(time_hooks.object);
+      if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
+        all_idle.call(all_idle.object);
+      }
       cpu::Segment halt = cpu.halt();
       co_await halt;
       --nr_halted_;

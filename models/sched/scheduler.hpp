@@ -35,11 +35,15 @@ struct SchedConfig {
 struct TimeHooks {
   void* object = nullptr;
   Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
-  void (*enter)(void*, Cpu&) = nullptr;      ///< tick_nohz_idle_enter()
   void (*stop_tick)(void*, Cpu&) = nullptr;  ///< tick_nohz_idle_stop_tick()
   void (*exit)(void*, Cpu&) = nullptr;       ///< tick_nohz_idle_exit()
-  /// Every CPU idles and waits (may end a run that lasts until nothing is left to happen).
-  void (*all_idle)(void*) = nullptr;
+  void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
+};
+
+/// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
+struct AllIdleHook {
+  void* object = nullptr;
+  void (*call)(void*) = nullptr;
 };
 
 class Scheduler {
@@ -157,6 +161,7 @@ class Scheduler {
   /// The idle task of each CPU: makes them and starts the machine (all CPUs idle).
   void start_idle_tasks();
   TimeHooks time_hooks;
+  AllIdleHook all_idle;
   FairTunables tunables;
   [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
 

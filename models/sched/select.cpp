@@ -236,8 +236,8 @@ GroupType classify(const GroupStats& stats, int weight, int imbalance_pct) {
 GroupStats wakeup_stats(Scheduler& scheduler, const Domain& sd, const Group& group, const Task& p) {
   GroupStats stats;
   const Time now = scheduler.machine().now();
-  for (int cpu = group.span.first_and(p.cpus_mask); cpu >= 0;
-       cpu = group.span.next_and(p.cpus_mask, cpu + 1)) {
+  for (int cpu = group.span->first_and(p.cpus_mask); cpu >= 0;
+       cpu = group.span->next_and(p.cpus_mask, cpu + 1)) {
     Rq& rq = scheduler.rq(cpu);
     rq.update_load(now);
     stats.load += rq.load();
@@ -275,9 +275,9 @@ const Group* Scheduler::find_dst_group(const Domain& sd, const Task& p, int this
   idlest_stats.avg_load = std::numeric_limits<std::uint32_t>::max();
   for (std::size_t i = 0; i < sd.groups.size(); ++i) {
     const Group& group = sd.groups[i];
-    if (!group.span.intersects(p.cpus_mask)) continue;
+    if (!group.span->intersects(p.cpus_mask)) continue;
     const GroupStats stats = wakeup_stats(*this, sd, group, p);
-    if (group.span.test(this_cpu)) {
+    if (group.span->test(this_cpu)) {
       local = &group;
       local_stats = stats;
     } else if (idler(stats, idlest_stats)) {
@@ -311,13 +311,13 @@ const Group* Scheduler::find_dst_group(const Domain& sd, const Task& p, int this
 
 // sched_balance_find_dst_group_cpu
 int Scheduler::find_dst_group_cpu(const Group& group, const Task& p, int this_cpu) {
-  if (group.weight == 1) return group.span.first();
+  if (group.weight == 1) return group.span->first();
   int idle = -1;
   Time latest_idle = 0;
   int least_loaded = this_cpu;
   std::uint64_t least_load = std::numeric_limits<std::uint64_t>::max();
-  for (int cpu = group.span.first_and(p.cpus_mask); cpu >= 0;
-       cpu = group.span.next_and(p.cpus_mask, cpu + 1)) {
+  for (int cpu = group.span->first_and(p.cpus_mask); cpu >= 0;
+       cpu = group.span->next_and(p.cpus_mask, cpu + 1)) {
     const Rq& candidate = rq(cpu);
     if (candidate.sched_idle_cpu()) return cpu;
     if (candidate.idle_cpu()) {
