@@ -66,9 +66,10 @@ class CfsRq {
 
   // In all calls `now` is the rq task clock (rq_clock_task), in ns, never going back.
 
-  /// Puts se into competition. An entity that is still queued with its dequeue delayed is re-placed
-  /// instead (with flags.delayed or without, as after a migration it may be delayed and off the
-  /// queue). kernel/sched/fair.c: enqueue_task_fair, enqueue_entity, requeue_delayed_entity
+  /// Puts se into competition. An entity that is still queued with its dequeue delayed is woken: it
+  /// keeps its place if it is in debt, else it is placed anew without credit. One that migrates
+  /// while delayed stays delayed on the new queue. kernel/sched/fair.c: enqueue_task_fair,
+  /// enqueue_entity, requeue_delayed_entity
   void enqueue(Entity& se, EnqueueFlags flags, sim::Time now);
 
   /// Takes se out of competition. False: se sleeps but has run ahead of its share, so it stays
