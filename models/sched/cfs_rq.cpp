@@ -173,21 +173,4 @@ void CfsRq::yield(sim::Time now) {
   update_deadline(*curr_);
 }
 
-void CfsRq::reweight(Entity& se, LoadWeight load, sim::Time now) {
-  if (!se.on_rq) {
-    se.vlag = product(se.vlag, se.load.weight) / load.weight;
-    se.load = load;
-    return;
-  }
-  const bool is_curr = &se == curr_;
-  update_curr(now);
-  const std::uint64_t avruntime = avg_vruntime();
-  if (!is_curr) tree_erase(se);
-  load_weight_ -= se.load.weight;
-  reweight_eevdf(se, avruntime, load.weight);
-  se.load = load;
-  load_weight_ += se.load.weight;
-  if (!is_curr) tree_insert(se);
-}
-
 }  // namespace kt::sched

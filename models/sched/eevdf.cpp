@@ -137,15 +137,4 @@ void CfsRq::place_entity(Entity& se, bool initial) {
   se.deadline = se.vruntime + vslice;
 }
 
-// Lag in real time is kept: v' = V - lag * w / w', d' = V + (d - V) * w / w'.
-// kernel/sched/fair.c: reweight_eevdf
-void CfsRq::reweight_eevdf(Entity& se, std::uint64_t avruntime, std::uint32_t weight) const {
-  if (avruntime != se.vruntime) {
-    const std::int64_t vlag = product(entity_lag(avruntime, se), se.load.weight) / weight;
-    se.vruntime = avruntime - static_cast<std::uint64_t>(vlag);
-  }
-  const std::int64_t vslice = product(difference(se.deadline, avruntime), se.load.weight) / weight;
-  se.deadline = avruntime + static_cast<std::uint64_t>(vslice);
-}
-
 }  // namespace kt::sched

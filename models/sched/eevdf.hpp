@@ -66,9 +66,10 @@ class CfsRq {
 
   // In all calls `now` is the rq task clock (rq_clock_task), in ns, never going back.
 
-  /// Puts se into competition. An entity that is still queued with its dequeue delayed is re-placed
-  /// instead (with flags.delayed or without, as after a migration it may be delayed and off the
-  /// queue). kernel/sched/fair.c: enqueue_task_fair, enqueue_entity, requeue_delayed_entity
+  /// Puts se into competition. An entity that is still queued with its dequeue delayed is woken: it
+  /// keeps its place if it is in debt, else it is placed anew without credit. One that migrates
+  /// while delayed stays delayed on the new queue. kernel/sched/fair.c: enqueue_task_fair,
+  /// enqueue_entity, requeue_delayed_entity
   void enqueue(Entity& se, EnqueueFlags flags, sim::Time now);
 
   /// Takes se out of competition. False: se sleeps but has run ahead of its share, so it stays
@@ -76,9 +77,10 @@ class CfsRq {
   /// calls FairHooks::block. kernel/sched/fair.c: dequeue_task_fair, dequeue_entity
   bool dequeue(Entity& se, DequeueFlags flags, sim::Time now);
 
-  /// The entity to run next, or null if none is runnable. It stays where it is: put_prev() and
-  /// set_next() move it. Delayed entities that would win have their dequeue finished on the way.
-  /// kernel/sched/fair.c: pick_task_fair
+  /// The entity to run next, or null if none is runnable. Nothing moves: if it is not the current
+  /// one, the caller calls put_prev() and set_next(); if it is, the caller leaves it be, as
+  /// set_next() would renew its protection. Delayed entities that would win have their dequeue
+  /// finished on the way. kernel/sched/fair.c: pick_task_fair
   [[nodiscard]] Entity* pick(sim::Time now);
 
   /// se becomes current; it leaves the tree and its slice is protected. kernel/sched/fair.c:
@@ -100,12 +102,6 @@ class CfsRq {
   /// sched_yield by the current entity. The caller skips this when the CPU's nr_running (all
   /// classes) is 1 and calls schedule() after. kernel/sched/fair.c: yield_task_fair
   void yield(sim::Time now);
-
-  /// Changes the weight of se, on the queue or off (its lag then belongs to this queue). A nice
-  /// change of a queued task is dequeue({}), put_prev if it runs, reweight, enqueue({}), set_next
-  /// if it runs, which is what kernel/sched/syscalls.c: set_user_nice does. kernel/sched/fair.c:
-  /// reweight_entity
-  void reweight(Entity& se, LoadWeight load, sim::Time now);
 
   [[nodiscard]] Entity* curr() const { return curr_; }
   /// All who compete: runnable, current and delayed (cfs_rq->nr_running, equal to h_nr_queued
@@ -136,7 +132,6 @@ class CfsRq {
   bool update_deadline(Entity& se);
   void place_entity(Entity& se, bool initial);
   void requeue_delayed(Entity& se);
-  void reweight_eevdf(Entity& se, std::uint64_t avruntime, std::uint32_t weight) const;
   void set_delayed(Entity& se);
   void clear_delayed(Entity& se);
   void account_enqueue(const Entity& se);

@@ -1,9 +1,9 @@
 // One task as the fair run queue sees it: a plain record with the kernel's field names, meant to be
 // a member of the task. It holds its own tree links, so that queueing never allocates. The
 // scheduler state is written by CfsRq only; the owner sets load, policy and the slice before the
-// first enqueue (later through CfsRq::reweight and set_custom_slice). include/linux/sched.h: struct
-// sched_entity. Left out: group scheduling (parent, my_q, min_slice, which only sets the slice of a
-// group), load tracking, statistics.
+// first enqueue (later, while it is off the queue, through reweight and set_custom_slice).
+// include/linux/sched.h: struct sched_entity. Left out: group scheduling (parent, my_q, min_slice,
+// which only sets the slice of a group), load tracking, statistics.
 #pragma once
 
 #include <cstdint>
@@ -47,5 +47,11 @@ struct Entity {
 /// sched_setattr's sched_runtime for a fair task: a slice of its own, clamped to 0.1..100 ms; 0
 /// goes back to the base slice given. kernel/sched/syscalls.c: __setscheduler_params
 void set_custom_slice(Entity& se, sim::Time runtime, sim::Time base_slice);
+
+/// A change of weight, which keeps the real-time lag. se must be off the queue, as in the kernel it
+/// always is: a nice change of a queued task is dequeue({}), put_prev() if it runs, reweight,
+/// enqueue({}), set_next() if it runs (kernel/sched/syscalls.c: set_user_nice). A saved relative
+/// deadline is not scaled. kernel/sched/fair.c: reweight_entity
+void reweight(Entity& se, LoadWeight load);
 
 }  // namespace kt::sched
