@@ -58,8 +58,7 @@ bool Calendar::step() {
 }
 
 void Calendar::run_until(Time horizon) {
-  horizon_ = horizon;
-  stopped_ = false;
+  set_horizon(horizon);
   while (!stopped_ && step()) {
   }
   if (!stopped_ && horizon != kNever) now_ = std::max(now_, horizon);

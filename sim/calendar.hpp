@@ -48,6 +48,11 @@ class Calendar {
   /// Dispatches events until none is due at or before `horizon` or stop() is called; then the
   /// clock stands at the horizon, or at the stop, or (horizon kNever) at the last event.
   void run_until(Time horizon);
+  /// Bounds step() and advance_inline() and takes back a stop(): for a loop that steps by itself.
+  void set_horizon(Time horizon) {
+    horizon_ = horizon;
+    stopped_ = false;
+  }
   void stop() { stopped_ = true; }
   [[nodiscard]] bool stopped() const { return stopped_; }
 
