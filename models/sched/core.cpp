@@ -405,9 +405,11 @@ Co<> Scheduler::schedule_mode(Mode mode) {
   Cpu& cpu = machine_.this_cpu();
   Rq& rq = this_rq();
   Task& prev = *rq.curr;
-  KT_ASSERT(prev.preempt_count <= cpu::kPreemptOffset + (prev.is_idle() ? 1U : 0U),
-            "scheduling while atomic: {} pid {} preempt_count {:#x}",
-            machine_.trace().names()[prev.comm], prev.pid, prev.preempt_count);
+  if (prev.preempt_count > cpu::kPreemptOffset) {  // schedule_debug()
+    throw sim::Defect(fmt::format("BUG: scheduling while atomic: {}/{}/{:#010x}",
+                                  machine_.trace().names()[prev.comm], prev.pid,
+                                  prev.preempt_count));
+  }
   cpu.local_irq_disable();
   cpu.preempt_disable();  // rq lock
   co_await cpu.run(cpu.costs().schedule);

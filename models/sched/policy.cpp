@@ -52,9 +52,9 @@ Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int 
   co_await machine_.run(machine_.costs().syscall);
   const Class old_class = p.sched_class;
   const int old_prio = p.prio;
-  change_queued_task(p, [&](Rq& rq) {
+  change_queued_task(p, [&](Rq&) {
     set_priority(p, policy, rt_priority, nice);
-    if (p.sched_class == Class::kFair) rq.cfs.reweight(p.se, weight_of(p), rq.clock());
+    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
     constexpr Time kSlice = 100'000'000;
     p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
   });
@@ -79,9 +79,9 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
     co_return;
   }
   const int old_prio = p.prio;
-  change_queued_task(p, [&](Rq& rq) {
+  change_queued_task(p, [&](Rq&) {
     set_priority(p, p.policy, 0, nice);
-    rq.cfs.reweight(p.se, weight_of(p), rq.clock());
+    reweight(p.se, weight_of(p));
   });
   Rq& rq = task_rq(p);
   if (p.on_rq != OnRq::kQueued || rq.cfs.nr_running() == 1) co_return;

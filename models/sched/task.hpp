@@ -145,7 +145,7 @@ struct Task : cpu::ThreadInfo {
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
   bool fatal_signal = false;
-  std::uint8_t allowed_signals = 0;  ///< kernel threads: bits of what allow_signal() took
+  std::uint32_t allowed_signals = 0;  ///< kernel threads: what allow_signal() took, a bit each
 
   // Placement
   int wake_cpu = 0;
