@@ -1,5 +1,5 @@
 // The hardware that is shared or that draws power, in SimGrid: memory and disk bandwidth, CPU
-// frequency, energy. platform.cpp is the only file that includes SimGrid.
+// frequency, energy. Only platform.cpp and platform_machine.cpp know SimGrid.
 //
 // There is no SimGrid actor. Operations are requests, made by model code while the calendar
 // dispatches an event; they take effect at that instant. A completion arrives as an event of the
