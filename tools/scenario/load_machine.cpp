@@ -1,0 +1,280 @@
+// machine: the scenario's keys before those of the preset it names.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "tools/scenario/keys.hpp"
+#include "tools/scenario/load_context.hpp"
+#include "tools/scenario/nearest.hpp"
+
+namespace kt::scenario {
+namespace {
+
+constexpr std::int32_t kMostCpus = 8192;         // arch/x86/Kconfig: NR_CPUS with MAXSMP
+constexpr std::int32_t kLocalDistance = 10;      // include/linux/topology.h: LOCAL_DISTANCE
+constexpr std::int32_t kRemoteDistance = 20;     // include/linux/topology.h: REMOTE_DISTANCE
+constexpr std::int32_t kFarthestDistance = 254;  // ACPI SLIT: 255 is unreachable
+
+class MachineLoader {
+ public:
+  MachineLoader(LoadContext& context, Machine& machine) : context_(context), machine_(machine) {}
+
+  void load(const Value& object) {
+    require_keys(object, keys_of("machine"), "the machine, an object");
+    machine_.origin = context_.origin(object);
+    layers_.push_back(object);
+    if (const auto preset = object.find("preset")) add_preset(*preset);
+    cpus();
+    nodes();
+    distance();
+    caches();
+    frequency();
+    disks();
+    costs();
+    power();
+    platform();
+  }
+
+  /// What a machine without the key has.
+  void defaults() {
+    nodes();
+    distance();
+    caches();
+  }
+
+ private:
+  std::optional<Value> find(std::string_view key) const {
+    for (const Value& layer : layers_)
+      if (const auto member = layer.find(key)) return member;
+    return std::nullopt;
+  }
+
+  void add_preset(const Value& value) {
+    machine_.preset = read_text(value, "the name of a machine preset");
+    std::optional<PresetFile> file;
+    if (context_.options.find_preset) file = context_.options.find_preset(machine_.preset);
+    if (!file)
+      value.fail({fmt::format("unknown machine preset \"{}\"", machine_.preset),
+                  "the name of a file in scenarios/machines",
+                  nearest(machine_.preset, context_.options.vocabulary.machine_presets)});
+    preset_folder_ = std::filesystem::path(file->path).parent_path().string();
+    context_.documents.push_back(std::make_unique<Document>(file->path, file->text));
+    const Value preset = context_.documents.back()->root();
+    require_keys(preset, keys_of("machine"), "a machine, an object");
+    if (const auto again = preset.find("preset"))
+      again->fail_at_key({"a preset cannot name another", "the other keys of machine"});
+    layers_.push_back(preset);
+  }
+
+  void cpus() {
+    if (const auto value = find("cpus")) machine_.cpus = read_int(*value, 1, kMostCpus);
+    const auto smt = find("smt");
+    if (!smt) return;
+    machine_.smt = read_int(*smt, 1, 8);
+    if (machine_.cpus % machine_.smt != 0)
+      smt->fail({fmt::format("{} CPUs do not make cores of {}", machine_.cpus, machine_.smt),
+                 "a divisor of \"cpus\""});
+  }
+
+  CpuList all() const {
+    CpuList list(static_cast<std::size_t>(machine_.cpus));
+    for (std::size_t i = 0; i < list.size(); ++i) list[i] = static_cast<std::int32_t>(i);
+    return list;
+  }
+
+  /// Adds to `seen` and fails at a CPU that was there already.
+  static void take(const CpuList& cpus, CpuList& seen, const Value& at) {
+    for (std::int32_t cpu : cpus) {
+      if (std::find(seen.begin(), seen.end(), cpu) != seen.end())
+        at.fail({fmt::format("CPU {} stands twice", cpu), "each CPU once"});
+      seen.push_back(cpu);
+    }
+  }
+
+  void require_all(CpuList seen, const Value& at) const {
+    if (static_cast<std::int32_t>(seen.size()) == machine_.cpus) return;
+    CpuList missing = all();
+    std::erase_if(missing, [&](std::int32_t cpu) {
+      return std::find(seen.begin(), seen.end(), cpu) != seen.end();
+    });
+    at.fail({fmt::format("CPU {} is missing", format_cpulist(missing)), "each CPU once"});
+  }
+
+  void nodes() {
+    const auto list = find("nodes");
+    if (!list) {
+      machine_.nodes = {{all()}};
+      return;
+    }
+    require_kind(*list, Kind::kArray, "an array of nodes: {\"cpus\": …, \"memory\": …}");
+    if (list->size() == 0) list->fail({"no node", "at least one node"});
+    CpuList seen;
+    for (const Value& item : list->children()) {
+      require_keys(item, keys_of("node"), "a node: {\"cpus\": …, \"memory\": …}");
+      Node node;
+      const Value cpus = required(item, "cpus", "the CPUs of the node");
+      node.cpus = read_cpulist(cpus, machine_.cpus);
+      take(node.cpus, seen, cpus);
+      if (const auto memory = item.find("memory")) node.memory = read_size(*memory);
+      machine_.nodes.push_back(std::move(node));
+    }
+    require_all(std::move(seen), *list);
+  }
+
+  void distance() {
+    const std::size_t size = machine_.nodes.size();
+    const auto rows = find("distance");
+    if (!rows) {
+      machine_.distance.assign(size, std::vector<std::int32_t>(size, kRemoteDistance));
+      for (std::size_t i = 0; i < size; ++i) machine_.distance[i][i] = kLocalDistance;
+      return;
+    }
+    const std::string expected = fmt::format("{0} rows of {0} distances", size);
+    require_kind(*rows, Kind::kArray, expected);
+    if (rows->size() != size) rows->fail({fmt::format("{} rows", rows->size()), expected});
+    for (const Value& row : rows->children()) {
+      require_kind(row, Kind::kArray, expected);
+      if (row.size() != size) row.fail({fmt::format("{} distances", row.size()), expected});
+      const std::size_t self = machine_.distance.size();
+      std::vector<std::int32_t>& distances = machine_.distance.emplace_back();
+      for (const Value& item : row.children()) {
+        const bool local = distances.size() == self;
+        distances.push_back(read_int(item, local ? kLocalDistance : kLocalDistance + 1,
+                                     local ? kLocalDistance : kFarthestDistance));
+      }
+    }
+  }
+
+  void caches() {
+    const auto list = find("llc");
+    if (!list) {
+      for (const Node& node : machine_.nodes) machine_.llc.push_back(node.cpus);
+      return;
+    }
+    require_kind(*list, Kind::kArray, "an array of CPU lists");
+    CpuList seen;
+    for (const Value& item : list->children()) {
+      machine_.llc.push_back(read_cpulist(item, machine_.cpus));
+      take(machine_.llc.back(), seen, item);
+    }
+    require_all(std::move(seen), *list);
+  }
+
+  void frequency() {
+    static constexpr std::array<std::string_view, 3> kGovernors{"performance", "powersave",
+                                                                "schedutil"};
+    const auto object = find("freq");
+    if (!object) return;
+    require_keys(*object, keys_of("freq"), "{\"pstates\": [rates], \"governor\": …}");
+    if (const auto governor = object->find("governor"))
+      machine_.freq.governor = kGovernors[read_choice(*governor, kGovernors, "governor")];
+    const auto pstates = object->find("pstates");
+    if (!pstates) return;
+    require_kind(*pstates, Kind::kArray, "an array of frequencies, the fastest first");
+    for (const Value& item : pstates->children()) {
+      const double rate = read_rate(item);
+      if (!machine_.freq.pstates.empty() && rate >= machine_.freq.pstates.back())
+        item.fail({"this is not slower than the one before", "the fastest first"});
+      machine_.freq.pstates.push_back(rate);
+    }
+  }
+
+  void disks() {
+    const auto section = find("disks");
+    if (!section) return;
+    require_kind(*section, Kind::kObject, "an object of disks");
+    for (const Value& item : section->children()) {
+      require_keys(item, keys_of("disk"), "a disk: {\"read\", \"write\", \"latency\", \"node\"}");
+      Disk disk;
+      disk.name = item.key();
+      disk.origin = context_.origin(item);
+      disk.read_bandwidth = bandwidth(required(item, "read", "bytes per second, like \"500M\""));
+      disk.write_bandwidth = bandwidth(required(item, "write", "bytes per second, like \"500M\""));
+      if (const auto latency = item.find("latency")) disk.latency = read_time(*latency);
+      if (const auto node = item.find("node"))
+        disk.node = read_int(*node, 0, static_cast<std::int32_t>(machine_.nodes.size()) - 1);
+      context_.names.add(Section::kDisk, disk.name,
+                         static_cast<std::int32_t>(machine_.disks.size()));
+      machine_.disks.push_back(std::move(disk));
+    }
+  }
+
+  static std::int64_t bandwidth(const Value& value) {
+    const std::int64_t bytes = read_size(value);
+    if (bytes == 0) value.fail({"a bandwidth of 0 never ends", "bytes per second above 0"});
+    return bytes;
+  }
+
+  /// The preset's costs first, so that the scenario's overrides come last and win.
+  void costs() {
+    for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
+      if (const auto costs = layer->find("costs")) add_costs(*costs);
+  }
+
+  void name_costs(const Value& value) {
+    const std::string name = read_text(value, "the name of a table of costs");
+    check_known(value, name, "table of costs", context_.options.vocabulary.cost_presets, false);
+    machine_.costs.preset = name;
+    machine_.costs.overrides.clear();
+    machine_.costs.origin = context_.origin(value);
+  }
+
+  void add_costs(const Value& value) {
+    if (value.kind() == Kind::kString) return name_costs(value);
+    require_kind(value, Kind::kObject, "the name of a table of costs, or {\"cost\": time}");
+    if (const auto preset = value.find("preset")) name_costs(*preset);
+    for (const Value& item : value.children()) {
+      if (item.key() == "preset") continue;
+      check_known(item, item.key(), "cost", context_.options.vocabulary.costs, true);
+      machine_.costs.overrides.push_back({item.key(), read_time(item), context_.origin(item)});
+    }
+  }
+
+  static void check_known(const Value& at, const std::string& name, std::string_view what,
+                          const std::vector<std::string>& known, bool key) {
+    if (known.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
+    const Complaint complaint{fmt::format("unknown {} \"{}\"", what, name),
+                              fmt::format("the name of a {}", what), nearest(name, known)};
+    if (key) at.fail_at_key(complaint);
+    at.fail(complaint);
+  }
+
+  /// A path is relative to the file that names it.
+  void platform() {
+    const auto value = find("platform");
+    if (!value) return;
+    const bool own = layers_.front().find("platform").has_value();
+    machine_.platform = read_path(*value, own ? context_.folder : preset_folder_);
+  }
+
+  void power() {
+    const auto object = find("power");
+    if (!object) return;
+    const std::string form = "watts of a CPU: {\"busy\", \"idle\", \"off\"}";
+    require_keys(*object, keys_of("power"), form);
+    Power& power = machine_.power;
+    power.given = true;
+    power.busy = read_number(required(*object, "busy", form), 0);
+    power.idle = read_number(required(*object, "idle", form), 0);
+    if (const auto off = object->find("off")) power.off = read_number(*off, 0);
+  }
+
+  LoadContext& context_;
+  Machine& machine_;
+  std::string preset_folder_;
+  std::vector<Value> layers_;  // the scenario, then the preset
+};
+
+}  // namespace
+
+void load_machine(LoadContext& context, const Value& root) {
+  MachineLoader loader(context, context.scenario.machine);
+  if (const auto machine = root.find("machine"))
+    loader.load(*machine);
+  else
+    loader.defaults();
+}
+
+}  // namespace kt::scenario

@@ -1,0 +1,80 @@
+// What the format has and the models do not have yet. One table: a model that arrives takes its
+// line out.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "sim/error.hpp"
+#include "tools/scenario/load.hpp"
+
+namespace kt::scenario {
+namespace {
+
+struct Missing {
+  std::string_view what;
+  /// Adds the place of each use.
+  void (*find)(const Scenario& scenario, std::vector<std::uint32_t>& places);
+};
+
+template <auto Objects>
+void objects(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  for (const auto& object : scenario.*Objects) places.push_back(object.origin);
+}
+
+void workqueues(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  for (const Workqueue& workqueue : scenario.workqueues)
+    if (!workqueue.system) places.push_back(workqueue.origin);
+}
+
+/// Statements with the verbs from First to Last.
+template <Verb First, Verb Last>
+void verbs_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  for (const Program& program : scenario.programs)
+    for (const Op& op : program.ops)
+      if (op.verb >= First && op.verb <= Last) places.push_back(op.origin);
+}
+
+template <Verb Only>
+void verb_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  verbs_used<Only, Only>(scenario, places);
+}
+
+void preempt_rt(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.preempt == Preempt::kRt) places.push_back(scenario.kernel.preempt_origin);
+}
+
+void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.memory_model == MemoryModel::kTso)
+    places.push_back(scenario.kernel.memory_model_origin);
+}
+
+constexpr std::array kMissing{
+    Missing{"workqueues", workqueues},
+    Missing{"works", objects<&Scenario::works>},
+    Missing{"statements on workqueues", verbs_used<Verb::kQueueWork, Verb::kSetWorkqueueAttrs>},
+    Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
+    Missing{"irqs", objects<&Scenario::irqs>},
+    Missing{"softirqs", objects<&Scenario::softirqs>},
+    Missing{"tasklets", objects<&Scenario::tasklets>},
+    Missing{"cpu_down", verb_used<Verb::kCpuDown>},
+    Missing{"cpu_up", verb_used<Verb::kCpuUp>},
+    Missing{"suspend", verb_used<Verb::kSuspend>},
+    Missing{"alloc", verb_used<Verb::kAlloc>},
+    Missing{"memory_pressure", verb_used<Verb::kMemoryPressure>},
+    Missing{"preempt rt", preempt_rt},
+    Missing{"memory_model tso", store_buffers},
+};
+
+}  // namespace
+
+void require_modelled(const Scenario& scenario) {
+  for (const Missing& missing : kMissing) {
+    std::vector<std::uint32_t> places;
+    missing.find(scenario, places);
+    if (places.empty()) continue;
+    throw sim::UserError(
+        fmt::format("{}: not modelled yet: {}", scenario.where(places.front()), missing.what));
+  }
+}
+
+}  // namespace kt::scenario

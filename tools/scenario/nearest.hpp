@@ -1,0 +1,19 @@
+// "did you mean": the valid name that is closest to what was written.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kt::scenario {
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+std::size_t edit_distance(std::string_view from, std::string_view to);
+
+/// The candidate with the least edit distance (the first of equals), or "" if none is close: more
+/// than a third of the longer word would have to change, and more than one character.
+std::string nearest(std::string_view word, std::span<const std::string> candidates);
+std::string nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace kt::scenario
