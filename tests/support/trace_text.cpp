@@ -66,6 +66,7 @@ TraceLine parse_line(std::size_t number, std::string_view text) {
   if (flags == std::string_view::npos || text.size() < flags + 8 || text[flags + 7] != ' ')
     fail(number, text, "five flag characters");
   line.flags = text.substr(flags + 2, 5);
+  if (line.flags.find(' ') != std::string::npos) fail(number, text, "five flag characters");
   const std::size_t stamp_end = text.find(": ", flags + 8);
   if (stamp_end == std::string_view::npos) fail(number, text, "a time stamp");
   parse_stamp(line, trimmed(text.substr(flags + 7, stamp_end - flags - 7)));
