@@ -180,6 +180,17 @@ TEST_CASE("a node of one CPU starts at NUMA", "[domains]") {
   REQUIRE(domains.llc_id(1) == 1);
 }
 
+// As in the kernel, dropping levels corrects the flags of a CPU's own group only.
+TEST_CASE("where nodes are single cores the far group keeps the flags of its node", "[domains]") {
+  const Topology topology(machine(4, 2, 2, 1));
+  const SchedDomains domains(topology, topology.possible());
+  REQUIRE(shape(domains, 0) == "SMT 0-1, NUMA 0-3");
+  const GroupList& sides = domains.numa(0)->groups;
+  REQUIRE(sides[0].flags == domains.lowest(0)->flags);
+  REQUIRE(sides[1].flags == (kUsual | kSdPreferSibling));
+  REQUIRE(domains.numa(2)->groups[0].flags == domains.lowest(2)->flags);
+}
+
 TEST_CASE("1,024 CPUs in eight nodes have a level for each distance", "[domains]") {
   const Topology topology = large();
   const SchedDomains domains(topology, topology.possible());
