@@ -2,7 +2,9 @@
 // CACM 29(4), 1986): N events are pending; each that is taken arms another one a random time later.
 #include <fmt/format.h>
 
+#include <functional>
 #include <queue>
+#include <vector>
 
 #include "sim/calendar.hpp"
 #include "tools/bench/cases.hpp"

@@ -1,5 +1,7 @@
 #include "tools/bench/cases.hpp"
 
+#include <utility>
+
 namespace bench {
 
 std::vector<Benchmark> all_cases() {

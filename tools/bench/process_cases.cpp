@@ -7,7 +7,11 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/calendar.hpp"
 #include "sim/co.hpp"
