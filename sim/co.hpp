@@ -97,7 +97,8 @@ class [[nodiscard]] Co {
     if (handle_) std::exchange(handle_, nullptr).destroy();
   }
 
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  /// An empty Co<void> is done already.
+  [[nodiscard]] bool await_ready() const noexcept { return std::is_void_v<T> && !handle_; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().continuation = awaiting;
     return handle_;

@@ -111,10 +111,12 @@ void Cpu::segment_ended(void* self, std::uint64_t) {
   Segment& segment = *cpu.running_;
   cpu.running_ = nullptr;
   cpu.machine_->this_cpu_ = &cpu;
+  if (segment.halt) --cpu.machine_->signals_in_flight_;
   segment.handle.resume();
 }
 
 void Cpu::pause(Segment& segment) {
+  if (segment.halt && segment.remaining != sim::kNever) --machine_->signals_in_flight_;
   if (segment.remaining != sim::kNever && segment.until == sim::kNever) {
     segment.remaining = running_end_ - now();
   }
@@ -147,10 +149,13 @@ void Cpu::raise(Vector vector) {
 }
 
 void Cpu::ipi_arrived(void* self, std::uint64_t vector) {
-  static_cast<Cpu*>(self)->raise(static_cast<Vector>(vector));
+  Cpu& cpu = *static_cast<Cpu*>(self);
+  --cpu.machine_->signals_in_flight_;
+  cpu.raise(static_cast<Vector>(vector));
 }
 
 void Cpu::send_ipi(Cpu& target, Vector vector) {
+  ++machine_->signals_in_flight_;
   machine_->calendar().at(now() + machine_->ipi_latency(id_, target.id_), &Cpu::ipi_arrived,
                           &target, static_cast<std::uint64_t>(vector));
 }
@@ -165,6 +170,7 @@ void Cpu::release(Segment& spinning, Time cost) {
 
 void Cpu::end_halt(Time cost) {
   if (!halted() || running_->remaining != sim::kNever) return;
+  ++machine_->signals_in_flight_;
   running_->remaining = cost;
   running_end_ = now() + cost;
   running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);

@@ -51,7 +51,13 @@ struct ThreadInfo {
 };
 
 /// Interrupt vectors, in order of x86 priority (arch/x86/include/asm/irq_vectors.h): lowest bit first.
-enum class Vector : std::uint8_t { kReschedule, kCallFunctionSingle, kLocalTimer, kCount };
+enum class Vector : std::uint8_t {
+  kReschedule,
+  kCallFunctionSingle,
+  kLocalTimer,
+  kDevice,
+  kCount
+};
 
 /// A stretch of CPU time that some coroutine waits for. Lives in the waiting coroutine's frame.
 struct Segment {
@@ -106,6 +112,7 @@ class Cpu {
   static void release(Segment& spinning, Time cost);
   /// Ends a halt without an interrupt (a polling idle loop saw its flag) after `cost` ns.
   void end_halt(Time cost);
+  [[nodiscard]] bool in_user_mode() const { return running_ != nullptr && running_->user; }
   [[nodiscard]] bool halted() const { return running_ != nullptr && running_->halt; }
 
   /// Interrupts off and on. Pending ones are taken at the next segment.
@@ -197,6 +204,9 @@ class Machine {
   /// Occupies the CPU that this code runs on.
   Segment run(Time cost) { return this_cpu_->run(cost); }
 
+  /// IPIs on their way and idle CPUs that have been told to wake.
+  [[nodiscard]] int signals_in_flight() const { return signals_in_flight_; }
+
   /// Starts the code of a CPU at t = 0, or now.
   void start_cpu(Cpu& cpu, std::coroutine_handle<> code);
 
@@ -220,6 +230,7 @@ class Machine {
   std::vector<std::unique_ptr<Cpu::IrqFrame>> irq_frames_;
   Cpu::IrqFrame* free_irq_frames_ = nullptr;
   Cpu* this_cpu_ = nullptr;
+  int signals_in_flight_ = 0;
 };
 
 inline const CostTable& Cpu::costs() const { return machine_->costs(); }

@@ -165,6 +165,7 @@ Co<> Scheduler::preempt_schedule() {
 
 Co<bool> Scheduler::cond_resched() {
   Cpu& cpu = machine_.this_cpu();
+  this_rq().last_resched_point = cpu.now();
   if (config_.preempt == Preempt::kFull || !cpu.current->need_resched || !cpu.preemptible()) {
     co_return false;
   }
@@ -414,6 +415,7 @@ Co<> Scheduler::schedule_mode(Mode mode) {
   cpu.preempt_disable();  // rq lock
   co_await cpu.run(cpu.costs().schedule);
   // From here to the switch the rq lock keeps everybody out.
+  rq.last_resched_point = rq.last_quiescent = rq.clock();
   std::uint32_t prev_state = prev.state;
   const bool preempted = mode == Mode::kPreempt;
   bool voluntary = false;
