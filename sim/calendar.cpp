@@ -41,7 +41,9 @@ bool Calendar::cancel(EventId id) {
   return true;
 }
 
-Time Calendar::next_time() { return heap_.empty() ? kNever : heap_[0].time; }
+Time Calendar::next_time() {
+  return heap_.empty() ? kNever : heap_[0].time;
+}
 
 bool Calendar::step() {
   if (heap_.empty() || heap_[0].time > horizon_) return false;
@@ -58,8 +60,7 @@ bool Calendar::step() {
 }
 
 void Calendar::run_until(Time horizon) {
-  horizon_ = horizon;
-  stopped_ = false;
+  set_horizon(horizon);
   while (!stopped_ && step()) {
   }
   if (!stopped_ && horizon != kNever) now_ = std::max(now_, horizon);
@@ -123,16 +124,28 @@ void Calendar::sift_up(std::size_t position, Entry entry) {
   heap_[position] = entry;
 }
 
+// The smallest of the up to four children that start at `first`. Which one it is cannot be
+// predicted: the choice is arithmetic, since a mispredicted branch at each level would cost more
+// than all comparisons together.
+std::size_t Calendar::smallest_child(std::size_t first) const {
+  const Entry* child = &heap_[first];
+  const std::size_t count = heap_.size() - first;
+  if (count >= 4) [[likely]] {
+    const auto left = std::size_t{before(child[1], child[0])};
+    const auto right = std::size_t{2} + std::size_t{before(child[3], child[2])};
+    return first + left + (right - left) * std::size_t{before(child[right], child[left])};
+  }
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < count; ++i) {
+    if (before(child[i], child[best])) best = i;
+  }
+  return first + best;
+}
+
 void Calendar::sift_down(std::size_t position, Entry entry) {
   const std::size_t size = heap_.size();
-  for (;;) {
-    const std::size_t first = position * 4 + 1;
-    if (first >= size) break;
-    const std::size_t end = std::min(first + 4, size);
-    std::size_t best = first;
-    for (std::size_t child = first + 1; child < end; ++child) {
-      if (before(heap_[child], heap_[best])) best = child;
-    }
+  for (std::size_t first = 1 + position * 4; first < size; first = 1 + position * 4) {
+    const std::size_t best = smallest_child(first);
     if (!before(heap_[best], entry)) break;
     heap_[position] = heap_[best];
     position = best;

@@ -48,6 +48,11 @@ class Calendar {
   /// Dispatches events until none is due at or before `horizon` or stop() is called; then the
   /// clock stands at the horizon, or at the stop, or (horizon kNever) at the last event.
   void run_until(Time horizon);
+  /// Bounds step() and advance_inline() and takes back a stop(): for a loop that steps by itself.
+  void set_horizon(Time horizon) {
+    horizon_ = horizon;
+    stopped_ = false;
+  }
   void stop() { stopped_ = true; }
   [[nodiscard]] bool stopped() const { return stopped_; }
 
@@ -78,16 +83,21 @@ class Calendar {
   static constexpr unsigned kSlotBits = 24;
   static constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
 
-  static bool before(const Entry& a, const Entry& b) {
-    return a.time < b.time || (a.time == b.time && a.key < b.key);
+  // One 128-bit number (times are never negative), so that comparing takes no branch.
+  static unsigned __int128 rank(const Entry& entry) {
+    return static_cast<unsigned __int128>(static_cast<std::uint64_t>(entry.time)) << 64 | entry.key;
   }
+  static bool before(const Entry& a, const Entry& b) { return rank(a) < rank(b); }
+  [[nodiscard]] std::size_t smallest_child(std::size_t first) const;
   void sift_up(std::size_t position, Entry entry);
   void sift_down(std::size_t position, Entry entry);
   void pop_top();
   void drop_cancelled_top();
   void compact();
   void release(std::uint32_t slot);
-  void update_hint() { next_hint_ = inline_allowed_ ? (heap_.empty() ? kNever : heap_[0].time) : 0; }
+  void update_hint() {
+    next_hint_ = inline_allowed_ ? (heap_.empty() ? kNever : heap_[0].time) : 0;
+  }
 
   Time now_ = 0;
   Time next_hint_ = kNever;  // no pending event is earlier; 0 forbids advance_inline

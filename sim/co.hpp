@@ -1,6 +1,6 @@
 // Co<T>: a lazily started coroutine that is awaited by exactly one other, or owned and started by
 // hand. Kernel code is written with it in direct style. Frames come from the FramePool of the first
-// argument (or of *this), which has to offer `sim::FramePool& frame_pool()`.
+// argument (*this counts) that offers `sim::FramePool& frame_pool()`.
 //
 // Rules (GCC 12): parameters by value or reference to what outlives the coroutine; no capturing
 // lambda coroutine; awaiters trivially destructible; name temporaries before a co_await.
@@ -26,12 +26,21 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
+template <class First, class... Rest>
+FramePool& pool_of(First& first, Rest&... rest) {
+  if constexpr (requires { first.frame_pool(); }) {
+    return first.frame_pool();
+  } else {
+    return pool_of(rest...);
+  }
+}
+
 struct PromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
 
-  template <class First, class... Rest>
-  static void* operator new(std::size_t size, First& first, Rest&...) {
-    return first.frame_pool().allocate(size);
+  template <class... Arguments>
+  static void* operator new(std::size_t size, Arguments&... arguments) {
+    return pool_of(arguments...).allocate(size);
   }
   static void operator delete(void* memory) { FramePool::free(memory); }
 

@@ -31,6 +31,13 @@ class UserError : public std::runtime_error {
   ExitCode code_;
 };
 
+/// Something that the simulated code must not do (scheduling while atomic, unlocking another's mutex):
+/// a defect of the scenario. Ends the run with exit code 1.
+class Defect : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// A broken invariant of ktsim itself.
 class InternalError : public std::logic_error {
  public:

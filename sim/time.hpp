@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,10 +16,28 @@ using Time = std::int64_t;
 inline constexpr Time kNever = std::numeric_limits<Time>::max();
 
 inline namespace literals {
-constexpr Time operator""_ns(unsigned long long n) { return static_cast<Time>(n); }
-constexpr Time operator""_us(unsigned long long n) { return static_cast<Time>(n) * 1'000; }
-constexpr Time operator""_ms(unsigned long long n) { return static_cast<Time>(n) * 1'000'000; }
-constexpr Time operator""_s(unsigned long long n) { return static_cast<Time>(n) * 1'000'000'000; }
+constexpr Time operator""_ns(unsigned long long n) {
+  return static_cast<Time>(n);
+}
+constexpr Time operator""_us(unsigned long long n) {
+  return static_cast<Time>(n) * 1'000;
+}
+constexpr Time operator""_ms(unsigned long long n) {
+  return static_cast<Time>(n) * 1'000'000;
+}
+constexpr Time operator""_s(unsigned long long n) {
+  return static_cast<Time>(n) * 1'000'000'000;
+}
 }  // namespace literals
+
+/// Reads a time as scenarios write it: a decimal number and a unit ("50us", "1.5ms", "2s", "10ns"),
+/// or an integer without a unit, in nanoseconds. Exact. Nothing when it is no such text, is
+/// negative, is no whole number of nanoseconds, or does not fit (kNever included).
+std::optional<Time> parse_time(std::string_view text);
+
+/// The shortest text that parse_time reads back as `time`: "1.5ms", "50us", "0ns". Between two of
+/// equal length the larger unit wins. A negative time has a minus sign in front and kNever is
+/// "never"; parse_time reads neither.
+std::string format_time(Time time);
 
 }  // namespace sim

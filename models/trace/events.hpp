@@ -56,20 +56,21 @@ enum class Event : std::uint16_t {
   kTimerExpireEntry,  ///< [0]=timer address [1]=function name [2]=now (jiffies) [3]=baseclk
   kTimerExpireExit,   ///< [0]=timer address
   kTimerCancel,       ///< [0]=timer address
-  kHrtimerInit,        ///< [0]=hrtimer address [1]=(clockid,mode bits)
+  kHrtimerInit,        ///< [0]=hrtimer address [1]=(clockid,mode bits: 1 REL, 2 PINNED, 4 SOFT, 8 HARD)
   kHrtimerStart,       ///< [0]=hrtimer address [1]=function name [2]=expires ns [3]=softexpires ns
                        ///< [4]=(mode bits, was_armed)
   kHrtimerExpireEntry, ///< [0]=hrtimer address [1]=function name [2]=now ns
   kHrtimerExpireExit,  ///< [0]=hrtimer address
   kHrtimerCancel,      ///< [0]=hrtimer address
-  kTickStop,           ///< [0]=success [1]=dependency bit
+  kTickStop,           ///< [0]=success [1]=dependency mask (0 none, 1 POSIX_TIMER, 2 PERF_EVENTS, 4 SCHED,
+                       ///< 8 CLOCK_UNSTABLE, 0x10 RCU, 0x20 RCU_EXP)
   kTimerBaseIdle,      ///< [0]=is_idle [1]=cpu
   // ipi (include/trace/events/ipi.h)
   kIpiSendCpu,  ///< [0]=cpu [1]=callsite name [2]=callback name (0: none)
   // csd (include/trace/events/csd.h)
-  kCsdQueueCpu,        ///< [0]=cpu [1]=callsite name [2]=function name
-  kCsdFunctionEntry,   ///< [0]=function name
-  kCsdFunctionExit,    ///< [0]=function name
+  kCsdQueueCpu,        ///< [0]=cpu [1]=callsite name [2]=function name [3]=csd address
+  kCsdFunctionEntry,   ///< [0]=function name [1]=csd address
+  kCsdFunctionExit,    ///< as entry
   // power (include/trace/events/power.h)
   kCpuIdle,  ///< [0]=state (4294967295: leaving idle) [1]=cpu_id
   // ftrace and ktsim

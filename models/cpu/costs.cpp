@@ -1,0 +1,69 @@
+#include "models/cpu/costs.hpp"
+
+#include <array>
+
+namespace kt::cpu {
+
+namespace {
+
+constexpr std::array kEntries{
+    CostEntry{"schedule", &CostTable::schedule, "__schedule() up to the choice of the next task"},
+    CostEntry{"context_switch", &CostTable::context_switch, "switch_to() and finish_task_switch()"},
+    CostEntry{"mm_switch", &CostTable::mm_switch, "extra when the user address space changes (CR3, TLB)"},
+    CostEntry{"ttwu", &CostTable::ttwu, "try_to_wake_up() up to the choice of a CPU"},
+    CostEntry{"ttwu_activate", &CostTable::ttwu_activate, "enqueue and preemption check under the rq lock"},
+    CostEntry{"ttwu_queue", &CostTable::ttwu_queue, "queueing on a remote wake list"},
+    CostEntry{"ttwu_noop", &CostTable::ttwu_noop, "a wakeup that finds nothing to do"},
+    CostEntry{"ipi_send", &CostTable::ipi_send, "the sender's part"},
+    CostEntry{"ipi_smt", &CostTable::ipi_smt, "delivery to a sibling thread"},
+    CostEntry{"ipi_llc", &CostTable::ipi_llc, "delivery within the last-level cache"},
+    CostEntry{"ipi_node", &CostTable::ipi_node, "delivery within the node"},
+    CostEntry{"ipi_remote", &CostTable::ipi_remote, "delivery across nodes"},
+    CostEntry{"irq_entry", &CostTable::irq_entry, "from the CPU's acceptance to the handler"},
+    CostEntry{"irq_exit", &CostTable::irq_exit, "from the handler back to what was interrupted"},
+    CostEntry{"ipi_handler", &CostTable::ipi_handler, "body of the reschedule and call-function vectors"},
+    CostEntry{"idle_enter", &CostTable::idle_enter, "do_idle() until the CPU halts"},
+    CostEntry{"idle_exit", &CostTable::idle_exit, "leaving the idle state when an interrupt or a poll ends it"},
+    CostEntry{"idle_poll", &CostTable::idle_poll, "a polling idle loop noticing need_resched"},
+    CostEntry{"hrtimer_interrupt", &CostTable::hrtimer_interrupt, "hrtimer_interrupt() without callbacks"},
+    CostEntry{"hrtimer_callback", &CostTable::hrtimer_callback, "one expired hrtimer"},
+    CostEntry{"hrtimer_start", &CostTable::hrtimer_start, "arming or cancelling, with reprogramming"},
+    CostEntry{"timer_start", &CostTable::timer_start, "arming a wheel timer"},
+    CostEntry{"timer_callback", &CostTable::timer_callback, "one expired wheel timer"},
+    CostEntry{"tick", &CostTable::tick, "tick_nohz_handler(): accounting and sched_tick()"},
+    CostEntry{"softirq_entry", &CostTable::softirq_entry, "handle_softirqs() around each pass"},
+    CostEntry{"softirq_vector", &CostTable::softirq_vector, "one vector's own overhead"},
+    CostEntry{"balance", &CostTable::balance, "one sched_balance_rq() over one domain"},
+    CostEntry{"fork", &CostTable::fork, "kernel_thread() in kthreadd, up to the wakeup of the child"},
+    CostEntry{"kthread_start", &CostTable::kthread_start, "ret_from_fork to the completion of the creator"},
+    CostEntry{"kthread_call", &CostTable::kthread_call, "a kthread_*() call's own part"},
+    CostEntry{"exit", &CostTable::exit, "do_exit() up to the last schedule()"},
+    CostEntry{"stopper", &CostTable::stopper, "one stopper work"},
+    CostEntry{"syscall", &CostTable::syscall, "entry to and exit from the kernel of a user task"},
+    CostEntry{"wait_queue", &CostTable::wait_queue, "prepare_to_wait(), finish_wait(), one waiter's wake function"},
+    CostEntry{"completion", &CostTable::completion, "complete(), wait_for_completion() without the sleep"},
+    CostEntry{"lock", &CostTable::lock, "uncontended acquire or release"},
+    CostEntry{"handover_smt", &CostTable::handover_smt, "a contended lock's next owner is the sibling thread"},
+    CostEntry{"handover_llc", &CostTable::handover_llc, "… shares the last-level cache"},
+    CostEntry{"handover_node", &CostTable::handover_node, "… is on the same node"},
+    CostEntry{"handover_remote", &CostTable::handover_remote, "… is on another node"},
+    CostEntry{"work_item", &CostTable::work_item, "taking one item off a worker's list"},
+    CostEntry{"cold_llc", &CostTable::cold_llc, "refill after a move to another core of the same LLC"},
+    CostEntry{"cold_node", &CostTable::cold_node, "… of the same node"},
+    CostEntry{"cold_remote", &CostTable::cold_remote, "… of another node"},
+    CostEntry{"statement", &CostTable::statement, "a scenario statement's own instructions"},
+};
+static_assert(kEntries.size() * sizeof(Time) == sizeof(CostTable));
+
+}  // namespace
+
+std::span<const CostEntry> cost_entries() { return kEntries; }
+
+const CostEntry* find_cost(std::string_view name) {
+  for (const CostEntry& entry : kEntries) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace kt::cpu

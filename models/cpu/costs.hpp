@@ -1,0 +1,83 @@
+// The cost table: how long each kernel path occupies its CPU, in nanoseconds. Every entry has a name
+// (the key in a machine's "costs"), a meaning, and a default: a generic 2.5 GHz x86 server. Presets
+// in scenarios/machines/*.json override entries and say where each figure comes from.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "sim/time.hpp"
+
+namespace kt::cpu {
+
+using sim::Time;
+
+struct CostTable {
+  // Scheduling
+  Time schedule = 250;         // __schedule() up to the choice of the next task
+  Time context_switch = 650;   // switch_to() and finish_task_switch()
+  Time mm_switch = 350;        // extra when the user address space changes (CR3, TLB)
+  Time ttwu = 150;             // try_to_wake_up() up to the choice of a CPU
+  Time ttwu_activate = 300;    // enqueue and preemption check under the rq lock
+  Time ttwu_queue = 120;       // queueing on a remote wake list
+  Time ttwu_noop = 40;         // a wakeup that finds nothing to do
+  // Interrupts
+  Time ipi_send = 200;         // the sender's part
+  Time ipi_smt = 350;          // delivery to a sibling thread
+  Time ipi_llc = 600;          // delivery within the last-level cache
+  Time ipi_node = 800;         // delivery within the node
+  Time ipi_remote = 1400;      // delivery across nodes
+  Time irq_entry = 250;        // from the CPU's acceptance to the handler
+  Time irq_exit = 150;         // from the handler back to what was interrupted
+  Time ipi_handler = 100;      // body of the reschedule and call-function vectors
+  // Idle
+  Time idle_enter = 300;       // do_idle() until the CPU halts
+  Time idle_exit = 900;        // leaving the idle state when an interrupt or a poll ends it
+  Time idle_poll = 300;        // a polling idle loop noticing need_resched
+  // Timers and softirqs
+  Time hrtimer_interrupt = 250;  // hrtimer_interrupt() without callbacks
+  Time hrtimer_callback = 100;   // one expired hrtimer
+  Time hrtimer_start = 150;      // arming or cancelling, with reprogramming
+  Time timer_start = 80;         // arming a wheel timer
+  Time timer_callback = 100;     // one expired wheel timer
+  Time tick = 700;               // tick_nohz_handler(): accounting and sched_tick()
+  Time softirq_entry = 100;      // handle_softirqs() around each pass
+  Time softirq_vector = 150;     // one vector's own overhead
+  Time balance = 1500;           // one sched_balance_rq() over one domain
+  // Kernel threads and processes
+  Time fork = 25'000;          // kernel_thread() in kthreadd, up to the wakeup of the child
+  Time kthread_start = 1500;   // ret_from_fork to the completion of the creator
+  Time kthread_call = 300;     // a kthread_*() call's own part
+  Time exit = 6000;            // do_exit() up to the last schedule()
+  Time stopper = 500;          // one stopper work
+  Time syscall = 150;          // entry to and exit from the kernel of a user task
+  // Waiting and locks
+  Time wait_queue = 60;        // prepare_to_wait(), finish_wait(), one waiter's wake function
+  Time completion = 60;        // complete(), wait_for_completion() without the sleep
+  Time lock = 25;              // uncontended acquire or release
+  Time handover_smt = 40;      // a contended lock's next owner is the sibling thread
+  Time handover_llc = 120;     // … shares the last-level cache
+  Time handover_node = 180;    // … is on the same node
+  Time handover_remote = 450;  // … is on another node
+  Time work_item = 100;        // taking one item off a worker's list
+  // Caches
+  Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
+  Time cold_node = 8'000;      // … of the same node
+  Time cold_remote = 15'000;   // … of another node
+  Time statement = 10;         // a scenario statement's own instructions
+};
+
+struct CostEntry {
+  std::string_view name;
+  Time CostTable::*field;
+  std::string_view meaning;
+};
+
+/// Every entry by name, in the order of the struct.
+std::span<const CostEntry> cost_entries();
+
+/// The entry of that name, or null.
+const CostEntry* find_cost(std::string_view name);
+
+}  // namespace kt::cpu

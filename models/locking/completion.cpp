@@ -1,0 +1,88 @@
+#include "models/locking/completion.hpp"
+
+namespace kt::locking {
+
+namespace {
+
+void unlink(Completion& x, Completion::Waiter& waiter) {
+  if (!waiter.linked) return;
+  (waiter.previous != nullptr ? waiter.previous->next : x.head) = waiter.next;
+  (waiter.next != nullptr ? waiter.next->previous : x.tail) = waiter.previous;
+  waiter.linked = false;
+}
+
+void link(Completion& x, Completion::Waiter& waiter) {
+  waiter.previous = x.tail;
+  waiter.next = nullptr;
+  (x.tail != nullptr ? x.tail->next : x.head) = &waiter;
+  x.tail = &waiter;
+  waiter.linked = true;
+}
+
+}  // namespace
+
+// kernel/sched/completion.c: complete_with_flags, kernel/sched/swait.c: swake_up_locked
+Co<> Completions::complete(Completion& x) {
+  cpu::Cpu& cpu = scheduler_.machine().this_cpu();
+  const bool irqs_were_off = cpu.irqs_disabled();
+  cpu.local_irq_disable();
+  cpu.preempt_disable();
+  co_await cpu.run(cpu.costs().completion);
+  if (x.done != kAll) ++x.done;
+  if (Completion::Waiter* first = x.head; first != nullptr) {
+    Task& task = *first->task;
+    unlink(x, *first);  // the waker unlinks, whether or not the task was asleep
+    co_await scheduler_.wake_up_process(task);
+  }
+  cpu.preempt_enable_no_resched();
+  if (!irqs_were_off) cpu.local_irq_enable();
+  if (scheduler_.should_resched()) co_await scheduler_.preempt_schedule();
+}
+
+Co<> Completions::complete_all(Completion& x) {
+  cpu::Cpu& cpu = scheduler_.machine().this_cpu();
+  const bool irqs_were_off = cpu.irqs_disabled();
+  cpu.local_irq_disable();
+  cpu.preempt_disable();
+  co_await cpu.run(cpu.costs().completion);
+  x.done = kAll;
+  while (Completion::Waiter* first = x.head) {
+    Task& task = *first->task;
+    unlink(x, *first);
+    co_await scheduler_.wake_up_process(task);
+  }
+  cpu.preempt_enable_no_resched();
+  if (!irqs_were_off) cpu.local_irq_enable();
+  if (scheduler_.should_resched()) co_await scheduler_.preempt_schedule();
+}
+
+// kernel/sched/completion.c: wait_for_common, do_wait_for_common
+Co<std::int64_t> Completions::wait_for_completion(Completion& x, std::uint32_t state,
+                                                  Jiffies timeout, sched::Wait why) {
+  Task& current = scheduler_.current();
+  co_await scheduler_.might_sleep();
+  co_await current.cpu->run(current.cpu->costs().completion);
+  std::int64_t result = static_cast<std::int64_t>(timeout);
+  if (x.done == 0) {
+    Completion::Waiter waiter{.task = &current};
+    do {
+      if (sched::Scheduler::signal_pending_state(state, current)) {
+        result = -kErestartsys;
+        break;
+      }
+      if (!waiter.linked) link(x, waiter);
+      current.state = state;
+      current.wait = why;
+      timeout = co_await timers_.schedule_timeout(timeout);
+      result = static_cast<std::int64_t>(timeout);
+    } while (x.done == 0 && timeout != 0);
+    unlink(x, waiter);
+    current.state = sched::kTaskRunning;
+    current.wait = {};
+    if (x.done == 0) co_return result;
+  }
+  if (x.done != kAll) --x.done;
+  co_return result != 0 ? result : 1;
+}
+
+}  // namespace kt::locking

@@ -1,0 +1,485 @@
+// kernel/sched/core.c: __schedule(), context switches, preemption points, class dispatch.
+#include "models/sched/scheduler.hpp"
+#include "sim/error.hpp"
+
+namespace kt::sched {
+
+using trace::Event;
+
+// Leaves prev's code where it stands and goes on with next's, on the same CPU.
+struct Scheduler::SwitchTo {
+  Cpu* cpu;
+  Task* prev;
+  Task* next;
+
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> here) const noexcept {
+    prev->resume_point = here;
+    cpu->current = next;
+    return next->resume_point;
+  }
+  void await_resume() const noexcept {}
+};
+
+Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
+    : machine_(machine), config_(config), active_(machine.topology().possible()) {
+  domains_ = std::make_unique<SchedDomains>(machine.topology(), active_);
+  tunables = {base_slice_of(static_cast<unsigned>(active_.count())), config.tick};
+  const auto nr_cpus = static_cast<std::size_t>(machine.nr_cpus());
+  for (int id = 0; id < machine.nr_cpus(); ++id) {
+    rqs_.push_back(std::make_unique<Rq>(*this, machine.cpu(id), tunables));
+  }
+  stoppers_ = std::vector<Stopper>(nr_cpus);
+  for (Stopper& stopper : stoppers_) stopper.tail = &stopper.head;
+  llc_has_idle_cores_.assign(nr_cpus, true);
+  domain_state_.resize(domains_->nr_domains());
+  overloaded_ = nohz_idle_ = cpu::CpuMask(machine.nr_cpus());
+  machine.full_preemption = config.preempt == Preempt::kFull;
+  cpu::InterruptHooks& hooks = machine.hooks;
+  hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};
+  hooks.vectors[static_cast<std::size_t>(cpu::Vector::kCallFunctionSingle)] = {
+      &handle_call_function, this};
+  hooks.preempt = {&handle_preempt_irq, this};
+  hooks.exit_to_user = {&handle_exit_to_user, this};
+}
+
+// Coroutines refer to tasks, the pool and each other: they go first.
+Scheduler::~Scheduler() {
+  for (Task& p : tasks_) p.body.reset();
+}
+
+Task& Scheduler::new_task(std::string_view comm) {
+  Task& p = tasks_.emplace_back(machine_.nr_cpus());
+  p.pid = next_pid++;
+  p.cpu = &machine_.this_cpu();
+  p.wake_cpu = p.recent_used_cpu = p.cpu->id();
+  p.nr_cpus_allowed = machine_.nr_cpus();
+  p.preempt_count = 2;  // FORK_PREEMPT_COUNT: schedule_tail() brings it to 0
+  p.se.load = load_weight_of_nice(0);
+  p.se.slice = tunables.base_slice;
+  set_comm(p, comm);
+  return p;
+}
+
+Task* Scheduler::find_task(std::int32_t pid) {
+  for (Task& p : tasks_) {
+    if (p.pid == pid) return &p;
+  }
+  return nullptr;
+}
+
+void Scheduler::set_comm(Task& p, std::string_view comm) {
+  constexpr std::size_t kCommLength = 15;
+  p.full_name = machine_.trace().names().intern(comm);
+  p.comm = machine_.trace().names().intern(comm.substr(0, kCommLength));
+}
+
+void Scheduler::trace_task(Event event, const Task& p) {
+  machine_.this_cpu().trace(event, cpu::pack(p.comm, p.pid),
+                            cpu::pack(static_cast<std::uint32_t>(p.prio), p.cpu->id()));
+}
+
+// kernel/sched/core.c: resched_curr
+void Scheduler::resched_curr(Rq& rq) {
+  Task& curr = *rq.curr;
+  if (curr.need_resched) return;
+  Cpu& here = machine_.this_cpu();
+  curr.need_resched = true;
+  if (rq.cpu == &here) {
+    curr.resched_folded = true;
+    return;
+  }
+  if (rq.cpu->polling) {
+    here.trace(Event::kSchedWakeIdleWithoutIpi, rq.id());
+    rq.cpu->end_halt(machine_.costs().idle_poll);
+    return;
+  }
+  here.trace(Event::kIpiSendCpu, rq.id(), 0, 0);
+  here.send_ipi(*rq.cpu, cpu::Vector::kReschedule);
+}
+
+Co<> Scheduler::handle_reschedule(void*, Cpu& cpu) {
+  co_await cpu.run(cpu.costs().ipi_handler);
+  cpu.current->resched_folded = cpu.current->need_resched;
+}
+
+// generic_smp_call_function_single_interrupt(): remote wakeups and nohz kicks.
+Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
+  Scheduler& scheduler = *static_cast<Scheduler*>(self);
+  Rq& rq = scheduler.rq(cpu.id());
+  co_await cpu.run(cpu.costs().ipi_handler);
+  if (rq.nohz_kick) scheduler.time_hooks.raise_sched_softirq(scheduler.time_hooks.object, cpu);
+  co_await scheduler.sched_ttwu_pending(rq);
+}
+
+Co<> Scheduler::handle_preempt_irq(void* self, Cpu& cpu) {
+  Scheduler& scheduler = *static_cast<Scheduler*>(self);
+  Task& curr = static_cast<Task&>(*cpu.current);
+  do {
+    curr.preempt_count += cpu::kPreemptOffset;
+    curr.cpu->local_irq_enable();
+    co_await scheduler.schedule_mode(Mode::kPreempt);
+    curr.cpu->local_irq_disable();
+    curr.preempt_count -= cpu::kPreemptOffset;
+  } while (curr.need_resched);
+}
+
+Co<> Scheduler::handle_exit_to_user(void* self, Cpu& cpu) {
+  Scheduler& scheduler = *static_cast<Scheduler*>(self);
+  Task& curr = static_cast<Task&>(*cpu.current);
+  while (curr.need_resched) {
+    curr.cpu->local_irq_enable();
+    co_await scheduler.schedule();
+    curr.cpu->local_irq_disable();
+  }
+}
+
+Co<> Scheduler::exit_to_user_mode() {
+  while (current().need_resched) co_await schedule();
+}
+
+Co<> Scheduler::schedule() {
+  Task& curr = current();
+  do {
+    curr.preempt_count += cpu::kPreemptOffset;
+    co_await schedule_mode(Mode::kNone);
+    curr.preempt_count -= cpu::kPreemptOffset;
+  } while (curr.need_resched);
+}
+
+Co<> Scheduler::schedule_preempt_disabled() {
+  Task& curr = current();
+  curr.preempt_count -= cpu::kPreemptOffset;
+  co_await schedule();
+  curr.preempt_count += cpu::kPreemptOffset;
+}
+
+Co<> Scheduler::preempt_schedule() {
+  Task& curr = current();
+  do {
+    curr.preempt_count += cpu::kPreemptOffset;
+    co_await schedule_mode(Mode::kPreempt);
+    curr.preempt_count -= cpu::kPreemptOffset;
+  } while (curr.need_resched);
+}
+
+Co<bool> Scheduler::cond_resched() {
+  Cpu& cpu = machine_.this_cpu();
+  if (config_.preempt == Preempt::kFull || !cpu.current->need_resched || !cpu.preemptible()) {
+    co_return false;
+  }
+  co_await preempt_schedule();
+  co_return true;
+}
+
+Co<> Scheduler::might_sleep() {
+  if (config_.preempt == Preempt::kVoluntary) co_await cond_resched();
+}
+
+Co<> Scheduler::preempt_enable() {
+  machine_.this_cpu().preempt_enable_no_resched();
+  if (should_resched()) co_await preempt_schedule();
+}
+
+// kernel/sched/syscalls.c: do_sched_yield
+Co<> Scheduler::yield() {
+  Rq& rq = this_rq();
+  Task& curr = *rq.curr;
+  if (curr.sched_class == Class::kFair && rq.nr_running > 1) rq.cfs.yield(rq.clock());
+  if (curr.sched_class == Class::kRt) rq.rt.requeue(curr, false);
+  co_await schedule();
+}
+
+bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
+  if ((state & (kTaskInterruptible | kTaskWakekill)) == 0 || !p.sigpending) return false;
+  return (state & kTaskInterruptible) != 0 || p.fatal_signal;
+}
+
+// kernel/sched/core.c: try_to_block_task
+void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
+  if (signal_pending_state(state, p)) {
+    p.state = state = kTaskRunning;
+    return;
+  }
+  p.contributes_to_load = (state & kTaskUninterruptible) != 0 &&
+                          (state & (kTaskNoload | kTaskFrozen)) == 0;
+  p.sleep_start = rq.clock();
+  if (dequeue_task(rq, p, {.sleep = true, .special = special_state(state)})) block_task(rq, p);
+}
+
+void Scheduler::block_task(Rq&, Task& p) {
+  if (p.contributes_to_load) ++nr_uninterruptible_;
+  p.on_rq = OnRq::kNo;
+}
+
+void Rq::block(Entity& se) {
+  Task& p = task_of(se);
+  scheduler->sub_nr_running(*this);
+  if (cfs.nr_running() == 0) fair_server.stop();
+  scheduler->block_task(*this, p);
+}
+
+void Rq::account(Entity& se, Time delta_exec) {
+  const Task& p = task_of(se);
+  cpu->machine().this_cpu().trace(Event::kSchedStatRuntime, cpu::pack(p.comm, p.pid), delta_exec);
+  fair_server.account(delta_exec);
+}
+
+void Rq::resched_curr() { scheduler->resched_curr(*this); }
+
+void Rq::update_load(Time now) {
+  load_avg.accumulate(now, cfs.load_weight());
+  runnable_avg.accumulate(now, cfs.h_nr_runnable() * std::uint64_t{1024});
+  util_avg.accumulate(now, curr != idle ? 1024 : 0);
+}
+
+void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
+  const Time now = rq.clock();
+  rq.update_load(now);
+  if (p.sched_class == Class::kFair) {
+    const bool counted = p.se.sched_delayed && p.se.on_rq;
+    const bool first = rq.cfs.nr_running() == 0;
+    rq.cfs.enqueue(p.se, flags, now);
+    if (first) rq.fair_server.start();
+    if (counted) return;
+  } else if (p.sched_class == Class::kRt) {
+    rq.rt.enqueue(p, head);
+    if (rq.rt.nr_running() == 2) ++rt_overloaded_;
+  } else {
+    rq.stop_queued = &p;
+  }
+  add_nr_running(rq);
+}
+
+void Scheduler::add_nr_running(Rq& rq) {
+  if (++rq.nr_running == 2) overloaded_.set(rq.id());
+}
+
+void Scheduler::sub_nr_running(Rq& rq) {
+  if (--rq.nr_running == 1) overloaded_.clear(rq.id());
+}
+
+bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
+  const Time now = rq.clock();
+  rq.update_load(now);
+  if (p.sched_class == Class::kFair) {
+    if (!rq.cfs.dequeue(p.se, flags, now)) return false;
+    if (flags.delayed) return true;  // Rq::block() has done the rest
+    if (rq.cfs.nr_running() == 0) rq.fair_server.stop();
+  } else if (p.sched_class == Class::kRt) {
+    update_curr(rq);
+    rq.rt.dequeue(p);
+    if (rq.rt.nr_running() == 1) --rt_overloaded_;
+  } else {
+    rq.stop_queued = nullptr;
+  }
+  sub_nr_running(rq);
+  return true;
+}
+
+void Scheduler::activate_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
+  enqueue_task(rq, p, flags, head);
+  p.on_rq = OnRq::kQueued;
+}
+
+bool Scheduler::deactivate_task(Rq& rq, Task& p, DequeueFlags flags) {
+  p.on_rq = OnRq::kMigrating;
+  return dequeue_task(rq, p, flags);
+}
+
+// kernel/sched/core.c: wakeup_preempt
+void Scheduler::wakeup_preempt(Rq& rq, Task& p) {
+  Task& curr = *rq.curr;
+  if (p.sched_class < curr.sched_class) {
+    resched_curr(rq);
+  } else if (p.sched_class == curr.sched_class) {
+    if (p.sched_class == Class::kRt) wakeup_preempt_rt(rq, p);
+    if (p.sched_class == Class::kFair && !curr.need_resched) {
+      rq.cfs.wakeup_preempt(p.se, rq.clock());
+    }
+  }
+}
+
+void Scheduler::update_curr(Rq& rq) {
+  Task& curr = *rq.curr;
+  const Time now = rq.clock();
+  if (curr.sched_class == Class::kFair) {
+    rq.cfs.update_curr(now);
+    return;
+  }
+  if (curr.is_idle()) return;
+  const Time delta = now - curr.se.exec_start;
+  if (delta <= 0) return;
+  curr.se.sum_exec_runtime += delta;
+  curr.se.exec_start = now;
+}
+
+void Scheduler::put_prev_task(Rq& rq, Task& p) {
+  if (p.sched_class == Class::kFair) {
+    rq.cfs.put_prev(p.se, rq.clock());
+  } else {
+    update_curr(rq);
+  }
+  rq.picked_by_server = false;
+}
+
+void Scheduler::set_next_task(Rq& rq, Task& p) {
+  if (p.sched_class == Class::kFair) {
+    rq.cfs.set_next(p.se, rq.clock());
+  } else {
+    p.se.exec_start = rq.clock();
+    if (p.is_idle()) update_idle_core(rq);
+  }
+}
+
+// kernel/sched/core.c: __pick_next_task, put_prev_set_next_task
+Task& Scheduler::pick_next_task(Rq& rq) {
+  const Task& prev = *rq.curr;
+  if (prev.sched_class == Class::kRt && rt_overloaded_ != 0 && rq.rt.highest_prio() > prev.prio) {
+    pull_rt_task(rq);  // balance_rt()
+  }
+  Task* next = nullptr;
+  bool by_server = false;
+  if (rq.stop_queued != nullptr) {
+    next = rq.stop_queued;
+  } else {
+    if (rq.fair_server.queued() && rq.rt.nr_running() != 0) {
+      Entity* se = rq.cfs.pick(rq.clock());
+      if (se != nullptr) {
+        next = &task_of(*se);
+        by_server = true;
+      } else {
+        rq.fair_server.stop();
+      }
+    }
+    if (next == nullptr) next = rq.rt.first();
+    if (next == nullptr) {
+      Entity* se = rq.cfs.pick(rq.clock());
+      next = se != nullptr ? &task_of(*se) : rq.idle;
+    }
+  }
+  if (next != rq.curr) {
+    put_prev_task(rq, *rq.curr);
+    set_next_task(rq, *next);
+  }
+  rq.picked_by_server = by_server;
+  return *next;
+}
+
+namespace {
+
+// include/linux/sched.h: __task_state_index; include/trace/events/sched.h: __trace_sched_switch_state
+std::uint64_t reported_state(const Task& p, std::uint32_t state, bool preempted) {
+  if (preempted) return 0x100;
+  if (state == kTaskIdle) return 0x80;
+  if ((state & (kTaskFrozen | 0x1000)) != 0) return kTaskUninterruptible;
+  const std::uint32_t reported = (state | p.exit_state) & 0x7f;
+  std::uint32_t highest = 0;
+  for (std::uint32_t bit = 1; bit <= 0x40; bit <<= 1) {
+    if ((reported & bit) != 0) highest = bit;
+  }
+  return highest;
+}
+
+}  // namespace
+
+// What a switch leaves behind for the reports.
+void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
+  const Time now = rq.clock();
+  rq.update_load(now);
+  ++rq.nr_switches;
+  if (!prev.is_idle()) rq.busy_time += now - rq.last_switch;
+  rq.last_switch = now;
+  if (prev.on_rq == OnRq::kQueued && !prev.se.sched_delayed && !prev.is_idle()) {
+    prev.runnable_since = now;
+    prev.woken = false;
+  }
+  if (next.runnable_since >= 0) {
+    next.stats.run_delay += now - next.runnable_since;
+    if (next.woken) next.stats.note_latency(now - next.waking_time);
+    next.runnable_since = -1;
+  }
+}
+
+Co<> Scheduler::schedule_mode(Mode mode) {
+  Cpu& cpu = machine_.this_cpu();
+  Rq& rq = this_rq();
+  Task& prev = *rq.curr;
+  if (prev.preempt_count > cpu::kPreemptOffset) {  // schedule_debug()
+    throw sim::Defect(fmt::format("BUG: scheduling while atomic: {}/{}/{:#010x}",
+                                  machine_.trace().names()[prev.comm], prev.pid,
+                                  prev.preempt_count));
+  }
+  cpu.local_irq_disable();
+  cpu.preempt_disable();  // rq lock
+  co_await cpu.run(cpu.costs().schedule);
+  // From here to the switch the rq lock keeps everybody out.
+  std::uint32_t prev_state = prev.state;
+  const bool preempted = mode == Mode::kPreempt;
+  bool voluntary = false;
+  Task* next = nullptr;
+  if (mode == Mode::kIdle) {
+    if (rq.nr_running == 0) next = &prev;
+  } else if (!preempted && prev_state != kTaskRunning) {
+    try_to_block_task(rq, prev, prev_state);
+    voluntary = true;
+  }
+  if (next == nullptr) {
+    if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
+    next = &pick_next_task(rq);
+  }
+  prev.need_resched = prev.resched_folded = false;
+  if (next == &prev) {
+    cpu.preempt_enable_no_resched();
+    cpu.local_irq_enable();
+    co_return;
+  }
+  ++(voluntary ? prev.stats.nvcsw : prev.stats.nivcsw);
+  note_switch(rq, prev, *next);
+  cpu.trace(Event::kSchedSwitch, cpu::pack(prev.comm, prev.pid),
+            cpu::pack(static_cast<std::uint32_t>(prev.prio),
+                      static_cast<std::int64_t>(reported_state(prev, prev_state, preempted))),
+            cpu::pack(next->comm, next->pid), next->prio);
+  rq.curr = next;
+  rq.switch_prev = &prev;
+  next->on_cpu = true;
+  co_await SwitchTo{&cpu, &prev, next};
+  co_await finish_task_switch();
+}
+
+// kernel/sched/core.c: context_switch() after the pick, and finish_task_switch(): on the new stack.
+Co<> Scheduler::finish_task_switch() {
+  Cpu& cpu = machine_.this_cpu();
+  Rq& rq = this_rq();
+  Task& prev = *rq.switch_prev;
+  Task& curr = *rq.curr;
+  Time cost = cpu.costs().context_switch;
+  if (curr.mm != 0 && curr.mm != rq.active_mm) {  // a kernel thread borrows what is loaded
+    cost += cpu.costs().mm_switch;
+    rq.active_mm = curr.mm;
+  }
+  co_await cpu.run(cost);
+  prev.on_cpu = false;
+  if (prev.state == kTaskDead) prev.body.reset();
+  if (rq.rt.nr_running() > 1) push_rt_tasks(rq);
+  cpu.preempt_enable_no_resched();
+  cpu.local_irq_enable();
+  if (curr.cache_cpu != cpu.id() && !curr.is_idle()) {
+    const int warm = curr.cache_cpu;
+    curr.cache_cpu = cpu.id();
+    if (warm >= 0) co_await cpu.run(machine_.cold_cache(warm, cpu.id()));
+  }
+}
+
+Co<> Scheduler::schedule_tail() {
+  co_await finish_task_switch();
+  co_await preempt_enable();
+}
+
+Co<> Scheduler::do_task_dead() {
+  set_special_state(kTaskDead);
+  co_await schedule();
+  KT_ASSERT(false, "a dead task was scheduled");
+}
+
+}  // namespace kt::sched

@@ -1,0 +1,74 @@
+// kernel/sched/idle.c: the idle loop of each CPU.
+#include "models/sched/scheduler.hpp"
+
+namespace kt::sched {
+
+using trace::Event;
+
+namespace {
+
+constexpr std::uint64_t kIdleState = 1;           // the arch default without a cpuidle driver
+constexpr std::uint64_t kIdleExit = 4294967295U;  // PWR_EVENT_EXIT
+
+}  // namespace
+
+// One pass of the idle loop: cpu_startup_entry() -> do_idle().
+Co<> Scheduler::do_idle(Cpu& cpu) {
+  Rq& rq = this->rq(cpu.id());
+  Task& idle = *rq.idle;
+  for (;;) {
+    cpu.polling = true;
+    while (!idle.need_resched) {
+      cpu.local_irq_disable();
+      co_await cpu.run(cpu.costs().idle_enter);
+      if (idle.need_resched) {
+        cpu.local_irq_enable();
+        break;
+      }
+      time_hooks.stop_tick(time_hooks.object, cpu);
+      cpu.trace(Event::kCpuIdle, kIdleState, cpu.id());
+      cpu.polling = config_.mwait_idle;
+      cpu.local_irq_enable();
+      if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
+        all_idle.call(all_idle.object);
+      }
+      cpu::Segment halt = cpu.halt();
+      co_await halt;
+      --nr_halted_;
+      cpu.polling = true;
+      cpu.trace(Event::kCpuIdle, kIdleExit, cpu.id());
+    }
+    time_hooks.exit(time_hooks.object, cpu);
+    cpu.polling = false;
+    // flush_smp_call_function_queue(): wakeups whose IPI the polling flag has spared.
+    cpu.local_irq_disable();
+    if (rq.wake_list != nullptr) co_await sched_ttwu_pending(rq);
+    cpu.local_irq_enable();
+    idle.resched_folded = idle.need_resched;
+    do {  // schedule_idle()
+      co_await schedule_mode(Mode::kIdle);
+    } while (idle.need_resched);
+  }
+}
+
+void Scheduler::start_idle_tasks() {
+  for (int id = 0; id < machine_.nr_cpus(); ++id) {
+    Rq& rq = this->rq(id);
+    Task& idle = tasks_.emplace_back(machine_.nr_cpus());
+    idle.sched_class = Class::kIdle;
+    idle.flags = kPfKthread | kPfNofreeze | kPfNoSetaffinity;
+    idle.state = kTaskRunning;
+    idle.preempt_count = cpu::kPreemptOffset;
+    idle.cpu = rq.cpu;
+    idle.on_cpu = true;
+    set_comm(idle, fmt::format("swapper/{}", id));
+    set_cpus_mask(idle, cpu::CpuMask::of(machine_.nr_cpus(), id));
+    idle.body = do_idle(*rq.cpu);
+    rq.idle = rq.curr = &idle;
+    rq.cpu->current = &idle;
+    rq.idle_stamp = 0;
+    machine_.start_cpu(*rq.cpu, idle.body.handle());
+  }
+}
+
+}  // namespace kt::sched

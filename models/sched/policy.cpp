@@ -1,0 +1,139 @@
+// Changing a task's policy, nice value and affinity: kernel/sched/syscalls.c, kernel/sched/core.c:
+// set_cpus_allowed_ptr() and affine_move_task().
+#include <cerrno>
+
+#include "models/sched/scheduler.hpp"
+
+namespace kt::sched {
+
+namespace {
+
+void set_priority(Task& p, Policy policy, int rt_priority, int nice) {
+  p.policy = policy;
+  p.static_prio = nice_to_prio(nice);
+  p.rt_priority = rt_policy(policy) ? rt_priority : 0;
+  p.prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : p.static_prio;
+  p.sched_class = rt_policy(policy) ? Class::kRt : Class::kFair;
+  p.se.policy = policy == Policy::kBatch  ? FairPolicy::kBatch
+                : policy == Policy::kIdle ? FairPolicy::kIdle
+                                          : FairPolicy::kNormal;
+}
+
+LoadWeight weight_of(const Task& p) {
+  return p.policy == Policy::kIdle ? kIdlePolicyWeight : load_weight_of_nice(p.nice());
+}
+
+}  // namespace
+
+void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
+  set_priority(p, policy, rt_priority, nice);
+  p.se.load = weight_of(p);
+  constexpr Time kSlice = 100'000'000;
+  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+}
+
+// Takes the task off its queue (and off the CPU's books, if it runs), changes it, and puts it back:
+// the pattern of __sched_setscheduler(), set_user_nice() and __do_set_cpus_allowed().
+template <class Change>
+void Scheduler::change_queued_task(Task& p, Change change) {
+  Rq& rq = task_rq(p);
+  const bool running = rq.curr == &p;
+  if (p.se.sched_delayed) dequeue_task(rq, p, {.sleep = true, .delayed = true});
+  const bool queued = p.on_rq == OnRq::kQueued;
+  update_curr(rq);
+  if (queued) dequeue_task(rq, p, {});
+  if (running) put_prev_task(rq, p);
+  change(rq);
+  if (queued) enqueue_task(rq, p, {}, true);
+  if (running) set_next_task(rq, p);
+}
+
+Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice) {
+  co_await machine_.run(machine_.costs().syscall);
+  const Class old_class = p.sched_class;
+  const int old_prio = p.prio;
+  change_queued_task(p, [&](Rq&) {
+    set_priority(p, policy, rt_priority, nice);
+    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
+    constexpr Time kSlice = 100'000'000;
+    p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+  });
+  Rq& rq = task_rq(p);
+  if (p.on_rq != OnRq::kQueued) co_return;
+  if (rq.curr == &p) {
+    // check_class_changed(): less important than before, so look for somebody better.
+    const bool lower = p.sched_class > old_class || (p.sched_class == old_class && p.prio > old_prio);
+    if (lower && old_class == Class::kRt) pull_rt_task(rq);
+    if (lower) resched_curr(rq);
+  } else {
+    wakeup_preempt(rq, p);
+    if (p.sched_class == Class::kRt) push_rt_tasks(rq);
+  }
+  if (should_resched()) co_await preempt_schedule();
+}
+
+Co<> Scheduler::set_user_nice(Task& p, int nice) {
+  co_await machine_.run(machine_.costs().syscall);
+  if (rt_policy(p.policy)) {  // remembered for when it becomes a fair task
+    p.static_prio = nice_to_prio(nice);
+    co_return;
+  }
+  const int old_prio = p.prio;
+  change_queued_task(p, [&](Rq&) {
+    set_priority(p, p.policy, 0, nice);
+    reweight(p.se, weight_of(p));
+  });
+  Rq& rq = task_rq(p);
+  if (p.on_rq != OnRq::kQueued || rq.cfs.nr_running() == 1) co_return;
+  if (rq.curr == &p && p.prio > old_prio) resched_curr(rq);
+  if (rq.curr != &p) wakeup_preempt(rq, p);
+  if (should_resched()) co_await preempt_schedule();
+}
+
+void Scheduler::set_cpus_mask(Task& p, const cpu::CpuMask& mask) {
+  p.cpus_mask = mask;
+  p.nr_cpus_allowed = mask.count();
+}
+
+namespace {
+
+// kernel/sched/core.c: migration_cpu_stop, on the stopper of the CPU where the task ran
+void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
+  Task& p = *work.task;
+  if (p.cpu != &cpu || p.cpus_mask.test(cpu.id())) return;
+  if (p.on_rq == OnRq::kQueued) {
+    scheduler.migrate_queued_task(p, work.destination);
+  } else {
+    p.wake_cpu = work.destination;
+  }
+}
+
+}  // namespace
+
+Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
+  co_await machine_.run(machine_.costs().syscall);
+  if ((p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
+  const cpu::CpuMask valid = mask & active_;
+  const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
+  if (destination < 0) co_return -EINVAL;
+  if (mask == p.cpus_mask) co_return 0;
+  change_queued_task(p, [&](Rq&) { set_cpus_mask(p, mask); });
+  if (mask.test(p.cpu->id()) || p.migration_disabled != 0) co_return 0;
+  if (p.on_cpu || p.state == kTaskWaking) {
+    StopWork work{.function = &migration_cpu_stop, .task = &p, .destination = destination};
+    const int cpu = p.cpu->id();
+    work.waiter = &current();
+    co_await stop_one_cpu_nowait(cpu, work);
+    for (;;) {
+      current().state = kTaskUninterruptible;
+      if (work.done) break;
+      co_await schedule();
+    }
+    current().state = kTaskRunning;
+  } else if (p.on_rq == OnRq::kQueued) {
+    migrate_queued_task(p, destination);
+  }
+  co_return 0;
+}
+
+}  // namespace kt::sched

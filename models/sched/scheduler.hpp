@@ -1,0 +1,279 @@
+// The scheduler: who runs where and when (kernel/sched/). Functions have the kernel's names and its
+// control flow; those that take time or may switch are coroutines. They act on the CPU that the
+// caller runs on (Machine::this_cpu), as the kernel's do.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "models/cpu/cpu.hpp"
+#include "models/sched/domains.hpp"
+#include "models/sched/rq.hpp"
+#include "models/sched/task.hpp"
+
+namespace kt::sched {
+
+using cpu::Cpu;
+using sim::Co;
+
+enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull };
+
+/// try_to_wake_up()'s wake_flags.
+enum WakeFlag : unsigned { kWfSync = 1, kWfMigrated = 2, kWfFork = 4, kWfTtwu = 8 };
+
+/// Why __schedule() is called (SM_IDLE, SM_NONE, SM_PREEMPT).
+enum class Mode : std::uint8_t { kIdle, kNone, kPreempt };
+
+struct SchedConfig {
+  Preempt preempt = Preempt::kVoluntary;
+  Time tick = 4'000'000;  ///< ns, 1/HZ
+  bool mwait_idle = true; ///< idle polls the need_resched flag; else it halts and needs an IPI
+};
+
+/// What the timer code (a layer above) does for the scheduler; kernel/time/tick-sched.c.
+struct TimeHooks {
+  void* object = nullptr;
+  Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
+  void (*stop_tick)(void*, Cpu&) = nullptr;  ///< tick_nohz_idle_stop_tick()
+  void (*exit)(void*, Cpu&) = nullptr;       ///< tick_nohz_idle_exit()
+  void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
+};
+
+/// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
+struct AllIdleHook {
+  void* object = nullptr;
+  void (*call)(void*) = nullptr;
+};
+
+class Scheduler {
+ public:
+  Scheduler(cpu::Machine& machine, const SchedConfig& config);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  [[nodiscard]] cpu::Machine& machine() const { return machine_; }
+  [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
+  [[nodiscard]] const SchedConfig& config() const { return config_; }
+  [[nodiscard]] Rq& rq(int cpu) { return *rqs_[static_cast<std::size_t>(cpu)]; }
+  [[nodiscard]] Rq& this_rq() { return rq(machine_.this_cpu().id()); }
+  [[nodiscard]] Rq& task_rq(const Task& p) { return rq(p.cpu->id()); }
+  [[nodiscard]] Task& current() { return static_cast<Task&>(*machine_.this_cpu().current); }
+  [[nodiscard]] const SchedDomains& domains() const { return *domains_; }
+  [[nodiscard]] const cpu::CpuMask& active_mask() const { return active_; }
+
+  // Tasks ---------------------------------------------------------------------------------------
+  /// A task in TASK_NEW with the next PID, nice 0, allowed everywhere. Lives as long as this.
+  Task& new_task(std::string_view comm);
+  [[nodiscard]] std::deque<Task>& tasks() { return tasks_; }
+  [[nodiscard]] Task* find_task(std::int32_t pid);
+  /// The next PID that new_task() gives.
+  std::int32_t next_pid = 1;
+  /// Cuts to 15 characters and interns (task_struct::comm).
+  void set_comm(Task& p, std::string_view comm);
+
+  /// kernel/sched/core.c: wake_up_new_task
+  Co<> wake_up_new_task(Task& p);
+  /// The first thing that a new task does; kernel/sched/core.c: schedule_tail
+  Co<> schedule_tail();
+  /// The last thing that it does; kernel/sched/core.c: do_task_dead. Never returns.
+  Co<> do_task_dead();
+
+  // Sleep and wake -------------------------------------------------------------------------------
+  /// kernel/sched/core.c: schedule
+  Co<> schedule();
+  /// kernel/sched/core.c: schedule_preempt_disabled
+  Co<> schedule_preempt_disabled();
+  /// kernel/sched/core.c: try_to_wake_up. False: the state did not match, nothing was done.
+  Co<bool> try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_flags);
+  Co<bool> wake_up_process(Task& p) { return try_to_wake_up(p, kTaskNormal, 0); }
+  Co<bool> wake_up_state(Task& p, std::uint32_t mask) { return try_to_wake_up(p, mask, 0); }
+  /// kernel/sched/core.c: wait_task_inactive. 0 if the state does not match, else non-zero.
+  Co<std::uint64_t> wait_task_inactive(Task& p, std::uint32_t match);
+  /// set_special_state(): a store that no late wakeup can overwrite.
+  void set_special_state(std::uint32_t state) { current().state = state; }
+  /// include/linux/sched/signal.h: signal_pending_state
+  [[nodiscard]] static bool signal_pending_state(std::uint32_t state, const Task& p);
+
+  // Preemption points ----------------------------------------------------------------------------
+  /// preempt=none and voluntary: reschedules if asked; full: never. True if it did.
+  Co<bool> cond_resched();
+  /// might_sleep(): a preemption point under voluntary only.
+  Co<> might_sleep();
+  void preempt_disable() { machine_.this_cpu().preempt_disable(); }
+  /// preempt_enable(): a preemption point under full.
+  Co<> preempt_enable();
+  /// Whether preempt_enable() at depth 0 would switch: lets callers skip the coroutine.
+  [[nodiscard]] bool should_resched() {
+    Cpu& cpu = machine_.this_cpu();
+    return machine_.full_preemption && cpu.current->need_resched && cpu.preemptible();
+  }
+  Co<> preempt_schedule();
+  /// sched_yield(): to the tail of the class's order.
+  Co<> yield();
+  /// On the way to user mode: reschedules while asked (exit_to_user_mode_loop).
+  Co<> exit_to_user_mode();
+
+  // Policy and placement -------------------------------------------------------------------------
+  /// kernel/sched/syscalls.c: sched_setscheduler. rt_priority 1 … 99 for FIFO and RR, else 0.
+  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice);
+  Co<> set_user_nice(Task& p, int nice);
+  /// The same before the task has ever been queued: no events, no cost.
+  void init_policy(Task& p, Policy policy, int rt_priority, int nice);
+  /// kernel/sched/core.c: set_cpus_allowed_ptr. -EINVAL if no active CPU is in the mask, or if user
+  /// space asks for a task with PF_NO_SETAFFINITY.
+  Co<int> set_cpus_allowed(Task& p, const cpu::CpuMask& mask);
+  /// Sets the mask of a task that is not queued (do_set_cpus_allowed).
+  void set_cpus_mask(Task& p, const cpu::CpuMask& mask);
+  /// include/linux/sched.h: is_per_cpu_kthread
+  [[nodiscard]] bool is_per_cpu_kthread(const Task& p) const {
+    return p.is_kthread() && p.nr_cpus_allowed == 1;
+  }
+  [[nodiscard]] bool is_cpu_allowed(const Task& p, int cpu) const;
+
+  // The tick and balancing ------------------------------------------------------------------------
+  /// kernel/sched/core.c: sched_tick, on the CPU whose tick it is. True: raise the SCHED softirq.
+  bool sched_tick(Cpu& cpu);
+  /// The CPU joins or leaves the idle CPUs without a tick (nohz_balance_enter_idle, _exit_idle).
+  void nohz_idle(int cpu, bool tickless);
+  /// The SCHED softirq; kernel/sched/fair.c: sched_balance_softirq
+  Co<> sched_balance_softirq(Cpu& cpu);
+
+  // Stopper (kernel/stop_machine.c) ---------------------------------------------------------------
+  /// A function that the stopper of a CPU runs, with preemption off.
+  struct StopWork {
+    void (*function)(Scheduler&, Cpu&, StopWork&) = nullptr;
+    Task* task = nullptr;
+    int destination = -1;
+    Task* waiter = nullptr;  ///< sleeps until it is done
+    bool done = false;
+    StopWork* next = nullptr;
+  };
+  /// Queues and wakes migration/N; from any context.
+  Co<> stop_one_cpu_nowait(int cpu, StopWork& work);
+  /// The body of migration/N's thread function: runs all queued works.
+  Co<> run_stop_works(Cpu& cpu);
+  [[nodiscard]] bool stop_works_pending(int cpu) const {
+    return stoppers_[static_cast<std::size_t>(cpu)].head != nullptr;
+  }
+
+  /// The idle task of each CPU: makes them and starts the machine (all CPUs idle).
+  void start_idle_tasks();
+  TimeHooks time_hooks;
+  AllIdleHook all_idle;
+  FairTunables tunables;
+  [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
+
+  // Internals shared by the files of this folder ---------------------------------------------------
+  void resched_curr(Rq& rq);
+  void activate_task(Rq& rq, Task& p, EnqueueFlags flags, bool head = false);
+  bool deactivate_task(Rq& rq, Task& p, DequeueFlags flags);
+  void enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head);
+  bool dequeue_task(Rq& rq, Task& p, DequeueFlags flags);
+  void wakeup_preempt(Rq& rq, Task& p);
+  void set_task_cpu(Task& p, int cpu);
+  void block_task(Rq& rq, Task& p);
+  void put_prev_task(Rq& rq, Task& p);
+  void set_next_task(Rq& rq, Task& p);
+  void update_curr(Rq& rq);
+  void add_nr_running(Rq& rq);
+  void sub_nr_running(Rq& rq);
+  int select_task_rq(Task& p, int prev_cpu, unsigned wake_flags);
+  int select_fallback_rq(Task& p, int cpu);
+  void migrate_queued_task(Task& p, int cpu);
+  void trace_task(trace::Event event, const Task& p);
+
+ private:
+  struct SwitchTo;
+  // What balancing remembers of one domain of one CPU.
+  struct DomainState {
+    Time last_balance = 0;
+    unsigned failed = 0;  // nr_balance_failed
+    std::uint32_t dice = 0;
+    std::uint32_t newidle_calls = 0;
+    std::uint32_t newidle_success = 0;
+    std::uint32_t newidle_ratio = 512;
+  };
+  struct Stopper {
+    StopWork* head = nullptr;
+    StopWork** tail = &head;
+  };
+  friend struct Rq;
+
+  // core.cpp
+  Co<> schedule_mode(Mode mode);  // __schedule()
+  Co<> finish_task_switch();
+  void try_to_block_task(Rq& rq, Task& p, std::uint32_t& state);
+  Task& pick_next_task(Rq& rq);
+  void note_switch(Rq& rq, Task& prev, Task& next);
+  Co<> do_idle(Cpu& cpu);
+  static Co<> handle_reschedule(void* self, Cpu& cpu);
+  static Co<> handle_call_function(void* self, Cpu& cpu);
+  static Co<> handle_preempt_irq(void* self, Cpu& cpu);
+  static Co<> handle_exit_to_user(void* self, Cpu& cpu);
+
+  // wakeup.cpp
+  bool ttwu_state_match(Task& p, std::uint32_t mask, bool& success);
+  bool ttwu_runnable(Task& p);
+  [[nodiscard]] bool ttwu_queue_cond(const Task& p, int cpu);
+  void ttwu_queue_wakelist(Task& p, int cpu, unsigned wake_flags);
+  void ttwu_do_activate(Rq& rq, Task& p, unsigned wake_flags);
+  void ttwu_do_wakeup(Task& p);
+  Co<> sched_ttwu_pending(Rq& rq);
+  void record_noop_wake(Task& p);
+
+  // fair.cpp, select.cpp
+  int select_task_rq_fair(Task& p, int prev_cpu, unsigned wake_flags);
+  int select_idle_sibling(Task& p, int prev, int target);
+  int select_idle_cpu(Task& p, const Domain& llc, bool has_idle_core, int target);
+  int select_idle_core(const Task& p, int core_cpu, const cpu::CpuMask& span, int& idle_cpu);
+  int select_idle_smt(const Task& p, const Domain& llc, int target);
+  bool test_idle_cores(int cpu);
+  void set_idle_cores(int cpu, bool value);
+  void update_idle_core(Rq& rq);
+  int wake_affine(const Domain& sd, const Task& p, int this_cpu, int prev_cpu, bool sync);
+  bool wake_wide(const Task& p);
+  void record_wakee(const Task& p);
+  int find_dst_cpu(const Domain* sd, const Task& p, int cpu, int prev_cpu, std::uint32_t flag);
+  const Group* find_dst_group(const Domain& sd, const Task& p, int this_cpu);
+  int find_dst_group_cpu(const Group& group, const Task& p, int this_cpu);
+
+  // rt.cpp
+  int select_task_rq_rt(Task& p, int cpu);
+  int find_lowest_rq(const Task& p);
+  void wakeup_preempt_rt(Rq& rq, Task& p);
+  void push_rt_tasks(Rq& rq);
+  bool pull_rt_task(Rq& rq);
+  void task_tick_rt(Rq& rq, Task& p);
+
+  // balance.cpp
+  Co<bool> newidle_balance(Rq& rq);
+  bool balance_domain(Rq& rq, const Domain& sd, bool newidle);
+  int detach_tasks(Rq& from, Rq& to, const Domain& sd, int wanted);
+  bool can_migrate(const Task& p, const Rq& from, const Rq& to, const Domain& sd);
+  Co<> balance_domains(Rq& rq, bool idle);
+  void nohz_balancer_kick(Rq& rq);
+
+  // policy.cpp
+  template <class Change>
+  void change_queued_task(Task& p, Change change);
+
+  cpu::Machine& machine_;
+  SchedConfig config_;
+  cpu::CpuMask active_;
+  std::unique_ptr<SchedDomains> domains_;
+  std::vector<std::unique_ptr<Rq>> rqs_;
+  std::deque<Task> tasks_;
+  std::vector<Stopper> stoppers_;
+  std::vector<bool> llc_has_idle_cores_;    // by llc id (lowest CPU)
+  std::vector<DomainState> domain_state_;   // by Domain::id
+  cpu::CpuMask overloaded_;                 // CPUs with two or more queued tasks
+  cpu::CpuMask nohz_idle_;                  // idle CPUs without a tick
+  int rt_overloaded_ = 0;                   // CPUs with two or more real-time tasks
+  int nr_halted_ = 0;
+  std::uint64_t nr_uninterruptible_ = 0;
+  Time nohz_next_kick_ = 0;
+};
+
+}  // namespace kt::sched

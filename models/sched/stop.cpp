@@ -1,0 +1,36 @@
+// kernel/stop_machine.c: the stopper of each CPU, as far as the scheduler needs it.
+#include "models/sched/scheduler.hpp"
+#include "sim/error.hpp"
+
+namespace kt::sched {
+
+// cpu_stop_queue_work(): the work must stay until it is done.
+Co<> Scheduler::stop_one_cpu_nowait(int cpu, StopWork& work) {
+  Stopper& stopper = stoppers_[static_cast<std::size_t>(cpu)];
+  Task* thread = rq(cpu).stop;
+  KT_ASSERT(thread != nullptr, "CPU {} has no stopper", cpu);
+  work.next = nullptr;
+  *stopper.tail = &work;
+  stopper.tail = &work.next;
+  preempt_disable();
+  co_await wake_up_process(*thread);
+  co_await preempt_enable();
+}
+
+// cpu_stopper_thread()
+Co<> Scheduler::run_stop_works(Cpu& cpu) {
+  Stopper& stopper = stoppers_[static_cast<std::size_t>(cpu.id())];
+  while (stopper.head != nullptr) {
+    StopWork& work = *stopper.head;
+    stopper.head = work.next;
+    if (stopper.head == nullptr) stopper.tail = &stopper.head;
+    cpu.preempt_disable();
+    co_await cpu.run(cpu.costs().stopper);
+    work.function(*this, cpu, work);
+    work.done = true;
+    if (work.waiter != nullptr) co_await wake_up_process(*work.waiter);
+    co_await preempt_enable();
+  }
+}
+
+}  // namespace kt::sched

@@ -1,0 +1,198 @@
+// A task (struct task_struct): a schedulable context of the simulated machine, kernel thread or user
+// task. What only the scheduler writes and what the layers above keep in it is grouped below; a
+// sleeping thread costs this struct and the frames of its coroutine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/cpu/cpu.hpp"
+#include "models/cpu/cpu_mask.hpp"
+#include "models/sched/entity.hpp"
+#include "sim/co.hpp"
+
+namespace kt::kthread {
+struct Kthread;
+}
+
+namespace kt::sched {
+
+using sim::Time;
+struct Task;
+class Scheduler;
+
+/// include/linux/sched.h: values of task_struct::__state and exit_state.
+enum State : std::uint32_t {
+  kTaskRunning = 0,
+  kTaskInterruptible = 0x1,
+  kTaskUninterruptible = 0x2,
+  kTaskStopped = 0x4,
+  kTaskTraced = 0x8,
+  kTaskParked = 0x40,
+  kTaskDead = 0x80,
+  kTaskWakekill = 0x100,
+  kTaskWaking = 0x200,
+  kTaskNoload = 0x400,
+  kTaskNew = 0x800,
+  kTaskFreezable = 0x2000,
+  kTaskFrozen = 0x8000,
+  kTaskKillable = kTaskWakekill | kTaskUninterruptible,
+  kTaskIdle = kTaskUninterruptible | kTaskNoload,
+  kTaskNormal = kTaskInterruptible | kTaskUninterruptible,
+};
+enum ExitState : std::uint8_t { kExitNone = 0, kExitDead = 0x10, kExitZombie = 0x20 };
+
+/// is_special_task_state(): no condition loop, must not see spurious wakeups.
+constexpr bool special_state(std::uint32_t state) {
+  return (state & (kTaskStopped | kTaskTraced | kTaskParked | kTaskDead | kTaskFrozen)) != 0;
+}
+
+/// task_struct::flags (include/linux/sched.h: PF_*), those that something reads.
+enum TaskFlag : std::uint32_t {
+  kPfExiting = 0x4,
+  kPfNofreeze = 0x8000,
+  kPfKthread = 0x200000,
+  kPfNoSetaffinity = 0x4000000,
+};
+
+/// task_struct::on_rq.
+enum class OnRq : std::uint8_t { kNo, kQueued, kMigrating };
+
+enum class Policy : std::uint8_t { kNormal, kFifo, kRr, kBatch, kIdle };
+constexpr bool rt_policy(Policy policy) { return policy == Policy::kFifo || policy == Policy::kRr; }
+
+/// Scheduling classes in pick order.
+enum class Class : std::uint8_t { kStop, kRt, kFair, kIdle };
+
+inline constexpr int kMaxRtPrio = 100;
+inline constexpr int kDefaultPrio = 120;
+constexpr int nice_to_prio(int nice) { return nice + kDefaultPrio; }
+constexpr int prio_to_nice(int prio) { return prio - kDefaultPrio; }
+
+/// The fair entity of a task, and the way back.
+struct TaskEntity : Entity {
+  Task* task = nullptr;
+};
+
+/// struct sched_rt_entity: its place in the list of its priority.
+struct RtEntity {
+  Task* previous = nullptr;
+  Task* next = nullptr;
+  std::int32_t time_slice = 0;  ///< ticks left (SCHED_RR)
+  bool on_list = false;
+};
+
+/// What a task waits for, for the reports. Set by the waiting primitives, kept while it sleeps.
+enum class WaitKind : std::uint8_t {
+  kNothing,
+  kSchedule,       ///< a bare schedule()
+  kTimeout,        ///< a timer of its own
+  kWaitQueue,
+  kCompletion,
+  kMutex,
+  kKthreadStop,    ///< the exit of another thread
+  kKthreadPark,
+  kKthreadCreate,
+  kParked,
+  kKthreadWorker,  ///< an empty work list
+  kKthreadFlush,
+  kFrozen,
+  kIo,
+};
+struct Wait {
+  WaitKind kind = WaitKind::kNothing;
+  std::uint32_t name = 0;  ///< NameTable id of the object, 0: none
+  Task* on = nullptr;      ///< the task that it waits for, if one is known
+};
+
+/// A wakeup that found its target awake and did nothing: the suspect of a lost wakeup.
+struct NoopWake {
+  Time time = -1;
+  std::uint32_t waker = 0;  ///< NameTable id
+  std::int32_t waker_pid = 0;
+  std::uint32_t state = 0;  ///< of the target at that moment
+};
+
+/// /proc/PID/sched-like counters.
+struct TaskStats {
+  std::uint64_t nvcsw = 0;
+  std::uint64_t nivcsw = 0;
+  std::uint64_t nr_migrations = 0;
+  std::uint64_t nr_wakeups = 0;
+  Time run_delay = 0;        ///< ns runnable without a CPU
+  Time wakeup_latency_max = 0;
+  Time wakeup_latency_sum = 0;
+  std::uint64_t wakeup_latencies = 0;
+  void note_latency(Time latency) {
+    ++wakeup_latencies;
+    wakeup_latency_sum += latency;
+    if (latency > wakeup_latency_max) wakeup_latency_max = latency;
+  }
+};
+
+struct Task : cpu::ThreadInfo {
+  explicit Task(int nr_cpus) : cpus_mask(cpu::CpuMask::all(nr_cpus)) { se.task = this; }
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  // The sleep and wake protocol
+  std::uint32_t state = kTaskNew;
+  std::uint32_t saved_state = kTaskRunning;
+  ExitState exit_state = kExitNone;
+  OnRq on_rq = OnRq::kNo;
+  bool on_cpu = false;
+  bool contributes_to_load = false;
+  bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
+  bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
+  bool fatal_signal = false;
+  std::uint32_t allowed_signals = 0;  ///< kernel threads: what allow_signal() took, a bit each
+
+  // Placement
+  int wake_cpu = 0;
+  int recent_used_cpu = 0;
+  std::uint32_t wakee_flips = 0;
+  Time wakee_flip_decay = 0;
+  Task* last_wakee = nullptr;
+  cpu::CpuMask cpus_mask;
+  int nr_cpus_allowed = 1;
+  std::uint16_t migration_disabled = 0;
+  Task* wake_entry = nullptr;  ///< next on a remote wake list
+  int cache_cpu = -1;          ///< where its working set is warm; -1: nowhere yet
+
+  // Class, priority
+  Class sched_class = Class::kFair;
+  Policy policy = Policy::kNormal;
+  int prio = kDefaultPrio;
+  int static_prio = kDefaultPrio;
+  int rt_priority = 0;
+  TaskEntity se;
+  RtEntity rt;
+
+  // Identity
+  std::uint32_t flags = 0;
+  std::int32_t ppid = 0;
+  std::uint32_t full_name = 0;  ///< NameTable id: as /proc shows it, not cut to 15 characters
+  std::uint32_t mm = 0;         ///< address space; 0: none (a kernel thread)
+  kthread::Kthread* kthread = nullptr;
+
+  // Its code
+  sim::Co<> body;
+  std::coroutine_handle<> resume_point;  ///< where switch_to() left it
+
+  // For reports
+  TaskStats stats;
+  Wait wait;
+  NoopWake noop_wake;
+  Time sleep_start = 0;
+  Time runnable_since = -1;  ///< queued and not running since; -1: running or asleep
+  Time waking_time = 0;      ///< of the last sched_waking
+  bool woken = false;        ///< runnable_since is a wakeup, not a preemption
+  std::uint32_t location = 0;  ///< what the scenario interpreter executes now: id of a JSON pointer
+
+  [[nodiscard]] bool is_kthread() const { return (flags & kPfKthread) != 0; }
+  [[nodiscard]] bool is_idle() const { return sched_class == Class::kIdle; }
+  [[nodiscard]] bool is_user() const { return !is_kthread() && pid != 0; }
+  [[nodiscard]] int nice() const { return prio_to_nice(static_prio); }
+};
+
+}  // namespace kt::sched

@@ -1,0 +1,142 @@
+// Set-up and the sleeps (kernel/time/sleep_timeout.c, hrtimer.c, timer.c).
+#include "models/timers/timers.hpp"
+
+#include <cerrno>
+
+namespace kt::timers {
+
+using trace::Event;
+
+Timers::Base::Base(Cpu& cpu_, Jiffies now)
+    : cpu(&cpu_),
+      wheels{TimerWheel(static_cast<std::uint16_t>(cpu_.id()), now),
+             TimerWheel(static_cast<std::uint16_t>(cpu_.id()), now),
+             TimerWheel(static_cast<std::uint16_t>(cpu_.id()), now)},
+      hrtimers(static_cast<std::uint16_t>(cpu_.id())) {}
+
+namespace {
+
+Co<> hrtimer_sleep(void* object, sched::Scheduler& scheduler, Time duration) {
+  Timers& timers = *static_cast<Timers*>(object);
+  scheduler.current().state = sched::kTaskUninterruptible;
+  co_await timers.schedule_hrtimeout_range(scheduler.machine().now() + duration, 0);
+}
+
+Co<> sched_softirq(void* object, Cpu& cpu) {
+  return static_cast<sched::Scheduler*>(object)->sched_balance_softirq(cpu);
+}
+
+}  // namespace
+
+Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const Ticks& ticks)
+    : machine_(scheduler.machine()),
+      scheduler_(scheduler),
+      softirqs_(softirqs),
+      ticks_(ticks),
+      busy_(machine_.nr_cpus()) {
+  sim::NameTable& names = machine_.trace().names();
+  const std::uint32_t tick_name = names.intern("tick_nohz_handler");
+  process_timeout_name_ = names.intern("process_timeout");
+  hrtimer_wakeup_name_ = names.intern("hrtimer_wakeup");
+  for (int id = 0; id < machine_.nr_cpus(); ++id) {
+    bases_.push_back(std::make_unique<Base>(machine_.cpu(id), jiffies()));
+    Base& base = *bases_.back();
+    base.tick.function = &tick_handler;
+    base.tick.object = &base;
+    base.tick.function_name = tick_name;
+    base.tick.pinned = true;
+    base.tick.address = 0xffff88807dc00000 + (static_cast<std::uint64_t>(id) << 20);
+    base.tick_stopped = true;  // at t = 0 every CPU idles
+  }
+  machine_.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kLocalTimer)] = {&hrtimer_interrupt,
+                                                                              this};
+  softirqs.open_softirq(softirq::Vec::kTimer, &run_timer_softirq, this);
+  softirqs.open_softirq(softirq::Vec::kSched, &sched_softirq, &scheduler);
+  sched::TimeHooks& hooks = scheduler.time_hooks;
+  hooks.object = this;
+  hooks.sleep = &hrtimer_sleep;
+  hooks.stop_tick = &stop_tick;
+  hooks.exit = &idle_exit;
+  hooks.raise_sched_softirq = &raise_sched_softirq;
+}
+
+Timers::~Timers() {
+  for (auto& base : bases_) base->hrtimers.remove(base->tick);
+}
+
+std::uint64_t Timers::stack_address(const Task& p) {
+  constexpr std::uint64_t kStackSize = 16 * 1024;
+  return 0xffffc90000000000 + static_cast<std::uint64_t>(p.pid) * kStackSize + 0x3e00;
+}
+
+namespace {
+
+// kernel/time/sleep_timeout.c: process_timeout
+Co<> process_timeout(Timers& timers, KernelTimer& timer) {
+  co_await timers.scheduler().wake_up_process(*static_cast<Task*>(timer.object));
+}
+
+// kernel/time/hrtimer.c: hrtimer_wakeup; the sleeper sees that its timer has fired by `object`.
+Co<bool> hrtimer_wakeup(Timers& timers, KernelHrtimer& timer, Cpu&) {
+  Task* task = static_cast<Task*>(std::exchange(timer.object, nullptr));
+  if (task != nullptr) co_await timers.scheduler().wake_up_process(*task);
+  co_return false;
+}
+
+}  // namespace
+
+Co<Jiffies> Timers::schedule_timeout(Jiffies timeout) {
+  if (timeout >= kMaxScheduleTimeout) {
+    co_await scheduler_.schedule();
+    co_return timeout;
+  }
+  Task& current = scheduler_.current();
+  KernelTimer timer;
+  timer.function = &process_timeout;
+  timer.object = &current;
+  timer.function_name = process_timeout_name_;
+  timer.address = stack_address(current);
+  const Jiffies expire = jiffies() + timeout;
+  machine_.this_cpu().trace(Event::kTimerInit, timer.address);
+  co_await mod_timer(timer, expire);
+  co_await scheduler_.schedule();
+  co_await del_timer_sync(timer);
+  const auto left = static_cast<std::int64_t>(expire - jiffies());
+  co_return left < 0 ? 0 : static_cast<Jiffies>(left);
+}
+
+Co<Jiffies> Timers::schedule_timeout_uninterruptible(Jiffies timeout) {
+  scheduler_.current().state = sched::kTaskUninterruptible;
+  return schedule_timeout(timeout);
+}
+
+Co<int> Timers::schedule_hrtimeout_range(Time at, Time range) {
+  Task& current = scheduler_.current();
+  KernelHrtimer timer;
+  timer.function = &hrtimer_wakeup;
+  timer.object = &current;
+  timer.function_name = hrtimer_wakeup_name_;
+  timer.address = stack_address(current);
+  co_await machine_.run(machine_.costs().hrtimer_start);
+  hrtimer_start(timer, at, range);
+  if (timer.object != nullptr) co_await scheduler_.schedule();
+  co_await hrtimer_cancel(timer);
+  current.state = sched::kTaskRunning;
+  co_return timer.object == nullptr ? 0 : -EINTR;
+}
+
+Co<> Timers::msleep(Time duration) {
+  Jiffies timeout = ticks_.from_time(duration);
+  while (timeout != 0) timeout = co_await schedule_timeout_uninterruptible(timeout);
+}
+
+Co<> Timers::usleep_range(Time least, Time most) {
+  const Time at = machine_.now() + least;
+  for (;;) {
+    scheduler_.current().state = sched::kTaskUninterruptible;
+    const int fired = co_await schedule_hrtimeout_range(at, most - least);
+    if (fired == 0) break;
+  }
+}
+
+}  // namespace kt::timers

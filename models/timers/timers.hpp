@@ -1,0 +1,143 @@
+// Timers of the machine (kernel/time/): on each CPU three timer wheels, the hrtimer queues and the
+// clock event device that they program, the tick with nohz idle, and the sleeps built on them. While
+// every CPU idles, wheel timers that are not pinned are served by one CPU for all of them.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "models/sched/scheduler.hpp"
+#include "models/softirq/softirq.hpp"
+#include "models/timers/hrtimer_queue.hpp"
+#include "models/timers/jiffies.hpp"
+#include "models/timers/timer_wheel.hpp"
+
+namespace kt::timers {
+
+using cpu::Cpu;
+using sched::Task;
+using sim::Co;
+using sim::Time;
+
+class Timers;
+
+/// struct timer_list: a wheel timer with its function.
+struct KernelTimer : Timer {
+  using Function = Co<> (*)(Timers& timers, KernelTimer& timer);
+  Function function = nullptr;
+  void* object = nullptr;
+  std::uint32_t function_name = 0;  ///< NameTable id
+  std::uint64_t address = 0;        ///< stable token for traces
+};
+
+/// struct hrtimer with its function, which returns whether to start it again (after moving expires).
+struct KernelHrtimer : Hrtimer {
+  using Function = Co<bool> (*)(Timers& timers, KernelHrtimer& timer, Cpu& cpu);
+  Function function = nullptr;
+  void* object = nullptr;
+  std::uint32_t function_name = 0;
+  std::uint64_t address = 0;
+  bool pinned = false;
+  bool running = false;
+};
+
+/// MAX_SCHEDULE_TIMEOUT
+inline constexpr Jiffies kMaxScheduleTimeout = INT64_MAX;
+
+class Timers {
+ public:
+  Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const Ticks& ticks);
+  Timers(const Timers&) = delete;
+  Timers& operator=(const Timers&) = delete;
+  ~Timers();
+
+  [[nodiscard]] Jiffies jiffies() const { return ticks_.at(machine_.now()); }
+  [[nodiscard]] const Ticks& ticks() const { return ticks_; }
+  [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
+  [[nodiscard]] cpu::Machine& machine() const { return machine_; }
+  [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
+  /// Wheel timers and hrtimers that are armed, ticks not counted.
+  [[nodiscard]] std::size_t armed() const { return armed_; }
+
+  // Wheel timers -----------------------------------------------------------------------------------
+  /// True if it was pending. kernel/time/timer.c: mod_timer
+  Co<bool> mod_timer(KernelTimer& timer, Jiffies expires);
+  /// True if it was pending. kernel/time/timer.c: timer_delete
+  bool del_timer(KernelTimer& timer);
+  /// The same, and waits for the callback if it runs. kernel/time/timer.c: timer_delete_sync
+  Co<bool> del_timer_sync(KernelTimer& timer);
+
+  // hrtimers ---------------------------------------------------------------------------------------
+  /// Starts (or moves) it to expire at `at` (its base's clock), at the latest `range` later.
+  void hrtimer_start(KernelHrtimer& timer, Time at, Time range);
+  /// True if it was queued. Waits while its callback runs elsewhere. kernel/time/hrtimer.c:
+  /// hrtimer_cancel
+  Co<bool> hrtimer_cancel(KernelHrtimer& timer);
+
+  // Sleeps. The caller has set its state where the kernel's would have ------------------------------
+  /// Jiffies left, 0 if the timeout passed. kernel/time/sleep_timeout.c: schedule_timeout
+  Co<Jiffies> schedule_timeout(Jiffies timeout);
+  /// 0 if the timer fired, else -EINTR. kernel/time/hrtimer.c: schedule_hrtimeout_range
+  Co<int> schedule_hrtimeout_range(Time at, Time range);
+  /// kernel/time/timer.c: msleep, usleep_range_state
+  Co<> msleep(Time duration);
+  Co<> usleep_range(Time least, Time most);
+  /// schedule_timeout_uninterruptible()
+  Co<Jiffies> schedule_timeout_uninterruptible(Jiffies timeout);
+
+  /// A token for a timer on the stack of a task.
+  [[nodiscard]] static std::uint64_t stack_address(const Task& p);
+
+ private:
+  // Per CPU: wheels, hrtimers and the device.
+  struct Base {
+    Base(Cpu& cpu_, Jiffies now);
+    Cpu* cpu;
+    std::array<TimerWheel, kTimerBases> wheels;
+    HrtimerQueue hrtimers;
+    KernelHrtimer tick;  // tick_cpu_sched.sched_timer
+    Time programmed = sim::kNever;
+    sim::EventId event;
+    bool tick_stopped = false;
+    Jiffies remote_expiry = 0;  // key in remote_, 0: none
+  };
+  [[nodiscard]] Base& base(int cpu) { return *bases_[static_cast<std::size_t>(cpu)]; }
+  [[nodiscard]] TimerWheel& wheel(Base& base, TimerBaseKind kind) {
+    return base.wheels[static_cast<std::size_t>(kind)];
+  }
+
+  // hrtimer.cpp
+  void program(Base& base);
+  Base& hrtimer_target(const KernelHrtimer& timer);
+  static void device_fired(void* base, std::uint64_t);
+  static Co<> hrtimer_interrupt(void* self, Cpu& cpu);
+
+  // wheel.cpp
+  void enqueue(KernelTimer& timer, Jiffies expires);
+  static Co<> run_timer_softirq(void* self, Cpu& cpu);
+  Co<> run_timers(Cpu& cpu, TimerWheel& wheel);
+  [[nodiscard]] bool timers_due(Base& base);
+
+  // tick.cpp
+  static Co<bool> tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu);
+  static void stop_tick(void* self, Cpu& cpu);
+  static void idle_exit(void* self, Cpu& cpu);
+  static void raise_sched_softirq(void* self, Cpu& cpu);
+  void publish_global(Base& base);
+  void retract_global(Base& base);
+  [[nodiscard]] Jiffies next_wheel_event(Base& base, bool serve_all, Jiffies now);
+
+  cpu::Machine& machine_;
+  sched::Scheduler& scheduler_;
+  softirq::Softirqs& softirqs_;
+  Ticks ticks_;
+  std::vector<std::unique_ptr<Base>> bases_;
+  std::set<std::pair<Jiffies, int>> remote_;  // first global expiry of each idle CPU
+  cpu::CpuMask busy_;                         // CPUs whose tick runs
+  std::size_t armed_ = 0;
+  std::uint32_t process_timeout_name_ = 0;
+  std::uint32_t hrtimer_wakeup_name_ = 0;
+};
+
+}  // namespace kt::timers

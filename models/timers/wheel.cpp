@@ -1,0 +1,102 @@
+// kernel/time/timer.c: arming, deleting and expiring wheel timers.
+#include "models/timers/timers.hpp"
+
+namespace kt::timers {
+
+using trace::Event;
+
+namespace {
+
+constexpr Time kSpinPoll = 50;
+
+}  // namespace
+
+void Timers::enqueue(KernelTimer& timer, Jiffies expires) {
+  Cpu& here = machine_.this_cpu();
+  Base& target = base(here.id());
+  const Jiffies now = jiffies();
+  TimerWheel& wheel = this->wheel(target, timer_base_kind(timer.flags));
+  const Enqueued done = wheel.add(timer, expires, now);
+  ++armed_;
+  if (here.traced(Event::kTimerStart)) {
+    const auto timeout = static_cast<std::uint32_t>(expires - now);
+    here.trace(Event::kTimerStart, timer.address, timer.function_name, expires, done.bucket.expiry,
+               std::uint64_t{timeout} << 32 | std::uint64_t{done.bucket.index} << 16 |
+                   std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(here.id()));
+  }
+  // An idle CPU whose own code arms a timer (from an interrupt) re-evaluates on its way back to idle.
+}
+
+Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
+  co_await machine_.run(machine_.costs().timer_start);
+  bool was_pending = timer.pending();
+  if (was_pending) {
+    TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
+    if (timer.cpu == machine_.this_cpu().id() && wheel.modify_in_place(timer, expires, jiffies())) {
+      co_return true;
+    }
+    wheel.remove(timer);
+    --armed_;
+  }
+  enqueue(timer, expires);
+  co_return was_pending;
+}
+
+bool Timers::del_timer(KernelTimer& timer) {
+  if (!timer.pending()) return false;
+  wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
+  --armed_;
+  machine_.this_cpu().trace(Event::kTimerCancel, timer.address);
+  return true;
+}
+
+Co<bool> Timers::del_timer_sync(KernelTimer& timer) {
+  for (;;) {
+    const TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
+    if (wheel.running() != &timer) break;
+    co_await machine_.run(kSpinPoll);
+  }
+  co_return del_timer(timer);
+}
+
+// run_local_timers(): whether this CPU's TIMER softirq has something to do.
+bool Timers::timers_due(Base& base) {
+  const Jiffies now = jiffies();
+  for (const TimerWheel& wheel : base.wheels) {
+    if (!wheel.empty() && wheel.due(now)) return true;
+  }
+  // The lowest busy CPU serves those who idle (kernel/time/timer_migration.c: the migrator).
+  const bool migrator = busy_.first() == base.cpu->id() || busy_.empty();
+  return migrator && !remote_.empty() && !time_before(now, remote_.begin()->first);
+}
+
+// kernel/time/timer.c: __run_timers, expire_timers
+Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
+  while (Timer* expired = wheel.take_expired(jiffies())) {
+    KernelTimer& timer = static_cast<KernelTimer&>(*expired);
+    --armed_;
+    const std::uint64_t address = timer.address;
+    cpu.trace(Event::kTimerExpireEntry, address, timer.function_name, jiffies(),
+              wheel.expiring_clock());
+    co_await cpu.run(cpu.costs().timer_callback);
+    co_await timer.function(*this, timer);
+    cpu.trace(Event::kTimerExpireExit, address);
+  }
+}
+
+Co<> Timers::run_timer_softirq(void* self, Cpu& cpu) {
+  Timers& timers = *static_cast<Timers*>(self);
+  Base& base = timers.base(cpu.id());
+  for (TimerWheel& wheel : base.wheels) {
+    if (!wheel.empty()) co_await timers.run_timers(cpu, wheel);
+  }
+  // timer_expire_remote(): global timers of CPUs that idle run here.
+  while (!timers.remote_.empty() && !time_before(timers.jiffies(), timers.remote_.begin()->first)) {
+    Base& idle = timers.base(timers.remote_.begin()->second);
+    timers.retract_global(idle);
+    co_await timers.run_timers(cpu, timers.wheel(idle, TimerBaseKind::kGlobal));
+    if (idle.tick_stopped) timers.publish_global(idle);
+  }
+}
+
+}  // namespace kt::timers

@@ -1,0 +1,49 @@
+// The trace as ftrace text, byte for byte as Linux 6.12 prints /sys/kernel/tracing/trace with the
+// default options (kernel/trace/trace_output.c: trace_print_context, trace_print_lat_fmt). The
+// preamble holds the number of entries, which is known only at the end: lines are collected in
+// memory, then in a nameless file, and copied behind the preamble by close(). A sink that is
+// destroyed without close() leaves nothing behind.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/trace/comms.hpp"
+#include "models/trace/output_file.hpp"
+#include "sim/trace.hpp"
+
+namespace kt::trace {
+
+/// Fraction digits of a time stamp.
+enum class TimeFormat {
+  kMicroseconds,  ///< six decimals, rounded half up (kernel/trace/trace.c: ns2usecs)
+  kNanoseconds,   ///< nine decimals, as `trace-cmd report -t`
+};
+
+class FtraceSink : public sim::TraceSink {
+ public:
+  /// Path "-" is standard output. Throws sim::UserError (kInputOutput) if it cannot be written.
+  explicit FtraceSink(std::string path, TimeFormat format = TimeFormat::kMicroseconds);
+
+  void write(std::span<const sim::TraceRecord> records, const sim::NameTable& names) override;
+
+  /// Writes the preamble and the lines. To be called once, after the trace's last flush;
+  /// online_cpus is the number of online CPUs at that moment. Throws sim::UserError (kInputOutput).
+  void close(unsigned online_cpus);
+
+ private:
+  char* put_line(char* at, const sim::TraceRecord& record, const sim::NameTable& names) const;
+  void spill();
+
+  OutputFile file_;
+  SpillFile body_;
+  TimeFormat format_;
+  Comms comms_;
+  std::vector<char> buffer_;
+  std::size_t used_ = 0;
+  std::uint64_t entries_ = 0;
+};
+
+}  // namespace kt::trace

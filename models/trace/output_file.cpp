@@ -1,0 +1,98 @@
+#include "models/trace/output_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <system_error>
+#include <vector>
+
+#include "sim/error.hpp"
+
+namespace kt::trace {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& what, const std::string& path) {
+  throw sim::UserError(
+      fmt::format("cannot {} '{}': {}", what, path, std::generic_category().message(errno)),
+      sim::ExitCode::kInputOutput);
+}
+
+void write_all(int descriptor, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", path);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+  if (is_stdout()) {
+    descriptor_ = STDOUT_FILENO;
+    return;
+  }
+  temporary_ = path_ + ".tmp";
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("create", temporary_);
+}
+
+OutputFile::~OutputFile() {
+  if (is_stdout() || descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void OutputFile::write(std::string_view bytes) {
+  write_all(descriptor_, bytes, is_stdout() ? "standard output" : temporary_);
+}
+
+void OutputFile::commit() {
+  if (is_stdout()) return;
+  const int result = ::close(descriptor_);
+  descriptor_ = -1;
+  if (result == 0 && std::rename(temporary_.c_str(), path_.c_str()) == 0) return;
+  const int error = errno;
+  ::unlink(temporary_.c_str());
+  errno = error;
+  fail("write", path_);
+}
+
+SpillFile::~SpillFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void SpillFile::open() {
+  const char* directory = std::getenv("TMPDIR");
+  std::string name = beside_ + ".XXXXXX";
+  if (beside_ == "-")
+    name = std::string(directory != nullptr ? directory : "/tmp") + "/ktsim.XXXXXX";
+  descriptor_ = ::mkstemp(name.data());
+  if (descriptor_ < 0) fail("create", name);
+  ::unlink(name.c_str());
+}
+
+void SpillFile::write(std::string_view bytes) {
+  if (descriptor_ < 0) open();
+  write_all(descriptor_, bytes, beside_);
+}
+
+void SpillFile::move_to(OutputFile& to) {
+  if (descriptor_ < 0) return;
+  if (::lseek(descriptor_, 0, SEEK_SET) < 0) fail("rewind", beside_);
+  std::vector<char> block(1 << 20);
+  for (;;) {
+    const ssize_t got = ::read(descriptor_, block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read back", beside_);
+    if (got == 0) return;
+    to.write({block.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+}  // namespace kt::trace

@@ -1,0 +1,162 @@
+#include "models/trace/payload.hpp"
+
+#include <array>
+
+#include "models/trace/events.hpp"
+#include "models/trace/payload_writers.hpp"
+#include "models/trace/text.hpp"
+
+namespace kt::trace {
+
+namespace payload {
+
+namespace {
+
+using text::put;
+using text::put_address;
+using text::put_number;
+
+char* only_cpu(char* at, const Context& c) {
+  return put_number(put(at, "cpu="), c.low_int(0));
+}
+
+char* irq_entry(char* at, const Context& c) {
+  return put(put(put_number(put(at, "irq="), c.low_int(0)), " name="), c.name(1));
+}
+
+char* irq_exit(char* at, const Context& c) {
+  at = put(put_number(put(at, "irq="), c.low_int(0)), " ret=");
+  return put(at, c.raw(1) != 0 ? "handled" : "unhandled");
+}
+
+/// include/trace/events/irq.h: show_softirq_name. An unknown vector prints as __print_symbolic
+/// does.
+char* softirq(char* at, const Context& c) {
+  constexpr std::array<std::string_view, 10> kActions{
+      "HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"};
+  const std::uint64_t vector = c.raw(0);
+  at = put(put_number(put(at, "vec="), vector), " [action=");
+  at = vector < kActions.size() ? put(at, kActions[vector]) : text::put_hex(at, vector);
+  return put(at, "]");
+}
+
+/// A tasklet that is no symbol prints as %ps prints such addresses.
+char* tasklet(char* at, const Context& c) {
+  at = text::put_hex(put(at, "tasklet="), c.raw(0));
+  return put(put(at, " function="), c.name(1));
+}
+
+char* ipi_send_cpu(char* at, const Context& c) {
+  at = put(put(only_cpu(at, c), " callsite="), c.name(1));
+  return put(put(at, " callback="), c.raw(2) == 0 ? std::string_view("0x0") : c.name(2));
+}
+
+char* csd_queue_cpu(char* at, const Context& c) {
+  at = put(put(only_cpu(at, c), " callsite="), c.name(1));
+  at = put(put(at, " func="), c.name(2));
+  return put_address(put(at, " csd="), c.raw(3));
+}
+
+char* csd_function(char* at, const Context& c) {
+  return put_address(put(put(put(at, "func="), c.name(0)), ", csd="), c.raw(1));
+}
+
+char* cpu_idle(char* at, const Context& c) {
+  return put_number(put(put_number(put(at, "state="), c.raw(0)), " cpu_id="), c.raw(1));
+}
+
+char* mark(char* at, const Context& c) {
+  return put(at, c.name(0));
+}
+
+char* returned(char* at, const Context& c) {
+  at = put(put(put(put(at, c.name(0)), "("), c.name(1)), ") = ");
+  return put_number(at, static_cast<std::int64_t>(c.raw(2)));
+}
+
+constexpr std::size_t kEvents = static_cast<std::size_t>(Event::kCount);
+
+/// Presence is kept apart: GCC 12 with -fsanitize=undefined cannot compare the pointers as
+/// constants.
+struct Table {
+  std::array<Writer, kEvents> writers{};
+  std::array<bool, kEvents> present{};
+
+  constexpr void set(Event event, Writer writer) {
+    writers[static_cast<std::size_t>(event)] = writer;
+    present[static_cast<std::size_t>(event)] = true;
+  }
+  [[nodiscard]] constexpr bool complete() const {
+    for (const bool one : present)
+      if (!one) return false;
+    return true;
+  }
+};
+
+constexpr Table make_table() {
+  Table table;
+  table.set(Event::kSchedWaking, wakeup);
+  table.set(Event::kSchedWakeup, wakeup);
+  table.set(Event::kSchedWakeupNew, wakeup);
+  table.set(Event::kSchedSwitch, sched_switch);
+  table.set(Event::kSchedMigrateTask, migrate_task);
+  table.set(Event::kSchedProcessFork, process_fork);
+  table.set(Event::kSchedProcessExit, process_template);
+  table.set(Event::kSchedProcessFree, process_template);
+  table.set(Event::kSchedWaitTask, process_template);
+  table.set(Event::kSchedProcessHang, only_task);
+  table.set(Event::kSchedStatRuntime, stat_runtime);
+  table.set(Event::kSchedPiSetprio, pi_setprio);
+  table.set(Event::kSchedKthreadStop, only_task);
+  table.set(Event::kSchedKthreadStopRet, kthread_stop_ret);
+  table.set(Event::kSchedKthreadWorkQueueWork, kthread_work_queue);
+  table.set(Event::kSchedKthreadWorkExecuteStart, kthread_work_execute);
+  table.set(Event::kSchedKthreadWorkExecuteEnd, kthread_work_execute);
+  table.set(Event::kSchedWakeIdleWithoutIpi, only_cpu);
+  table.set(Event::kIrqHandlerEntry, irq_entry);
+  table.set(Event::kIrqHandlerExit, irq_exit);
+  table.set(Event::kSoftirqRaise, softirq);
+  table.set(Event::kSoftirqEntry, softirq);
+  table.set(Event::kSoftirqExit, softirq);
+  table.set(Event::kTaskletEntry, tasklet);
+  table.set(Event::kTaskletExit, tasklet);
+  table.set(Event::kTimerInit, only_timer);
+  table.set(Event::kTimerStart, timer_start);
+  table.set(Event::kTimerExpireEntry, timer_expire_entry);
+  table.set(Event::kTimerExpireExit, only_timer);
+  table.set(Event::kTimerCancel, only_timer);
+  table.set(Event::kHrtimerInit, hrtimer_init);
+  table.set(Event::kHrtimerStart, hrtimer_start);
+  table.set(Event::kHrtimerExpireEntry, hrtimer_expire_entry);
+  table.set(Event::kHrtimerExpireExit, only_hrtimer);
+  table.set(Event::kHrtimerCancel, only_hrtimer);
+  table.set(Event::kTickStop, tick_stop);
+  table.set(Event::kTimerBaseIdle, timer_base_idle);
+  table.set(Event::kIpiSendCpu, ipi_send_cpu);
+  table.set(Event::kCsdQueueCpu, csd_queue_cpu);
+  table.set(Event::kCsdFunctionEntry, csd_function);
+  table.set(Event::kCsdFunctionExit, csd_function);
+  table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kMark, mark);
+  table.set(Event::kReturn, returned);
+  return table;
+}
+
+constexpr Table kTable = make_table();
+static_assert(kTable.complete(), "every event needs a payload writer");
+
+}  // namespace
+
+}  // namespace payload
+
+char* put_event(char* at, const sim::TraceRecord& record, const sim::NameTable& names,
+                const Comms& comms) {
+  const auto event = static_cast<Event>(record.event);
+  // A mark is what a write to tracefs' trace_marker is: kernel/trace/trace_output.c prints the
+  // writing function's name, not the event's.
+  at = text::put(at,
+                 event == Event::kMark ? std::string_view("tracing_mark_write") : info(event).name);
+  return payload::kTable.writers[record.event](text::put(at, ": "), {record, names, comms});
+}
+
+}  // namespace kt::trace

@@ -1,0 +1,62 @@
+// The payload writers, one a TP_printk, for payload.cpp to put in its table. Each writes the text
+// that follows "event: " and returns the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "models/trace/comms.hpp"
+#include "sim/trace.hpp"
+
+namespace kt::trace::payload {
+
+/// A record and what its name ids mean; arguments as models/trace/events.hpp lays them out.
+struct Context {
+  const sim::TraceRecord& record;
+  const sim::NameTable& names;
+  const Comms& comms;
+
+  [[nodiscard]] std::uint64_t raw(std::size_t i) const { return record.arguments[i]; }
+  [[nodiscard]] std::uint32_t high(std::size_t i) const {
+    return static_cast<std::uint32_t>(raw(i) >> 32);
+  }
+  [[nodiscard]] std::uint32_t low(std::size_t i) const {
+    return static_cast<std::uint32_t>(raw(i));
+  }
+  [[nodiscard]] std::int32_t high_int(std::size_t i) const {
+    return static_cast<std::int32_t>(high(i));
+  }
+  [[nodiscard]] std::int32_t low_int(std::size_t i) const {
+    return static_cast<std::int32_t>(low(i));
+  }
+  [[nodiscard]] std::string_view name(std::size_t i) const { return names[low(i)]; }
+};
+
+using Writer = char* (*)(char*, const Context&);
+
+// include/trace/events/sched.h
+char* only_task(char* at, const Context& c);
+char* wakeup(char* at, const Context& c);
+char* sched_switch(char* at, const Context& c);
+char* migrate_task(char* at, const Context& c);
+char* process_fork(char* at, const Context& c);
+char* process_template(char* at, const Context& c);
+char* stat_runtime(char* at, const Context& c);
+char* pi_setprio(char* at, const Context& c);
+char* kthread_stop_ret(char* at, const Context& c);
+char* kthread_work_queue(char* at, const Context& c);
+char* kthread_work_execute(char* at, const Context& c);
+
+// include/trace/events/timer.h
+char* only_timer(char* at, const Context& c);
+char* timer_start(char* at, const Context& c);
+char* timer_expire_entry(char* at, const Context& c);
+char* only_hrtimer(char* at, const Context& c);
+char* hrtimer_init(char* at, const Context& c);
+char* hrtimer_start(char* at, const Context& c);
+char* hrtimer_expire_entry(char* at, const Context& c);
+char* tick_stop(char* at, const Context& c);
+char* timer_base_idle(char* at, const Context& c);
+
+}  // namespace kt::trace::payload

@@ -1,0 +1,99 @@
+#include "models/trace/selection.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "sim/error.hpp"
+
+namespace kt::trace {
+
+namespace {
+
+constexpr std::size_t kEvents = static_cast<std::size_t>(Event::kCount);
+
+std::string full_name(std::size_t event) {
+  const EventInfo& known = info(static_cast<Event>(event));
+  return fmt::format("{}:{}", known.group, known.name);
+}
+
+EventSet matching(const std::string& pattern) {
+  const bool with_group = pattern.find(':') != std::string::npos;
+  EventSet set;
+  for (std::size_t event = 0; event < kEvents; ++event) {
+    const std::string name =
+        with_group ? full_name(event) : std::string(info(static_cast<Event>(event)).name);
+    set.set(event, ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0);
+  }
+  return set;
+}
+
+/// Levenshtein distance.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+/// Among the names in the form of the pattern: "name", "group:name" and "group:*".
+std::string nearest_name(const std::string& pattern) {
+  const bool with_group = pattern.find(':') != std::string::npos;
+  std::string best;
+  std::size_t best_distance = std::numeric_limits<std::size_t>::max();
+  const auto consider = [&](std::string candidate) {
+    const std::size_t d = distance(pattern, candidate);
+    if (d >= best_distance) return;
+    best_distance = d;
+    best = std::move(candidate);
+  };
+  for (std::size_t event = 0; event < kEvents; ++event) {
+    const EventInfo& known = info(static_cast<Event>(event));
+    if (!with_group) {
+      consider(std::string(known.name));
+      continue;
+    }
+    consider(full_name(event));
+    consider(std::string(known.group) + ":*");
+  }
+  return best;
+}
+
+}  // namespace
+
+EventSet default_events() {
+  EventSet set;
+  for (std::size_t event = 0; event < kEvents; ++event)
+    set.set(event, info(static_cast<Event>(event)).by_default);
+  return set;
+}
+
+EventSet select_events(std::span<const std::string> patterns) {
+  EventSet set;
+  if (!patterns.empty() && patterns.front().starts_with('!')) set = default_events();
+  for (const std::string& pattern : patterns) {
+    const bool removes = pattern.starts_with('!');
+    const std::string glob = pattern.substr(removes ? 1 : 0);
+    const EventSet matched = matching(glob);
+    if (matched.none()) {
+      throw sim::UserError(
+          fmt::format("trace.events: \"{}\" matches no event; nearest valid name: \"{}\"", pattern,
+                      nearest_name(glob)));
+    }
+    set = removes ? set & ~matched : set | matched;
+  }
+  return set;
+}
+
+}  // namespace kt::trace

@@ -1,0 +1,136 @@
+// The tools that will compare ktsim with the recorded kernel, held to the recordings themselves.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/support/facts.hpp"
+#include "tests/support/trace_text.hpp"
+
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::vector<fs::path> scenarios() {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance"))
+    if (entry.is_directory()) found.push_back(entry.path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+json read_json(const fs::path& path) {
+  return json::parse(support::read_text(path));
+}
+
+support::Facts facts_of(const fs::path& scenario) {
+  return support::extract_facts(support::parse_trace(support::read_text(scenario / "trace.txt")));
+}
+
+json notes(const std::vector<support::Note>& list) {
+  json result = json::array();
+  for (const auto& note : list) result.push_back({note.time / 1000, note.text, note.by, note.cpu});
+  return result;
+}
+
+json forks(const std::vector<support::ThreadForked>& list) {
+  json result = json::array();
+  for (const auto& fork : list) result.push_back({fork.time / 1000, fork.thread, fork.by});
+  return result;
+}
+
+json exits(const support::Facts& facts) {
+  json result = json::array();
+  for (const auto& exit : facts.exits)
+    result.push_back({exit.time / 1000, exit.comm + "-" + std::to_string(exit.pid)});
+  return result;
+}
+
+json stops(const support::Facts& facts) {
+  json result = json::array();
+  for (const auto& stop : facts.kthread_stops)
+    result.push_back({stop.time / 1000, stop.event, stop.payload});
+  return result;
+}
+
+json migrations(const support::Facts& facts) {
+  json result = json::array();
+  for (const auto& m : facts.migrations)
+    result.push_back({m.time / 1000, m.thread, m.from, m.to, m.by});
+  return result;
+}
+
+json threads(const support::Facts& facts) {
+  json result = json::object();
+  for (const auto& [name, thread] : facts.threads) {
+    result[name] = {{"on_cpu_us", thread.on_cpu / 1000},
+                    {"switched_in", thread.switched_in},
+                    {"switched_out_in_state", thread.switched_out_in_state},
+                    {"woken", thread.woken}};
+  }
+  return result;
+}
+
+/// The facts in the form of stable.json's "same"; a list that is empty is left out there.
+json stable_form(const support::Facts& facts) {
+  json result = json::object();
+  const auto put = [&result](const char* key, const json& list) {
+    if (!list.empty()) result[key] = list;
+  };
+  json marks = json::array();
+  for (const auto& mark : facts.marks)
+    if (!mark.text.starts_with("ktoracle ")) marks.push_back(mark.text);
+  json returned = json::array();
+  for (const auto& note : facts.returns) returned.push_back(note.text);
+  json exited = json::array();
+  for (const auto& exit : facts.exits) exited.push_back(exit.comm);
+  json stopped = json::array();
+  for (const auto& stop : facts.kthread_stops)
+    if (stop.event == "sched_kthread_stop_ret") stopped.push_back(stop.payload);
+  put("marks", marks);
+  put("returns", returned);
+  put("exits", exited);
+  put("kthread_stop_ret", stopped);
+  result["workers_forked"] = facts.workers_forked.size();
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("the facts of a recorded trace are those of its summary", "[conformance]") {
+  REQUIRE_FALSE(scenarios().empty());
+  for (const fs::path& scenario : scenarios()) {
+    INFO(scenario);
+    const json summary = read_json(scenario / "summary.json");
+    const support::Facts facts = facts_of(scenario);
+    CHECK(facts.end / 1000 == summary["virtual_us"]);
+    CHECK(notes(facts.marks) == summary["marks"]);
+    CHECK(notes(facts.returns) == summary["returns"]);
+    CHECK(forks(facts.workers_forked) == summary["workers_forked"]);
+    CHECK(forks(facts.threads_forked) == summary["threads_forked"]);
+    CHECK(exits(facts) == summary["exits"]);
+    CHECK(stops(facts) == summary["kthread_stop"]);
+    CHECK(migrations(facts) == summary["migrations"]);
+    CHECK(threads(facts) == summary["threads"]);
+  }
+}
+
+TEST_CASE("the facts of a recorded trace are its stable ones", "[conformance]") {
+  for (const fs::path& scenario : scenarios()) {
+    INFO(scenario);
+    const json stable = read_json(scenario / "stable.json");
+    CHECK(stable_form(facts_of(scenario)) == stable["same"]);
+  }
+}
+
+TEST_CASE("the preamble of a recorded trace counts its lines", "[conformance]") {
+  for (const fs::path& scenario : scenarios()) {
+    INFO(scenario);
+    const auto trace = support::parse_trace(support::read_text(scenario / "trace.txt"));
+    const json machine = read_json(scenario / "scenario.json")["machine"];
+    CHECK(trace.entries == trace.lines.size());
+    CHECK(trace.online_cpus == machine["cpus"]);
+  }
+}

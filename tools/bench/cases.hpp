@@ -1,0 +1,19 @@
+// The table of benchmarks. Each group lives in its own file and returns its rows.
+#pragma once
+
+#include <vector>
+
+#include "tools/bench/benchmark.hpp"
+
+namespace bench {
+
+/// Hold model: events/s of sim::Calendar against a std::priority_queue.
+std::vector<Benchmark> calendar_cases();
+
+/// Events/s of processes that wait in a loop: ktsim, SimGrid, SystemC, SimPy.
+std::vector<Benchmark> process_cases();
+
+/// All of them, in the order in which they are printed.
+std::vector<Benchmark> all_cases();
+
+}  // namespace bench
