@@ -124,51 +124,83 @@ Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
 Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   const scenario::Program& program =
       scenario_.programs[static_cast<std::size_t>(program_index)];
-  Frame frame{self, std::vector<std::int64_t>(program.counters), nullptr};
+  Frame frame{self, nullptr, nullptr};
+  if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
   const bool user = self.is_user();
-  const cpu::CostTable& costs = models_.machine.costs();
+  const Time cost = models_.machine.costs().statement + (user ? models_.machine.costs().syscall : 0);
+  cpu::Segment segment{};
   std::size_t at = 0;
   for (;;) {
     const Op& op = program.ops[at++];
     self.location = op.origin;
     check_progress(op);
+    if (segment_of(self, op, cost, segment)) co_await segment;
     switch (op.verb) {
-      case Verb::kJump:
-        at = static_cast<std::size_t>(op.target);
-        break;
-      case Verb::kBranchUnless:
-        co_await self.cpu->run(costs.statement);
-        if (evaluate(self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
-        break;
-      case Verb::kLoopBegin:
-        frame.counters[op.counter] = op.number;
-        break;
-      case Verb::kLoopNext:
-        if (frame.counters[op.counter] == 0) at = static_cast<std::size_t>(op.target);
-        --frame.counters[op.counter];
-        break;
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
-      case Verb::kRun: {
-        cpu::Segment segment = user ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
-        co_await segment;
+      case Verb::kSchedule:
+        self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
+        co_await models_.scheduler.schedule();
+        self.wait = {};
         break;
-      }
-      case Verb::kStall:
-        co_await self.cpu->run_until(models_.machine.now() + op.time);
-        break;
-      case Verb::kSet:
-        co_await self.cpu->run(costs.statement);
-        assign(self, op);
+      case Verb::kUsleep:
+        co_await models_.timers.usleep_range(op.time, op.time);
         break;
       default:
-        co_await self.cpu->run(user ? costs.statement + costs.syscall : costs.statement);
+        if (op.verb <= Verb::kSet && execute_inline(frame, op, at)) break;
         co_await execute(frame, op);
     }
     if (user) {
       if (self.need_resched) co_await models_.scheduler.exit_to_user_mode();
       if (self.fatal_signal) co_return 0;
     }
+  }
+}
+
+// The CPU time that belongs to a statement itself; false if it takes none.
+bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+  switch (op.verb) {
+    case Verb::kJump:
+    case Verb::kLoopBegin:
+    case Verb::kLoopNext:
+    case Verb::kReturn:
+      return false;
+    case Verb::kRun:
+      segment = self.is_user() ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
+      return true;
+    case Verb::kStall:
+      segment = self.cpu->run_until(models_.machine.now() + op.time);
+      return true;
+    default:
+      segment = self.cpu->run(cost);
+      return true;
+  }
+}
+
+// Statements that neither sleep nor call the kernel; false if `op` is not one.
+bool Interpreter::execute_inline(Frame& frame, const Op& op, std::size_t& at) {
+  switch (op.verb) {
+    case Verb::kJump:
+      at = static_cast<std::size_t>(op.target);
+      return true;
+    case Verb::kBranchUnless:
+      if (evaluate(frame.self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
+      return true;
+    case Verb::kLoopBegin:
+      frame.counters[op.counter] = op.number;
+      return true;
+    case Verb::kLoopNext:
+      if (frame.counters[op.counter] == 0) at = static_cast<std::size_t>(op.target);
+      --frame.counters[op.counter];
+      return true;
+    case Verb::kRun:
+    case Verb::kStall:
+      return true;
+    case Verb::kSet:
+      assign(frame.self, op);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -241,8 +273,6 @@ void Interpreter::returned(const Op& op, const Task& object, std::int64_t value)
 Co<> Interpreter::execute(Frame& frame, const Op& op) {
   Task& self = frame.self;
   switch (op.verb) {
-    case Verb::kUsleep:
-      return models_.timers.usleep_range(op.time, op.time);
     case Verb::kMsleep:
       return models_.timers.msleep(op.time);
     case Verb::kYield:
@@ -268,8 +298,6 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
     case Verb::kSetStateRelaxed:
       self.state = static_cast<std::uint32_t>(op.number);
       return {};
-    case Verb::kSchedule:
-      return schedule(self);
     case Verb::kScheduleTimeout:
       return schedule_timeout(op);
     case Verb::kWake:
@@ -282,12 +310,6 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
 }
 
 Co<> Interpreter::cond_resched() { co_await models_.scheduler.cond_resched(); }
-
-Co<> Interpreter::schedule(Task& self) {
-  self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
-  co_await models_.scheduler.schedule();
-  self.wait = {};
-}
 
 Co<> Interpreter::schedule_timeout(const Op& op) {
   co_await models_.timers.schedule_timeout(models_.timers.ticks().from_time(op.time));

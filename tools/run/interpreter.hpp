@@ -103,6 +103,8 @@ class Interpreter {
   [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
+  bool segment_of(Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
+  bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
   void make_timers();
   [[nodiscard]] std::int64_t evaluate(Task& self, std::int32_t expression);
 
@@ -121,7 +123,6 @@ class Interpreter {
   Co<> wait_event(Frame& frame, const scenario::Op& op, std::uint32_t state);
   Co<> wait_for_completion(const scenario::Op& op);
   Co<> schedule_timeout(const scenario::Op& op);
-  Co<> schedule(Task& self);
   Co<> preempt_enable(Task& self, const scenario::Op& op);
   Co<> kthread_create(const scenario::Op& op, bool run);
   Co<> kthread_stop(const scenario::Op& op);
