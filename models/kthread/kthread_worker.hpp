@@ -72,7 +72,7 @@ struct CreatedWorker {
 struct FreezerHook {
   void* object = nullptr;
   bool (*freezing)(void* object, const Task& p) = nullptr;
-  Co<> (*refrigerator)(void* object, Task& self) = nullptr;
+  Co<> (*refrigerator)(void* object, Kthreads& kthreads, Task& self) = nullptr;
 };
 
 class KthreadWorkers {

@@ -111,7 +111,7 @@ Co<> KthreadWorkers::execute(KthreadWork& work) {
 Co<> KthreadWorkers::try_to_freeze(Task& self) {
   co_await kthreads_.scheduler().might_sleep();
   if (freezer.freezing == nullptr || !freezer.freezing(freezer.object, self)) co_return;
-  co_await freezer.refrigerator(freezer.object, self);
+  co_await freezer.refrigerator(freezer.object, kthreads_, self);
 }
 
 }  // namespace kt::kthread
