@@ -12,7 +12,11 @@ using trace::Event;
 
 Kthreads::Kthreads(Scheduler& scheduler, timers::Timers& timers,
                    locking::Completions& completions)
-    : scheduler_(scheduler), timers_(timers), completions_(completions) {}
+    : scheduler_(scheduler), timers_(timers), completions_(completions) {
+  scheduler.should_stop_or_park = [](const Task& p) {
+    return p.kthread != nullptr && (p.kthread->should_stop || p.kthread->should_park);
+  };
+}
 
 Task& Kthreads::new_kthread(std::string_view name) {
   Task& k = scheduler_.new_task(name);

@@ -161,6 +161,8 @@ class Scheduler {
   /// The idle task of each CPU: makes them and starts the machine (all CPUs idle).
   void start_idle_tasks();
   TimeHooks time_hooks;
+  /// Whether a thread is told to stop or to park; from the layer of kernel threads.
+  bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
   FairTunables tunables;
   [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
