@@ -112,6 +112,7 @@ Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std
                           sim::RandomStream(seed, scenario.origins[duration.origin].pointer)});
   }
   make_timers();
+  make_works();
 }
 
 Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
@@ -215,8 +216,6 @@ void Interpreter::check_progress(const Op& op) {
     defect(op, "livelock: a million statements without time passing");
   }
 }
-
-std::int64_t Interpreter::work_pending(std::int64_t) const { return 0; }
 
 std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
   Environment environment{*this, self};
