@@ -42,7 +42,7 @@ struct PromiseBase {
   static void* operator new(std::size_t size, Arguments&... arguments) {
     return pool_of(arguments...).allocate(size);
   }
-  static void operator delete(void* memory) { FramePool::free(memory); }
+  static void operator delete(void* memory, std::size_t size) { FramePool::free(memory, size); }
 
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
@@ -97,7 +97,8 @@ class [[nodiscard]] Co {
     if (handle_) std::exchange(handle_, nullptr).destroy();
   }
 
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  /// An empty Co<void> is done already.
+  [[nodiscard]] bool await_ready() const noexcept { return std::is_void_v<T> && !handle_; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().continuation = awaiting;
     return handle_;

@@ -93,11 +93,8 @@ std::coroutine_handle<> Cpu::begin(Segment& segment) {
   segment.cpu = this;
   if (interrupt_due()) return enter_interrupt(segment);
   running_ = &segment;
-  if (segment.until == sim::kNever && segment.remaining == sim::kNever) {
-    return std::noop_coroutine();
-  }
-  running_end_ = segment.until == sim::kNever ? now() + segment.remaining
-                                              : std::max(segment.until, now());
+  if (segment.time == sim::kNever) return std::noop_coroutine();
+  running_end_ = segment.absolute ? std::max(segment.time, now()) : now() + segment.time;
   if (running_end_ == now() || machine_->calendar().advance_inline(running_end_)) {
     running_ = nullptr;
     return segment.handle;
@@ -111,13 +108,13 @@ void Cpu::segment_ended(void* self, std::uint64_t) {
   Segment& segment = *cpu.running_;
   cpu.running_ = nullptr;
   cpu.machine_->this_cpu_ = &cpu;
+  if (segment.halt) --cpu.machine_->signals_in_flight_;
   segment.handle.resume();
 }
 
 void Cpu::pause(Segment& segment) {
-  if (segment.remaining != sim::kNever && segment.until == sim::kNever) {
-    segment.remaining = running_end_ - now();
-  }
+  if (segment.halt && segment.time != sim::kNever) --machine_->signals_in_flight_;
+  if (segment.time != sim::kNever && !segment.absolute) segment.time = running_end_ - now();
   machine_->calendar().cancel(running_event_);
   running_ = nullptr;
 }
@@ -147,16 +144,19 @@ void Cpu::raise(Vector vector) {
 }
 
 void Cpu::ipi_arrived(void* self, std::uint64_t vector) {
-  static_cast<Cpu*>(self)->raise(static_cast<Vector>(vector));
+  Cpu& cpu = *static_cast<Cpu*>(self);
+  --cpu.machine_->signals_in_flight_;
+  cpu.raise(static_cast<Vector>(vector));
 }
 
 void Cpu::send_ipi(Cpu& target, Vector vector) {
+  ++machine_->signals_in_flight_;
   machine_->calendar().at(now() + machine_->ipi_latency(id_, target.id_), &Cpu::ipi_arrived,
                           &target, static_cast<std::uint64_t>(vector));
 }
 
 void Cpu::release(Segment& spinning, Time cost) {
-  spinning.remaining = cost;
+  spinning.time = cost;
   Cpu& cpu = *spinning.cpu;
   if (cpu.running_ != &spinning) return;  // interrupted: goes on when the interrupt returns
   cpu.running_end_ = cpu.now() + cost;
@@ -164,8 +164,9 @@ void Cpu::release(Segment& spinning, Time cost) {
 }
 
 void Cpu::end_halt(Time cost) {
-  if (!halted() || running_->remaining != sim::kNever) return;
-  running_->remaining = cost;
+  if (!halted() || running_->time != sim::kNever) return;
+  ++machine_->signals_in_flight_;
+  running_->time = cost;
   running_end_ = now() + cost;
   running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);
 }

@@ -51,15 +51,22 @@ struct ThreadInfo {
 };
 
 /// Interrupt vectors, in order of x86 priority (arch/x86/include/asm/irq_vectors.h): lowest bit first.
-enum class Vector : std::uint8_t { kReschedule, kCallFunctionSingle, kLocalTimer, kCount };
+enum class Vector : std::uint8_t {
+  kReschedule,
+  kCallFunctionSingle,
+  kLocalTimer,
+  kDevice,
+  kCount
+};
 
 /// A stretch of CPU time that some coroutine waits for. Lives in the waiting coroutine's frame.
 struct Segment {
-  Cpu* cpu;
-  Time remaining;           ///< ns; kNever: until release() (spinning) or, for halt, an interrupt
-  Time until = sim::kNever;  ///< not kNever: ends at this instant however long it was interrupted
+  Cpu* cpu = nullptr;
+  Time time = 0;  ///< ns left, or (absolute) when it ends; kNever: at release() or, for halt, at an
+                  ///< interrupt
+  bool absolute = false;  ///< ends at the instant `time`, however long it was interrupted
   bool halt = false;
-  bool user = false;        ///< user mode: an interrupt returns by way of exit_to_user_mode
+  bool user = false;  ///< user mode: an interrupt returns by way of exit_to_user_mode
   std::coroutine_handle<> handle{};
 
   bool await_ready();
@@ -94,18 +101,19 @@ class Cpu {
   /// Occupies the CPU for `cost` ns of its own time; interruptible if interrupts are enabled.
   Segment run(Time cost) { return {this, cost}; }
   /// The same in user mode: preemptible at every interrupt, under every preemption model.
-  Segment run_user(Time cost) { return {.cpu = this, .remaining = cost, .user = true}; }
+  Segment run_user(Time cost) { return {.cpu = this, .time = cost, .user = true}; }
   /// Occupies the CPU until the instant `until`, interrupts included.
-  Segment run_until(Time until) { return {.cpu = this, .remaining = 0, .until = until}; }
+  Segment run_until(Time until) { return {.cpu = this, .time = until, .absolute = true}; }
   /// Occupies the CPU until somebody calls release() on the segment (name it before the co_await).
   Segment spin() { return {this, sim::kNever}; }
   /// Idles until an interrupt has been handled, or end_halt().
-  Segment halt() { return {.cpu = this, .remaining = sim::kNever, .halt = true}; }
+  Segment halt() { return {.cpu = this, .time = sim::kNever, .halt = true}; }
 
   /// Ends a spin: it goes on `cost` ns of CPU time later. From any CPU, any context.
   static void release(Segment& spinning, Time cost);
   /// Ends a halt without an interrupt (a polling idle loop saw its flag) after `cost` ns.
   void end_halt(Time cost);
+  [[nodiscard]] bool in_user_mode() const { return running_ != nullptr && running_->user; }
   [[nodiscard]] bool halted() const { return running_ != nullptr && running_->halt; }
 
   /// Interrupts off and on. Pending ones are taken at the next segment.
@@ -197,6 +205,9 @@ class Machine {
   /// Occupies the CPU that this code runs on.
   Segment run(Time cost) { return this_cpu_->run(cost); }
 
+  /// IPIs on their way and idle CPUs that have been told to wake.
+  [[nodiscard]] int signals_in_flight() const { return signals_in_flight_; }
+
   /// Starts the code of a CPU at t = 0, or now.
   void start_cpu(Cpu& cpu, std::coroutine_handle<> code);
 
@@ -220,6 +231,7 @@ class Machine {
   std::vector<std::unique_ptr<Cpu::IrqFrame>> irq_frames_;
   Cpu::IrqFrame* free_irq_frames_ = nullptr;
   Cpu* this_cpu_ = nullptr;
+  int signals_in_flight_ = 0;
 };
 
 inline const CostTable& Cpu::costs() const { return machine_->costs(); }
@@ -230,9 +242,9 @@ inline bool Cpu::traced(trace::Event event) const {
 }
 
 inline bool Segment::await_ready() {
-  if (cpu->interrupt_due() || remaining == sim::kNever) [[unlikely]]
+  if (cpu->interrupt_due() || time == sim::kNever) [[unlikely]]
     return false;
-  const Time end = until == sim::kNever ? cpu->now() + remaining : until;
+  const Time end = absolute ? time : cpu->now() + time;
   if (end <= cpu->now()) return true;
   return cpu->machine().calendar().advance_inline(end);
 }

@@ -62,6 +62,8 @@ struct Rq final : FairHooks {
   Pelt util_avg;  ///< 1024 while anything but idle runs
   Pelt runnable_avg;  ///< 1024 for each runnable fair task
   Time last_switch = 0;
+  Time last_resched_point = 0;  ///< when it last could have switched
+  Time last_quiescent = 0;      ///< when it was last seen outside atomic sections
   Time busy_time = 0;  ///< ns with something but the idle task
 };
 

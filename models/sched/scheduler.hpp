@@ -204,8 +204,12 @@ class Scheduler {
   friend struct Rq;
 
   // core.cpp
-  Co<> schedule_mode(Mode mode);  // __schedule()
-  Co<> finish_task_switch();
+  Co<> schedule_loop(Mode mode);  // __schedule()
+  bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
+  Time switch_cost(const Task& next);
+  void finish_task_switch();
+  Time cold_cache_penalty(Task& p);
+  [[noreturn]] void scheduling_while_atomic(const Task& p) const;
   void try_to_block_task(Rq& rq, Task& p, std::uint32_t& state);
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);

@@ -221,7 +221,7 @@ Co<std::uint64_t> Scheduler::wait_task_inactive(Task& p, std::uint32_t match) {
       if ((p.state & match) == 0 && (p.saved_state & match) == 0) co_return 0;
       co_await machine_.run(kSpinPoll);
     }
-    trace_task(Event::kSchedWaitTask, p);
+    machine_.this_cpu().trace(Event::kSchedWaitTask, cpu::pack(p.comm, p.pid), p.prio);
     if (p.se.sched_delayed) {
       dequeue_task(task_rq(p), p, {.sleep = true, .delayed = true});
     }

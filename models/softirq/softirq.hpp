@@ -53,7 +53,7 @@ class Softirqs {
   Co<> wakeup_softirqd(Cpu& cpu);
 
   sched::Scheduler& scheduler_;
-  const timers::Ticks& ticks_;
+  timers::Ticks ticks_;
   struct Entry {
     Action action = nullptr;
     void* object = nullptr;

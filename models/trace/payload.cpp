@@ -76,66 +76,74 @@ char* returned(char* at, const Context& c) {
 
 constexpr std::size_t kEvents = static_cast<std::size_t>(Event::kCount);
 
-constexpr std::array<Writer, kEvents> writers() {
-  std::array<Writer, kEvents> table{};
-  const auto set = [&table](Event event, Writer writer) {
-    table[static_cast<std::size_t>(event)] = writer;
-  };
-  set(Event::kSchedWaking, wakeup);
-  set(Event::kSchedWakeup, wakeup);
-  set(Event::kSchedWakeupNew, wakeup);
-  set(Event::kSchedSwitch, sched_switch);
-  set(Event::kSchedMigrateTask, migrate_task);
-  set(Event::kSchedProcessFork, process_fork);
-  set(Event::kSchedProcessExit, process_template);
-  set(Event::kSchedProcessFree, process_template);
-  set(Event::kSchedWaitTask, process_template);
-  set(Event::kSchedProcessHang, only_task);
-  set(Event::kSchedStatRuntime, stat_runtime);
-  set(Event::kSchedPiSetprio, pi_setprio);
-  set(Event::kSchedKthreadStop, only_task);
-  set(Event::kSchedKthreadStopRet, kthread_stop_ret);
-  set(Event::kSchedKthreadWorkQueueWork, kthread_work_queue);
-  set(Event::kSchedKthreadWorkExecuteStart, kthread_work_execute);
-  set(Event::kSchedKthreadWorkExecuteEnd, kthread_work_execute);
-  set(Event::kSchedWakeIdleWithoutIpi, only_cpu);
-  set(Event::kIrqHandlerEntry, irq_entry);
-  set(Event::kIrqHandlerExit, irq_exit);
-  set(Event::kSoftirqRaise, softirq);
-  set(Event::kSoftirqEntry, softirq);
-  set(Event::kSoftirqExit, softirq);
-  set(Event::kTaskletEntry, tasklet);
-  set(Event::kTaskletExit, tasklet);
-  set(Event::kTimerInit, only_timer);
-  set(Event::kTimerStart, timer_start);
-  set(Event::kTimerExpireEntry, timer_expire_entry);
-  set(Event::kTimerExpireExit, only_timer);
-  set(Event::kTimerCancel, only_timer);
-  set(Event::kHrtimerInit, hrtimer_init);
-  set(Event::kHrtimerStart, hrtimer_start);
-  set(Event::kHrtimerExpireEntry, hrtimer_expire_entry);
-  set(Event::kHrtimerExpireExit, only_hrtimer);
-  set(Event::kHrtimerCancel, only_hrtimer);
-  set(Event::kTickStop, tick_stop);
-  set(Event::kTimerBaseIdle, timer_base_idle);
-  set(Event::kIpiSendCpu, ipi_send_cpu);
-  set(Event::kCsdQueueCpu, csd_queue_cpu);
-  set(Event::kCsdFunctionEntry, csd_function);
-  set(Event::kCsdFunctionExit, csd_function);
-  set(Event::kCpuIdle, cpu_idle);
-  set(Event::kMark, mark);
-  set(Event::kReturn, returned);
+/// Presence is kept apart: GCC 12 with -fsanitize=undefined cannot compare the pointers as
+/// constants.
+struct Table {
+  std::array<Writer, kEvents> writers{};
+  std::array<bool, kEvents> present{};
+
+  constexpr void set(Event event, Writer writer) {
+    writers[static_cast<std::size_t>(event)] = writer;
+    present[static_cast<std::size_t>(event)] = true;
+  }
+  [[nodiscard]] constexpr bool complete() const {
+    for (const bool one : present)
+      if (!one) return false;
+    return true;
+  }
+};
+
+constexpr Table make_table() {
+  Table table;
+  table.set(Event::kSchedWaking, wakeup);
+  table.set(Event::kSchedWakeup, wakeup);
+  table.set(Event::kSchedWakeupNew, wakeup);
+  table.set(Event::kSchedSwitch, sched_switch);
+  table.set(Event::kSchedMigrateTask, migrate_task);
+  table.set(Event::kSchedProcessFork, process_fork);
+  table.set(Event::kSchedProcessExit, process_template);
+  table.set(Event::kSchedProcessFree, process_template);
+  table.set(Event::kSchedWaitTask, process_template);
+  table.set(Event::kSchedProcessHang, only_task);
+  table.set(Event::kSchedStatRuntime, stat_runtime);
+  table.set(Event::kSchedPiSetprio, pi_setprio);
+  table.set(Event::kSchedKthreadStop, only_task);
+  table.set(Event::kSchedKthreadStopRet, kthread_stop_ret);
+  table.set(Event::kSchedKthreadWorkQueueWork, kthread_work_queue);
+  table.set(Event::kSchedKthreadWorkExecuteStart, kthread_work_execute);
+  table.set(Event::kSchedKthreadWorkExecuteEnd, kthread_work_execute);
+  table.set(Event::kSchedWakeIdleWithoutIpi, only_cpu);
+  table.set(Event::kIrqHandlerEntry, irq_entry);
+  table.set(Event::kIrqHandlerExit, irq_exit);
+  table.set(Event::kSoftirqRaise, softirq);
+  table.set(Event::kSoftirqEntry, softirq);
+  table.set(Event::kSoftirqExit, softirq);
+  table.set(Event::kTaskletEntry, tasklet);
+  table.set(Event::kTaskletExit, tasklet);
+  table.set(Event::kTimerInit, only_timer);
+  table.set(Event::kTimerStart, timer_start);
+  table.set(Event::kTimerExpireEntry, timer_expire_entry);
+  table.set(Event::kTimerExpireExit, only_timer);
+  table.set(Event::kTimerCancel, only_timer);
+  table.set(Event::kHrtimerInit, hrtimer_init);
+  table.set(Event::kHrtimerStart, hrtimer_start);
+  table.set(Event::kHrtimerExpireEntry, hrtimer_expire_entry);
+  table.set(Event::kHrtimerExpireExit, only_hrtimer);
+  table.set(Event::kHrtimerCancel, only_hrtimer);
+  table.set(Event::kTickStop, tick_stop);
+  table.set(Event::kTimerBaseIdle, timer_base_idle);
+  table.set(Event::kIpiSendCpu, ipi_send_cpu);
+  table.set(Event::kCsdQueueCpu, csd_queue_cpu);
+  table.set(Event::kCsdFunctionEntry, csd_function);
+  table.set(Event::kCsdFunctionExit, csd_function);
+  table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kMark, mark);
+  table.set(Event::kReturn, returned);
   return table;
 }
 
-constexpr bool complete(const std::array<Writer, kEvents>& table) {
-  for (const Writer writer : table)
-    if (writer == nullptr) return false;
-  return true;
-}
-
-constexpr std::array<Writer, kEvents> kWriters = writers();
-static_assert(complete(kWriters), "every event needs a payload writer");
+constexpr Table kTable = make_table();
+static_assert(kTable.complete(), "every event needs a payload writer");
 
 }  // namespace
 
@@ -148,7 +156,7 @@ char* put_event(char* at, const sim::TraceRecord& record, const sim::NameTable& 
   // writing function's name, not the event's.
   at = text::put(at,
                  event == Event::kMark ? std::string_view("tracing_mark_write") : info(event).name);
-  return payload::kWriters[record.event](text::put(at, ": "), {record, names, comms});
+  return payload::kTable.writers[record.event](text::put(at, ": "), {record, names, comms});
 }
 
 }  // namespace kt::trace

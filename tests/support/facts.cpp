@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <regex>
+#include <algorithm>
+#include <string_view>
 
 namespace support {
 
@@ -12,9 +13,17 @@ std::string name_of(std::string_view comm, std::int64_t pid) {
   return pid == 0 ? "idle" : fmt::format("{}-{}", comm, pid);
 }
 
-std::string without_pids(const std::string& payload) {
-  static const std::regex kPid("(^| )[a-z_]*pid=-?[0-9]+");
-  return std::regex_replace(payload, kPid, "");
+/// "comm=a pid=1 prio=120" becomes "comm=a prio=120".
+std::string without_pids(std::string_view payload) {
+  std::string kept;
+  while (!payload.empty()) {
+    const std::size_t length = std::min(payload.find(' ', 1), payload.size());
+    const std::string_view word = payload.substr(0, length);  // with the space before it
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos || !word.substr(0, equals).ends_with("pid")) kept += word;
+    payload.remove_prefix(length);
+  }
+  return kept;
 }
 
 class Extractor {

@@ -13,13 +13,13 @@ namespace {
 std::string unescape(std::string_view token) {
   std::string plain;
   for (std::size_t i = 0; i < token.size(); ++i) {
-    const bool escaped = token[i] == '~' && i + 1 < token.size();
-    if (escaped && token[i + 1] == '0')
-      plain += '~', ++i;
-    else if (escaped && token[i + 1] == '1')
-      plain += '/', ++i;
-    else
+    const bool escape = token[i] == '~' && i + 1 < token.size();
+    if (escape && (token[i + 1] == '0' || token[i + 1] == '1')) {
+      ++i;
+      plain += token[i] == '0' ? '~' : '/';
+    } else {
       plain += token[i];
+    }
   }
   return plain;
 }

@@ -84,9 +84,12 @@ class ExpectationReader {
     result_.kind = Expectation::Kind::kLatency;
     const std::string text = read_text(value, "a quantile like \"p99\", or mean, min, max");
     double percent = -1;
-    const auto [last, error] = std::from_chars(text.data() + 1, text.data() + text.size(), percent);
-    const bool quantile = text.starts_with('p') && error == std::errc{} &&
-                          last == text.data() + text.size() && percent >= 0 && percent <= 100;
+    bool quantile = text.starts_with('p');
+    if (quantile) {
+      const char* const end = text.data() + text.size();
+      const auto [last, error] = std::from_chars(text.data() + 1, end, percent);
+      quantile = error == std::errc{} && last == end && percent >= 0 && percent <= 100;
+    }
     if (quantile)
       result_.quantile = percent / 100;
     else if (text == "min" || text == "max")

@@ -10,9 +10,10 @@ std::string nearest_of(std::string_view word, std::span<const Word> candidates) 
   std::string best;
   std::size_t least = word.size() + 1;
   for (const Word& candidate : candidates) {
+    if (candidate.empty()) continue;
     const std::size_t distance = edit_distance(word, candidate);
-    const std::size_t tolerated =
-        std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    const std::size_t tolerated = std::min(std::max<std::size_t>(1, longer / 3), longer - 1);
     if (distance >= least || distance > tolerated) continue;
     least = distance;
     best = candidate;

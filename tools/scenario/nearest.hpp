@@ -12,7 +12,8 @@ namespace kt::scenario {
 std::size_t edit_distance(std::string_view from, std::string_view to);
 
 /// The candidate with the least edit distance (the first of equals), or "" if none is close: more
-/// than a third of the longer word would have to change, and more than one character.
+/// than a third of the longer word (and more than one character), or all of it, would have to
+/// change.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates);
 

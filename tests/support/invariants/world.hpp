@@ -60,7 +60,7 @@ class World {
   /// A cpuhp event has named the CPU.
   [[nodiscard]] bool hotplugged(std::int64_t cpu) const { return hotplugged_.contains(cpu); }
   /// A CPU is on its way down, down, or on its way up: the kernel records no event on a CPU that is
-  /// not online (include/linux/tracepoint.h: __DO_TRACE), so that wakings and wakeups may be
+  /// not online (include/linux/tracepoint.h: DECLARE_TRACE), so that wakings and wakeups may be
   /// missing.
   [[nodiscard]] bool blind() const { return !blind_.empty(); }
 

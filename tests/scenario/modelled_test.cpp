@@ -1,0 +1,54 @@
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "tools/scenario/load.hpp"
+
+namespace {
+
+using namespace kt::scenario;
+
+std::string refusal(const std::string& keys) {
+  const Scenario scenario =
+      load("t.json", "{\"name\": \"t\", \"version\": 1, \"duration\": \"idle\", " + keys + "}");
+  try {
+    require_modelled(scenario);
+  } catch (const sim::UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]") {
+  CHECK(refusal(R"("kernel": {"preempt": "rt"})") ==
+        "t.json:1:71: /kernel/preempt: not modelled yet: preempt rt");
+  CHECK(refusal(R"("kernel": {"memory_model": "tso"})") ==
+        "t.json:1:76: /kernel/memory_model: not modelled yet: memory_model tso");
+  CHECK(refusal(R"("tasks": {"a": {"do": ["yield", {"alloc": {"bytes": 1}}]}})") ==
+        "t.json:1:81: /tasks/a/do/1: not modelled yet: alloc");
+  const auto refused = [](const std::string& keys, const std::string& what) {
+    CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
+  };
+  refused(R"("workqueues": {"q": {}})", "workqueues");
+  refused(R"("works": {"w": {"do": []}})", "works");
+  refused(R"("events": [{"t": 0, "flush_workqueue": "events"}])", "statements on workqueues");
+  refused(R"("percpu_threads": {"p": {"should_run": 0, "do": []}})", "percpu_threads");
+  refused(R"("irqs": {"i": {"arrival": {"at": []}, "do": []}})", "irqs");
+  refused(R"("softirqs": {"BLOCK": {"do": []}})", "softirqs");
+  refused(R"("tasklets": {"t": {"do": []}})", "tasklets");
+  refused(R"("events": [{"t": 0, "cpu_down": 1}])", "cpu_down");
+  refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
+  refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
+  refused(R"("events": [{"t": 0, "memory_pressure": {"level": "low"}}])", "memory_pressure");
+}
+
+TEST_CASE("the rest is not refused", "[scenario][modelled]") {
+  CHECK(refusal(R"("machine": {"disks": {"d": {"read": 1, "write": 1}}},
+    "timers": {"t": {"do": []}}, "hrtimers": {"h": {"do": []}},
+    "kthread_workers": {"kw": {}}, "kthread_works": {"k": {"worker": "kw", "do": []}},
+    "tasks": {"a": {"do": ["yield", "cond_resched", {"stall": 1}, {"mem": {"bytes": 1}},
+      {"io": {"disk": "d", "bytes": 1}}, {"mod_timer": {"name": "t", "delay": 1}},
+      {"start_hrtimer": {"name": "h", "delay": 1}}, {"kthread_queue_work": "k"}]}})")
+            .empty());
+}

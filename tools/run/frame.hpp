@@ -1,0 +1,30 @@
+// What one execution of a body needs beside the program counter: the task, loop counters, and the
+// wait queue entries of prepare_to_wait.
+#pragma once
+
+#include <memory>
+
+#include "tools/run/interpreter.hpp"
+
+namespace kt::run {
+
+struct Interpreter::Frame {
+  struct Waiting {
+    std::int32_t queue = -1;
+    locking::WaitEntry entry;
+    std::unique_ptr<Waiting> next;
+  };
+
+  [[nodiscard]] Waiting* find(std::int32_t queue) const {
+    for (Waiting* waiting = first.get(); waiting != nullptr; waiting = waiting->next.get()) {
+      if (waiting->queue == queue) return waiting;
+    }
+    return nullptr;
+  }
+
+  Task& self;
+  std::unique_ptr<std::int64_t[]> counters;
+  std::unique_ptr<Waiting> first;
+};
+
+}  // namespace kt::run

@@ -1,0 +1,342 @@
+#include <fstream>
+
+#include "sim/error.hpp"
+#include "tools/run/frame.hpp"
+
+namespace kt::run {
+
+using scenario::Op;
+using scenario::Verb;
+using trace::Event;
+
+/// What expressions read.
+struct Environment {
+  const Interpreter& interpreter;
+  Task& self;
+
+  [[nodiscard]] std::int64_t variable(std::int32_t index) const {
+    return interpreter.variable(index);
+  }
+  [[nodiscard]] std::int64_t call(scenario::Call function, std::int64_t argument) const {
+    using scenario::Call;
+    switch (function) {
+      case Call::kShouldStop:
+        return self.kthread != nullptr && self.kthread->should_stop;
+      case Call::kShouldPark:
+        return self.kthread != nullptr && self.kthread->should_park;
+      case Call::kFreezing:
+        return 0;  // nothing freezes: suspend is refused
+      case Call::kCpu:
+        return self.cpu->id();
+      case Call::kNode:
+        return interpreter.models().machine.topology().node_of(self.cpu->id());
+      case Call::kState: {
+        const Task* task = interpreter.thread(static_cast<std::int32_t>(argument));
+        return task != nullptr ? task->state : std::uint32_t{sched::kTaskDead};
+      }
+      case Call::kPending:
+      case Call::kKthreadPending:
+        return interpreter.work_pending(argument);
+    }
+    return 0;
+  }
+};
+
+namespace {
+
+std::shared_ptr<const std::vector<Time>> read_samples(const std::string& file) {
+  std::ifstream input(file);
+  if (!input) {
+    throw sim::UserError(fmt::format("cannot read {}", file), sim::ExitCode::kInputOutput);
+  }
+  auto samples = std::make_shared<std::vector<Time>>();
+  std::string line;
+  for (int number = 1; std::getline(input, line); ++number) {
+    if (line.empty() || line[0] == '#') continue;
+    const std::optional<Time> value = sim::parse_time(line);
+    if (!value) {
+      throw sim::UserError(fmt::format("{}:{}: \"{}\" is not a time; expected one duration a line, "
+                                       "such as \"50us\" or nanoseconds",
+                                       file, number, line));
+    }
+    samples->push_back(*value);
+  }
+  if (samples->empty()) throw sim::UserError(fmt::format("{}: no samples", file));
+  return samples;
+}
+
+sim::Distribution distribution_of(const scenario::Duration& duration) {
+  using Kind = scenario::Duration::Kind;
+  using sim::Distribution;
+  switch (duration.kind) {
+    case Kind::kFixed:
+      return {Distribution::Constant{duration.low}};
+    case Kind::kExponential:
+      return {Distribution::Exponential{duration.low}};
+    case Kind::kUniform:
+      return {Distribution::Uniform{duration.low, duration.high}};
+    case Kind::kLogNormal:
+      return {Distribution::Lognormal{duration.low, duration.shape}};
+    case Kind::kPareto:
+      return {Distribution::Pareto{duration.low, duration.shape}};
+    case Kind::kTrace:
+      return {Distribution::Empirical{read_samples(duration.file)}};
+  }
+  return {};
+}
+
+template <class Object>
+void name_objects(std::vector<Object>& objects, const std::vector<scenario::Named>& names,
+                  const Interpreter& interpreter) {
+  objects.resize(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) objects[i].name = interpreter.intern(names[i].name);
+}
+
+}  // namespace
+
+Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std::uint64_t seed)
+    : scenario_(scenario), models_(models) {
+  for (const scenario::Variable& variable : scenario.variables) {
+    variables_.push_back(variable.initial);
+  }
+  name_objects(waitqueues_, scenario.waitqueues, *this);
+  name_objects(completions_, scenario.completions, *this);
+  name_objects(mutexes_, scenario.mutexes, *this);
+  name_objects(spinlocks_, scenario.spinlocks, *this);
+  threads_.resize(scenario.threads.size());
+  for (std::size_t i = 0; i < scenario.kthreads.size(); ++i) {
+    kthread_bodies_.push_back({this, static_cast<std::int32_t>(i)});
+  }
+  for (const scenario::Duration& duration : scenario.durations) {
+    durations_.push_back({distribution_of(duration),
+                          sim::RandomStream(seed, scenario.origins[duration.origin].pointer)});
+  }
+  make_timers();
+  make_works();
+}
+
+Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
+  Body& body = *static_cast<Body*>(data);
+  const scenario::Kthread& kthread =
+      body.interpreter->scenario_.kthreads[static_cast<std::size_t>(body.index)];
+  return body.interpreter->run_body(self, kthread.program);
+}
+
+Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
+  const scenario::Program& program =
+      scenario_.programs[static_cast<std::size_t>(program_index)];
+  Frame frame{self, nullptr, nullptr};
+  if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
+  const bool user = self.is_user();
+  const Time cost = models_.machine.costs().statement + (user ? models_.machine.costs().syscall : 0);
+  cpu::Segment segment{};
+  std::size_t at = 0;
+  for (;;) {
+    const Op& op = program.ops[at++];
+    self.location = op.origin;
+    check_progress(op);
+    if (segment_of(self, op, cost, segment)) co_await segment;
+    switch (op.verb) {
+      case Verb::kReturn:
+        co_return static_cast<int>(op.number);
+      case Verb::kSchedule:
+        self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
+        co_await models_.scheduler.schedule();
+        self.wait = {};
+        break;
+      case Verb::kUsleep:
+        co_await models_.timers.usleep_range(op.time, op.time);
+        break;
+      default:
+        if (op.verb <= Verb::kSet && execute_inline(frame, op, at)) break;
+        co_await execute(frame, op);
+    }
+    if (user) {
+      if (self.need_resched) co_await models_.scheduler.exit_to_user_mode();
+      if (self.fatal_signal) co_return 0;
+    }
+  }
+}
+
+// The CPU time that belongs to a statement itself; false if it takes none.
+bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+  switch (op.verb) {
+    case Verb::kJump:
+    case Verb::kLoopBegin:
+    case Verb::kLoopNext:
+    case Verb::kReturn:
+      return false;
+    case Verb::kRun:
+      segment = self.is_user() ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
+      return true;
+    case Verb::kStall:
+      segment = self.cpu->run_until(models_.machine.now() + op.time);
+      return true;
+    default:
+      segment = self.cpu->run(cost);
+      return true;
+  }
+}
+
+// Statements that neither sleep nor call the kernel; false if `op` is not one.
+bool Interpreter::execute_inline(Frame& frame, const Op& op, std::size_t& at) {
+  switch (op.verb) {
+    case Verb::kJump:
+      at = static_cast<std::size_t>(op.target);
+      return true;
+    case Verb::kBranchUnless:
+      if (evaluate(frame.self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
+      return true;
+    case Verb::kLoopBegin:
+      frame.counters[op.counter] = op.number;
+      return true;
+    case Verb::kLoopNext:
+      if (frame.counters[op.counter] == 0) at = static_cast<std::size_t>(op.target);
+      --frame.counters[op.counter];
+      return true;
+    case Verb::kRun:
+    case Verb::kStall:
+      return true;
+    case Verb::kSet:
+      assign(frame.self, op);
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A loop without a statement that takes time would never end.
+void Interpreter::check_progress(const Op& op) {
+  constexpr std::uint64_t kLimit = 1'000'000;
+  const Time now = models_.machine.now();
+  if (now != last_step_) {
+    last_step_ = now;
+    steps_without_time_ = 0;
+  } else if (++steps_without_time_ > kLimit) {
+    defect(op, "livelock: a million statements without time passing");
+  }
+}
+
+std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
+  Environment environment{*this, self};
+  return scenario::evaluate(scenario_.expressions[static_cast<std::size_t>(expression)],
+                            environment);
+}
+
+void Interpreter::assign(Task& self, const Op& op) {
+  const std::int64_t value = evaluate(self, op.expression);
+  auto& variable = reinterpret_cast<std::uint64_t&>(variables_[static_cast<std::size_t>(op.object)]);
+  switch (static_cast<scenario::SetOperator>(op.choice)) {
+    case scenario::SetOperator::kAssign:
+      variable = static_cast<std::uint64_t>(value);
+      break;
+    case scenario::SetOperator::kAdd:
+      variable += static_cast<std::uint64_t>(value);
+      break;
+    case scenario::SetOperator::kSubtract:
+      variable -= static_cast<std::uint64_t>(value);
+      break;
+  }
+}
+
+Time Interpreter::duration(const Op& op) {
+  if (op.object < 0) return op.time;
+  Draw& draw = durations_[static_cast<std::size_t>(op.object)];
+  return draw.distribution.draw(draw.stream);
+}
+
+Task& Interpreter::existing(std::int32_t index, const Op& op) const {
+  Task* task = thread(index);
+  if (task == nullptr) {
+    defect(op, fmt::format("thread {} does not exist yet",
+                           scenario_.threads[static_cast<std::size_t>(index)].name));
+  }
+  return *task;
+}
+
+void Interpreter::defect(const Op& op, const std::string& what) const {
+  throw sim::Defect(fmt::format("{}: {}", scenario_.where(op.origin), what));
+}
+
+void Interpreter::returned(const Op& op, std::string_view object, std::int64_t value) {
+  cpu::Cpu& cpu = models_.machine.this_cpu();
+  if (!cpu.traced(Event::kReturn)) return;
+  cpu.trace(Event::kReturn, intern(scenario::info(op.verb).name), intern(object), value);
+}
+
+void Interpreter::returned(const Op& op, const Task& object, std::int64_t value) {
+  returned(op, models_.machine.trace().names()[object.full_name], value);
+}
+
+// Statements that sleep, wake and mark; the other groups have files of their own.
+Co<> Interpreter::execute(Frame& frame, const Op& op) {
+  Task& self = frame.self;
+  switch (op.verb) {
+    case Verb::kMsleep:
+      return models_.timers.msleep(op.time);
+    case Verb::kYield:
+      return models_.scheduler.yield();
+    case Verb::kCondResched:
+      return cond_resched();
+    case Verb::kMem:
+      return mem(op);
+    case Verb::kIo:
+      return io(op);
+    case Verb::kAssert:
+      if (evaluate(self, op.expression) == 0) {
+        defect(op, fmt::format(
+                       "assertion failed: {}",
+                       scenario_.expressions[static_cast<std::size_t>(op.expression)].text));
+      }
+      return {};
+    case Verb::kMark:
+      marks_.push_back({models_.machine.now(), op.object});
+      self.cpu->trace(Event::kMark, intern(scenario_.texts[static_cast<std::size_t>(op.object)]));
+      return {};
+    case Verb::kSetState:
+    case Verb::kSetStateRelaxed:
+      self.state = static_cast<std::uint32_t>(op.number);
+      return {};
+    case Verb::kScheduleTimeout:
+      return schedule_timeout(op);
+    case Verb::kWake:
+      return wake(op);
+    case Verb::kSignal:
+      return models_.kthreads.send_signal(existing(op.object, op), static_cast<int>(op.number));
+    default:
+      return execute_locking(frame, op);
+  }
+}
+
+Co<> Interpreter::cond_resched() { co_await models_.scheduler.cond_resched(); }
+
+Co<> Interpreter::schedule_timeout(const Op& op) {
+  co_await models_.timers.schedule_timeout(models_.timers.ticks().from_time(op.time));
+}
+
+Co<> Interpreter::wake(const Op& op) {
+  Task& target = existing(op.object, op);
+  const bool woken = co_await models_.scheduler.wake_up_process(target);
+  returned(op, target, woken ? 1 : 0);
+}
+
+// The CPU stalls on memory for as long as the stream takes.
+Co<> Interpreter::mem(const Op& op) {
+  cpu::Cpu& cpu = models_.machine.this_cpu();
+  const int here = models_.machine.topology().node_of(cpu.id());
+  cpu::Segment stall = cpu.spin();
+  devices_->stream(op.number, here, op.node >= 0 ? op.node : here, stall);
+  co_await stall;
+}
+
+Co<> Interpreter::io(const Op& op) {
+  locking::Completion done;
+  done.name = intern(scenario_.machine.disks[static_cast<std::size_t>(op.object)].name);
+  const bool write = static_cast<scenario::IoDirection>(op.choice) == scenario::IoDirection::kWrite;
+  devices_->io(op.object, op.number, write, done);
+  co_await models_.completions.wait_for_completion(done, sched::kTaskUninterruptible,
+                                                   timers::kMaxScheduleTimeout,
+                                                   {sched::WaitKind::kIo, done.name, nullptr});
+}
+
+}  // namespace kt::run

@@ -1,0 +1,196 @@
+// Executes the statements of a scenario: each body is a coroutine of the thread that runs it, each
+// statement calls the kernel function of its name. Between two statements the thread can be
+// interrupted, preempted or overtaken by other CPUs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/kthread/kthread.hpp"
+#include "models/kthread/kthread_worker.hpp"
+#include "models/locking/completion.hpp"
+#include "models/locking/mutex.hpp"
+#include "models/locking/spinlock.hpp"
+#include "models/locking/wait.hpp"
+#include "models/sched/scheduler.hpp"
+#include "models/timers/timers.hpp"
+#include "sim/distribution.hpp"
+#include "sim/random.hpp"
+#include "tools/scenario/scenario.hpp"
+
+namespace kt::run {
+
+using sched::Task;
+using sim::Co;
+using sim::Time;
+
+/// The models that statements act on, and the objects that a scenario declares, by its indices.
+struct Models {
+  cpu::Machine& machine;
+  sched::Scheduler& scheduler;
+  timers::Timers& timers;
+  locking::Waits& waits;
+  locking::Completions& completions;
+  locking::Mutexes& mutexes;
+  locking::Spinlocks& spinlocks;
+  kthread::Kthreads& kthreads;
+  kthread::KthreadWorkers& workers;
+};
+
+/// Where memory streams and disk requests go.
+class Devices {
+ public:
+  virtual ~Devices() = default;
+  /// Ends the CPU's stall when so many bytes have moved between the nodes.
+  virtual void stream(std::int64_t bytes, int from_node, int to_node, cpu::Segment& stall) = 0;
+  /// Completes `done` from the device's interrupt when the request is done.
+  virtual void io(int disk, std::int64_t bytes, bool write, locking::Completion& done) = 0;
+};
+
+/// What the scenario's words mean to the models.
+sched::Policy policy_of(scenario::Policy policy);
+cpu::CpuMask mask_of(const scenario::CpuList& cpus, int nr_cpus);
+
+/// A mark that a thread has passed.
+struct Mark {
+  Time time = 0;
+  std::int32_t text = -1;  ///< index in Scenario::texts
+};
+
+class Interpreter {
+ public:
+  Interpreter(const scenario::Scenario& scenario, Models& models, std::uint64_t seed);
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  [[nodiscard]] sim::FramePool& frame_pool() const { return models_.machine.frame_pool(); }
+
+  /// Runs a body as the current task; the value is that of its return statement.
+  Co<int> run_body(Task& self, std::int32_t program);
+
+  /// The task behind an index into Scenario::threads; null while it does not exist.
+  [[nodiscard]] Task* thread(std::int32_t index) const {
+    return threads_[static_cast<std::size_t>(index)];
+  }
+  void set_thread(std::int32_t index, Task& task) {
+    threads_[static_cast<std::size_t>(index)] = &task;
+  }
+  /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
+  Co<kthread::Created> create_kthread(std::int32_t index);
+  /// Creates and starts the worker of an index into Scenario::kthread_workers.
+  Co<> create_kthread_worker(std::int32_t index);
+
+  [[nodiscard]] std::int64_t variable(std::int32_t index) const {
+    return variables_[static_cast<std::size_t>(index)];
+  }
+  [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
+  [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
+  [[nodiscard]] Models& models() const { return models_; }
+  void set_devices(Devices& devices) { devices_ = &devices; }
+  /// pending() of a kthread work.
+  [[nodiscard]] std::int64_t work_pending(std::int64_t argument) const;
+  /// The name of an object as traces show it.
+  [[nodiscard]] std::uint32_t intern(std::string_view name) const {
+    return models_.machine.trace().names().intern(name);
+  }
+
+ private:
+  friend struct Environment;
+  struct Frame;
+  struct Until;
+
+  [[nodiscard]] Time duration(const scenario::Op& op);
+  [[nodiscard]] Task& existing(std::int32_t thread, const scenario::Op& op) const;
+  void returned(const scenario::Op& op, std::string_view object, std::int64_t value);
+  void returned(const scenario::Op& op, const Task& object, std::int64_t value);
+  [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
+  void assign(Task& self, const scenario::Op& op);
+  void check_progress(const scenario::Op& op);
+  bool segment_of(Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
+  bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
+  void make_timers();
+  void make_works();
+  [[nodiscard]] std::int64_t evaluate(Task& self, std::int32_t expression);
+
+  // Each group gives the coroutine of the statement, or an empty one if the verb is not of the group.
+  Co<> execute(Frame& frame, const scenario::Op& op);
+  Co<> execute_locking(Frame& frame, const scenario::Op& op);
+  Co<> execute_kthread(Frame& frame, const scenario::Op& op);
+  Co<> execute_worker(const scenario::Op& op);
+
+  Co<> mem(const scenario::Op& op);
+  Co<> io(const scenario::Op& op);
+  Co<> cond_resched();
+  Co<> wake(const scenario::Op& op);
+  Co<> prepare_to_wait(Frame& frame, const scenario::Op& op);
+  Co<> finish_wait(Frame& frame, const scenario::Op& op);
+  Co<> wake_up(const scenario::Op& op, std::uint32_t mask, int nr_exclusive);
+  Co<> wait_event(Frame& frame, const scenario::Op& op, std::uint32_t state);
+  Co<> wait_for_completion(const scenario::Op& op);
+  Co<> schedule_timeout(const scenario::Op& op);
+  Co<> preempt_enable(Task& self, const scenario::Op& op);
+  Co<> kthread_create(const scenario::Op& op, bool run);
+  Co<> kthread_stop(const scenario::Op& op);
+  Co<> kthread_park(const scenario::Op& op);
+  Co<> kthread_bind(const scenario::Op& op);
+  Co<> sched_setscheduler(const scenario::Op& op);
+  Co<> set_cpus_allowed(const scenario::Op& op);
+  Co<> mod_timer(const scenario::Op& op);
+  Co<> del_timer(const scenario::Op& op, bool sync);
+  Co<> start_hrtimer(const scenario::Op& op);
+  [[nodiscard]] kthread::KthreadWorker& worker(const scenario::Op& op, std::int32_t index) const;
+  [[nodiscard]] kthread::KthreadDelayedWork& work_of(const scenario::Op& op);
+  Co<> queue_work(const scenario::Op& op);
+  Co<> queue_delayed_work(const scenario::Op& op);
+  Co<> cancel_work(const scenario::Op& op);
+  static Co<> work_body(kthread::KthreadWorkers& workers, kthread::KthreadWork& work);
+  Co<> run_handler(std::int32_t program);
+  static bool until_true(const void* object);
+  static Co<int> kthread_body(kthread::Kthreads& kthreads, Task& self, void* data);
+  static Co<> timer_body(timers::Timers& timers, timers::KernelTimer& timer);
+  static Co<bool> hrtimer_body(timers::Timers& timers, timers::KernelHrtimer& timer, cpu::Cpu& cpu);
+
+  const scenario::Scenario& scenario_;
+  Models& models_;
+  Devices* devices_ = nullptr;
+  std::vector<std::int64_t> variables_;
+  std::vector<locking::WaitQueue> waitqueues_;
+  std::vector<locking::Completion> completions_;
+  std::vector<locking::Mutex> mutexes_;
+  std::vector<locking::Spinlock> spinlocks_;
+  std::vector<Task*> threads_;
+  struct Body {
+    Interpreter* interpreter = nullptr;
+    std::int32_t index = -1;
+  };
+  std::vector<Body> kthread_bodies_;
+  // The instances of one declared work, and which of them the bare name queues next.
+  struct ScenarioWork {
+    Body body;
+    std::vector<std::unique_ptr<kthread::KthreadDelayedWork>> instances;
+    std::size_t next = 0;
+  };
+  std::vector<kthread::KthreadWorker*> workers_;
+  std::vector<ScenarioWork> works_;
+  struct ScenarioTimer {
+    timers::KernelTimer timer;
+    Body body;
+  };
+  struct ScenarioHrtimer {
+    timers::KernelHrtimer timer;
+    Body body;
+  };
+  std::vector<std::unique_ptr<ScenarioTimer>> timers_;
+  std::vector<std::unique_ptr<ScenarioHrtimer>> hrtimers_;
+  struct Draw {
+    sim::Distribution distribution;
+    sim::RandomStream stream;
+  };
+  std::vector<Draw> durations_;
+  std::vector<Mark> marks_;
+  std::uint64_t steps_without_time_ = 0;
+  Time last_step_ = -1;
+};
+
+}  // namespace kt::run

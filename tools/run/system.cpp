@@ -1,0 +1,220 @@
+#include "tools/run/system.hpp"
+
+#include "sim/error.hpp"
+
+namespace kt::run {
+
+cpu::CostTable cost_table(const scenario::Machine& machine) {
+  cpu::CostTable table;
+  for (const scenario::Costs::Override& entry : machine.costs.overrides) {
+    const cpu::CostEntry* cost = cpu::find_cost(entry.name);
+    KT_ASSERT(cost != nullptr, "unknown cost {}", entry.name);
+    table.*(cost->field) = entry.value;
+  }
+  return table;
+}
+
+cpu::TopologySpec topology_spec(const scenario::Machine& machine) {
+  const auto list = [&machine](const scenario::CpuList& cpus) {
+    cpu::CpuMask mask(machine.cpus);
+    for (int cpu : cpus) mask.set(cpu);
+    return mask.to_list();
+  };
+  cpu::TopologySpec spec;
+  spec.nr_cpus = machine.cpus;
+  spec.smt = machine.smt;
+  for (const scenario::CpuList& llc : machine.llc) spec.llc.push_back(list(llc));
+  for (const scenario::Node& node : machine.nodes) {
+    spec.nodes.push_back({list(node.cpus), static_cast<std::uint64_t>(node.memory)});
+  }
+  spec.distance = machine.distance;
+  return spec;
+}
+
+namespace {
+
+sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
+  sched::SchedConfig config;
+  switch (scenario.kernel.preempt) {
+    case scenario::Preempt::kNone:
+      config.preempt = sched::Preempt::kNone;
+      break;
+    case scenario::Preempt::kVoluntary:
+      config.preempt = sched::Preempt::kVoluntary;
+      break;
+    case scenario::Preempt::kFull:
+    case scenario::Preempt::kRt:  // refused before
+      config.preempt = sched::Preempt::kFull;
+      break;
+  }
+  config.tick = 1'000'000'000 / scenario.kernel.hz;
+  config.mwait_idle = scenario.machine.idle == scenario::Idle::kMwait;
+  return config;
+}
+
+}  // namespace
+
+System::System(const scenario::Scenario& scenario, sim::Trace& trace, const SystemOptions& options)
+    : scenario_(scenario),
+      trace_(trace),
+      seed_(options.seed.value_or(scenario.seed)),
+      horizon_(options.duration.value_or(scenario.duration)) {
+  simulation_.visit_each_step = options.visit_each_step;
+  machine_ = std::make_unique<cpu::Machine>(simulation_.calendar(),
+                                            cpu::Topology(topology_spec(scenario.machine)),
+                                            cost_table(scenario.machine), trace);
+  const sched::SchedConfig config = sched_config(scenario);
+  scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
+  const timers::Ticks ticks{config.tick, options.tick_offset,
+                            timers::initial_jiffies(scenario.kernel.hz)};
+  softirqs_ = std::make_unique<softirq::Softirqs>(*scheduler_, ticks);
+  timers_ = std::make_unique<timers::Timers>(*scheduler_, *softirqs_, ticks);
+  waits_ = std::make_unique<locking::Waits>(*scheduler_, *timers_);
+  completions_ = std::make_unique<locking::Completions>(*scheduler_, *timers_);
+  mutexes_ = std::make_unique<locking::Mutexes>(*scheduler_);
+  spinlocks_ = std::make_unique<locking::Spinlocks>(*scheduler_);
+  kthreads_ = std::make_unique<kthread::Kthreads>(*scheduler_, *timers_, *completions_);
+  workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
+  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_);
+  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
+                                            *completions_, *mutexes_, *spinlocks_, *kthreads_,
+                                            *workers_});
+  interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
+  if (PlatformDevices::needed(scenario)) {
+    devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
+    interpreter_->set_devices(*devices_);
+  }
+  watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
+  boot();
+}
+
+// Armed timers live in the frames of sleepers: the queues let go of them first.
+System::~System() {
+  trace_.flush();
+  timers_.reset();
+}
+
+void System::boot() {
+  const int nr_cpus = machine_->nr_cpus();
+  scheduler_->start_idle_tasks();
+  boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal};
+  if (scenario_.kernel.kworkers) {
+    for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
+      config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
+    }
+  }
+  boot_->boot(config);
+  control_ = &boot_->control();
+  interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
+                           *kthreads_->kthreadd());
+  for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    const scenario::Task& spec = scenario_.tasks[i];
+    Task& task = scheduler_->new_task(spec.name);
+    task.ppid = 1;
+    task.mm = static_cast<std::uint32_t>(2 + i);
+    gates_.push_back(std::make_unique<locking::Completion>());
+    task.body = task_body(task, static_cast<std::int32_t>(i));
+    task.resume_point = task.body.handle();
+    const scenario::CpuList cpus = spec.cpu >= 0 ? scenario::CpuList{spec.cpu} : spec.cpus;
+    scheduler_->set_cpus_mask(task, mask_of(cpus, nr_cpus));
+    scheduler_->init_policy(task, policy_of(spec.scheduling.policy), spec.scheduling.priority,
+                            spec.scheduling.nice);
+    task.state = sched::kTaskInterruptible;
+    task.cpu = &machine_->cpu(task.cpus_mask.first());
+    task.wake_cpu = task.cpu->id();
+    interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
+  }
+  // At t = 0 the init task runs on CPU 0.
+  control_->body = control_body();
+  control_->resume_point = control_->body.handle();
+  control_->state = sched::kTaskRunning;
+  scheduler_->activate_task(scheduler_->rq(0), *control_, {.initial = true});
+  scheduler_->rq(0).idle->need_resched = true;
+}
+
+Co<> System::task_body(Task& self, std::int32_t index) {
+  co_await scheduler_->schedule_tail();
+  const scenario::Task& spec = scenario_.tasks[static_cast<std::size_t>(index)];
+  co_await interpreter_->run_body(self, spec.program);
+  co_await kthreads_->do_exit(self);
+}
+
+// The init task: makes the scenario's threads at t = 0, in file order, then does what `events` says.
+Co<> System::control_body() {
+  Task& self = *control_;
+  co_await scheduler_->schedule_tail();
+  for (std::size_t i = 0; i < scenario_.kthread_workers.size(); ++i) {
+    co_await interpreter_->create_kthread_worker(static_cast<std::int32_t>(i));
+  }
+  for (std::size_t i = 0; i < scenario_.kthreads.size(); ++i) {
+    if (scenario_.kthreads[i].start == scenario::Start::kNone) continue;
+    const kthread::Created created =
+        co_await interpreter_->create_kthread(static_cast<std::int32_t>(i));
+    if (created.task != nullptr && scenario_.kthreads[i].start == scenario::Start::kRun) {
+      co_await scheduler_->wake_up_process(*created.task);
+    }
+  }
+  for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) {
+    co_await scheduler_->wake_up_process(
+        *interpreter_->thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i)));
+  }
+  for (const scenario::Event& event : scenario_.events) {
+    while (machine_->now() < event.time) {
+      self.state = sched::kTaskInterruptible | sched::kTaskFreezable;
+      co_await timers_->schedule_hrtimeout_range(event.time, 0);
+    }
+    co_await interpreter_->run_body(self, event.program);
+  }
+  for (;;) {
+    self.state = sched::kTaskInterruptible;
+    co_await scheduler_->schedule();
+  }
+}
+
+// Every CPU idles. If no timer is armed and nothing is under way, nothing can happen any more.
+void System::nothing_left(void* object) {
+  System& system = *static_cast<System*>(object);
+  if (system.timers_->armed() != 0 || system.machine_->signals_in_flight() != 0) return;
+  if (system.simulation_.platform() != nullptr && system.simulation_.platform()->active()) return;
+  system.nothing_since_ = system.now();
+  if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();
+}
+
+void System::go(Time until) {
+  try {
+    simulation_.run_until(until);
+  } catch (const sim::Defect& defect) {
+    ending_ = Ending::kDefect;
+    message_ = defect.what();
+  } catch (const sim::InternalError& error) {
+    const cpu::Cpu& cpu = machine_->this_cpu();
+    throw sim::InternalError(fmt::format(
+        "{}\n  at t={}, CPU {}, task {} (pid {}), seed {}", error.what(), sim::format_time(now()),
+        cpu.id(), cpu.current != nullptr ? trace_.names()[cpu.current->comm] : "none",
+        cpu.current != nullptr ? cpu.current->pid : 0, seed_));
+  }
+  trace_.flush();
+}
+
+void System::run() {
+  scheduler_->all_idle = {this, &nothing_left};
+  watchdog_->start();
+  go(horizon_);
+  if (!watchdog_->message().empty()) {
+    ending_ = Ending::kWatchdog;
+    message_ = watchdog_->message();
+  }
+}
+
+void System::run_until(Time when) { go(when); }
+
+std::vector<Task*> System::scenario_threads() {
+  std::vector<Task*> threads;
+  for (std::size_t i = 0; i < scenario_.threads.size(); ++i) {
+    Task* task = interpreter_->thread(static_cast<std::int32_t>(i));
+    if (task != nullptr) threads.push_back(task);
+  }
+  return threads;
+}
+
+}  // namespace kt::run

@@ -1,0 +1,108 @@
+// A scenario brought to life: the simulated machine with its kernel, booted, and the scenario's
+// threads on it. Built, run once and thrown away.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/boot/boot.hpp"
+#include "models/cpu/cpu.hpp"
+#include "models/softirq/softirq.hpp"
+#include "sim/simulation.hpp"
+#include "sim/trace.hpp"
+#include "tools/run/devices.hpp"
+#include "tools/run/interpreter.hpp"
+#include "tools/run/watchdog.hpp"
+#include "tools/scenario/scenario.hpp"
+
+namespace kt::run {
+
+struct SystemOptions {
+  std::optional<std::uint64_t> seed;   ///< instead of the scenario's
+  std::optional<Time> duration;        ///< instead of the scenario's
+  Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
+  bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
+};
+
+/// How a run ended.
+enum class Ending : std::uint8_t {
+  kDone,      ///< the duration has passed, or nothing could happen any more
+  kWatchdog,  ///< a watchdog's threshold passed
+  kDefect,    ///< the simulated code did what it must not
+};
+
+class System {
+ public:
+  /// `scenario` and `trace` must outlive the system. Throws sim::UserError.
+  System(const scenario::Scenario& scenario, sim::Trace& trace, const SystemOptions& options);
+  ~System();
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  /// Runs to the end. InternalError passes through, with where it happened added.
+  void run();
+  /// Runs until `when` and stops there (ktsim ps --at).
+  void run_until(Time when);
+
+  [[nodiscard]] sim::FramePool& frame_pool() const { return machine_->frame_pool(); }
+  [[nodiscard]] Ending ending() const { return ending_; }
+  /// Since when nothing could happen any more (every CPU idle, no timer armed, nothing under way);
+  /// kNever if something still could at the end.
+  [[nodiscard]] Time nothing_since() const { return nothing_since_; }
+  /// What a defect or a watchdog says; empty otherwise.
+  [[nodiscard]] const std::string& message() const { return message_; }
+  [[nodiscard]] Time now() { return simulation_.calendar().now(); }
+  [[nodiscard]] Time horizon() const { return horizon_; }
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
+  [[nodiscard]] cpu::Machine& machine() { return *machine_; }
+  [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
+  [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] sim::Trace& trace() { return trace_; }
+  [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
+  /// Tasks that the scenario declares and that exist: kthreads, workers, user tasks.
+  [[nodiscard]] std::vector<Task*> scenario_threads();
+  /// Whether a thread of the scenario is what runs the events.
+  [[nodiscard]] Task& control() { return *control_; }
+
+ private:
+  Co<> control_body();
+  Co<> task_body(Task& self, std::int32_t index);
+  void boot();
+  static void nothing_left(void* self);
+  void go(Time until);
+
+  const scenario::Scenario& scenario_;
+  sim::Trace& trace_;
+  std::uint64_t seed_;
+  Time horizon_;
+  sim::Simulation simulation_;
+  std::unique_ptr<cpu::Machine> machine_;
+  std::unique_ptr<sched::Scheduler> scheduler_;
+  std::unique_ptr<softirq::Softirqs> softirqs_;
+  std::unique_ptr<timers::Timers> timers_;
+  std::unique_ptr<locking::Waits> waits_;
+  std::unique_ptr<locking::Completions> completions_;
+  std::unique_ptr<locking::Mutexes> mutexes_;
+  std::unique_ptr<locking::Spinlocks> spinlocks_;
+  std::unique_ptr<kthread::Kthreads> kthreads_;
+  std::unique_ptr<kthread::KthreadWorkers> workers_;
+  std::unique_ptr<boot::Boot> boot_;
+  std::unique_ptr<Models> models_;
+  std::unique_ptr<Interpreter> interpreter_;
+  std::unique_ptr<PlatformDevices> devices_;
+  std::unique_ptr<Watchdog> watchdog_;
+  std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
+  Task* control_ = nullptr;
+  Ending ending_ = Ending::kDone;
+  Time nothing_since_ = sim::kNever;
+  std::string message_;
+};
+
+/// The cost table that a scenario's machine asks for.
+cpu::CostTable cost_table(const scenario::Machine& machine);
+cpu::TopologySpec topology_spec(const scenario::Machine& machine);
+
+}  // namespace kt::run
