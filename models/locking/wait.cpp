@@ -1,5 +1,7 @@
 #include "models/locking/wait.hpp"
 
+#include "sim/error.hpp"
+
 namespace kt::locking {
 
 namespace {
@@ -100,6 +102,7 @@ Co<int> Waits::wake_up(WaitQueue& queue, std::uint32_t mask, int nr_exclusive) {
   int woken = 0;
   WaitEntry* next = nullptr;
   for (WaitEntry* entry = queue.head; entry != nullptr; entry = next) {
+    KT_ASSERT(entry->linked, "a wait entry has left its queue during a wakeup");
     next = entry->next;
     const bool exclusive = entry->exclusive;
     const bool done = co_await call_wake_function(queue, *entry, mask);
