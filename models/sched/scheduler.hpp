@@ -163,6 +163,7 @@ class Scheduler {
   TimeHooks time_hooks;
   AllIdleHook all_idle;
   FairTunables tunables;
+  sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
   [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
 
   // Internals shared by the files of this folder ---------------------------------------------------

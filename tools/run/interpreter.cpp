@@ -138,6 +138,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
         break;
       case Verb::kBranchUnless:
         co_await self.cpu->run(costs.statement);
+        self.stats.last_test = models_.machine.now();
         if (evaluate(self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
         break;
       case Verb::kLoopBegin:
@@ -284,9 +285,12 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
 Co<> Interpreter::cond_resched() { co_await models_.scheduler.cond_resched(); }
 
 Co<> Interpreter::schedule(Task& self) {
-  self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
+  const sched::Wait prepared = self.wait;  // prepare_to_wait() has said what for
+  if (prepared.kind == sched::WaitKind::kNothing) {
+    self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
+  }
   co_await models_.scheduler.schedule();
-  self.wait = {};
+  self.wait = prepared;
 }
 
 Co<> Interpreter::schedule_timeout(const Op& op) {
