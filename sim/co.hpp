@@ -42,7 +42,7 @@ struct PromiseBase {
   static void* operator new(std::size_t size, Arguments&... arguments) {
     return pool_of(arguments...).allocate(size);
   }
-  static void operator delete(void* memory) { FramePool::free(memory); }
+  static void operator delete(void* memory, std::size_t size) { FramePool::free(memory, size); }
 
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }

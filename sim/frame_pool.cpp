@@ -1,52 +1,51 @@
 #include "sim/frame_pool.hpp"
 
+#include <cstdint>
 #include <new>
 
 namespace sim {
 
-void* FramePool::allocate(std::size_t size) {
-  const std::size_t total = size + sizeof(Header);
-  const std::size_t size_class = (total + kGranule - 1) / kGranule;
-  in_use_ += size_class * kGranule;
-  Header* header = nullptr;
-  if (size_class >= kClasses) {
-    header = static_cast<Header*>(::operator new(size_class * kGranule));
-  } else if (Free* recycled = free_[size_class]; recycled != nullptr) {
-    free_[size_class] = recycled->next;
-    header = reinterpret_cast<Header*>(recycled);
-  } else {
-    header = carve(size_class);
-  }
-  header->pool = this;
-  header->size_class = size_class;
-  return header + 1;
+void FramePool::BlockDeleter::operator()(BlockHeader* block) const {
+  ::operator delete(block, std::align_val_t{kBlock});
 }
 
-void FramePool::free(void* memory) {
-  Header* header = static_cast<Header*>(memory) - 1;
-  FramePool* pool = header->pool;
-  const std::size_t size_class = header->size_class;
-  pool->in_use_ -= size_class * kGranule;
+void* FramePool::allocate(std::size_t size) {
+  const std::size_t size_class = class_of(size);
+  if (size_class >= kClasses) return ::operator new(size);
+  in_use_ += size_class * kGranule;
+  if (Free* recycled = free_[size_class]; recycled != nullptr) {
+    free_[size_class] = recycled->next;
+    return recycled;
+  }
+  return carve(size_class * kGranule);
+}
+
+void FramePool::free(void* memory, std::size_t size) {
+  const std::size_t size_class = class_of(size);
   if (size_class >= kClasses) {
-    ::operator delete(header);
+    ::operator delete(memory);
     return;
   }
-  Free* recycled = reinterpret_cast<Free*>(header);
+  const auto block = reinterpret_cast<std::uintptr_t>(memory) & ~(std::uintptr_t{kBlock} - 1);
+  FramePool* pool = reinterpret_cast<BlockHeader*>(block)->pool;
+  pool->in_use_ -= size_class * kGranule;
+  Free* recycled = static_cast<Free*>(memory);
   recycled->next = pool->free_[size_class];
   pool->free_[size_class] = recycled;
 }
 
-FramePool::Header* FramePool::carve(std::size_t size_class) {
-  const std::size_t bytes = size_class * kGranule;
+void* FramePool::carve(std::size_t bytes) {
   if (fresh_left_ < bytes) {
-    blocks_.push_back(std::make_unique_for_overwrite<std::byte[]>(kBlock));
-    fresh_ = blocks_.back().get();
-    fresh_left_ = kBlock;
+    auto* block = static_cast<BlockHeader*>(::operator new(kBlock, std::align_val_t{kBlock}));
+    block->pool = this;
+    blocks_.emplace_back(block);
+    fresh_ = reinterpret_cast<std::byte*>(block + 1);
+    fresh_left_ = kBlock - sizeof(BlockHeader);
   }
-  auto* header = reinterpret_cast<Header*>(fresh_);
+  void* memory = fresh_;
   fresh_ += bytes;
   fresh_left_ -= bytes;
-  return header;
+  return memory;
 }
 
 }  // namespace sim

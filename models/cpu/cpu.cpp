@@ -93,11 +93,8 @@ std::coroutine_handle<> Cpu::begin(Segment& segment) {
   segment.cpu = this;
   if (interrupt_due()) return enter_interrupt(segment);
   running_ = &segment;
-  if (segment.until == sim::kNever && segment.remaining == sim::kNever) {
-    return std::noop_coroutine();
-  }
-  running_end_ = segment.until == sim::kNever ? now() + segment.remaining
-                                              : std::max(segment.until, now());
+  if (segment.time == sim::kNever) return std::noop_coroutine();
+  running_end_ = segment.absolute ? std::max(segment.time, now()) : now() + segment.time;
   if (running_end_ == now() || machine_->calendar().advance_inline(running_end_)) {
     running_ = nullptr;
     return segment.handle;
@@ -116,10 +113,8 @@ void Cpu::segment_ended(void* self, std::uint64_t) {
 }
 
 void Cpu::pause(Segment& segment) {
-  if (segment.halt && segment.remaining != sim::kNever) --machine_->signals_in_flight_;
-  if (segment.remaining != sim::kNever && segment.until == sim::kNever) {
-    segment.remaining = running_end_ - now();
-  }
+  if (segment.halt && segment.time != sim::kNever) --machine_->signals_in_flight_;
+  if (segment.time != sim::kNever && !segment.absolute) segment.time = running_end_ - now();
   machine_->calendar().cancel(running_event_);
   running_ = nullptr;
 }
@@ -161,7 +156,7 @@ void Cpu::send_ipi(Cpu& target, Vector vector) {
 }
 
 void Cpu::release(Segment& spinning, Time cost) {
-  spinning.remaining = cost;
+  spinning.time = cost;
   Cpu& cpu = *spinning.cpu;
   if (cpu.running_ != &spinning) return;  // interrupted: goes on when the interrupt returns
   cpu.running_end_ = cpu.now() + cost;
@@ -169,9 +164,9 @@ void Cpu::release(Segment& spinning, Time cost) {
 }
 
 void Cpu::end_halt(Time cost) {
-  if (!halted() || running_->remaining != sim::kNever) return;
+  if (!halted() || running_->time != sim::kNever) return;
   ++machine_->signals_in_flight_;
-  running_->remaining = cost;
+  running_->time = cost;
   running_end_ = now() + cost;
   running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);
 }

@@ -61,11 +61,12 @@ enum class Vector : std::uint8_t {
 
 /// A stretch of CPU time that some coroutine waits for. Lives in the waiting coroutine's frame.
 struct Segment {
-  Cpu* cpu;
-  Time remaining;           ///< ns; kNever: until release() (spinning) or, for halt, an interrupt
-  Time until = sim::kNever;  ///< not kNever: ends at this instant however long it was interrupted
+  Cpu* cpu = nullptr;
+  Time time = 0;  ///< ns left, or (absolute) when it ends; kNever: at release() or, for halt, at an
+                  ///< interrupt
+  bool absolute = false;  ///< ends at the instant `time`, however long it was interrupted
   bool halt = false;
-  bool user = false;        ///< user mode: an interrupt returns by way of exit_to_user_mode
+  bool user = false;  ///< user mode: an interrupt returns by way of exit_to_user_mode
   std::coroutine_handle<> handle{};
 
   bool await_ready();
@@ -100,13 +101,13 @@ class Cpu {
   /// Occupies the CPU for `cost` ns of its own time; interruptible if interrupts are enabled.
   Segment run(Time cost) { return {this, cost}; }
   /// The same in user mode: preemptible at every interrupt, under every preemption model.
-  Segment run_user(Time cost) { return {.cpu = this, .remaining = cost, .user = true}; }
+  Segment run_user(Time cost) { return {.cpu = this, .time = cost, .user = true}; }
   /// Occupies the CPU until the instant `until`, interrupts included.
-  Segment run_until(Time until) { return {.cpu = this, .remaining = 0, .until = until}; }
+  Segment run_until(Time until) { return {.cpu = this, .time = until, .absolute = true}; }
   /// Occupies the CPU until somebody calls release() on the segment (name it before the co_await).
   Segment spin() { return {this, sim::kNever}; }
   /// Idles until an interrupt has been handled, or end_halt().
-  Segment halt() { return {.cpu = this, .remaining = sim::kNever, .halt = true}; }
+  Segment halt() { return {.cpu = this, .time = sim::kNever, .halt = true}; }
 
   /// Ends a spin: it goes on `cost` ns of CPU time later. From any CPU, any context.
   static void release(Segment& spinning, Time cost);
@@ -241,9 +242,9 @@ inline bool Cpu::traced(trace::Event event) const {
 }
 
 inline bool Segment::await_ready() {
-  if (cpu->interrupt_due() || remaining == sim::kNever) [[unlikely]]
+  if (cpu->interrupt_due() || time == sim::kNever) [[unlikely]]
     return false;
-  const Time end = until == sim::kNever ? cpu->now() + remaining : until;
+  const Time end = absolute ? time : cpu->now() + time;
   if (end <= cpu->now()) return true;
   return cpu->machine().calendar().advance_inline(end);
 }

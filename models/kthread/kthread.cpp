@@ -12,7 +12,11 @@ using trace::Event;
 
 Kthreads::Kthreads(Scheduler& scheduler, timers::Timers& timers,
                    locking::Completions& completions)
-    : scheduler_(scheduler), timers_(timers), completions_(completions) {}
+    : scheduler_(scheduler), timers_(timers), completions_(completions) {
+  scheduler.should_stop_or_park = [](const Task& p) {
+    return p.kthread != nullptr && (p.kthread->should_stop || p.kthread->should_park);
+  };
+}
 
 Task& Kthreads::new_kthread(std::string_view name) {
   Task& k = scheduler_.new_task(name);
@@ -112,16 +116,23 @@ Co<> Kthreads::create_kthread(Request& request) {
 
 // kernel/kthread.c: kthread: the first code of every thread.
 Co<> Kthreads::kthread(Task& self, Request& request) {
+  int result = co_await handshake(self, request);
+  if (result == 0) result = co_await self.kthread->function(*this, self, self.kthread->data);
+  co_await kthread_exit(self, result);
+}
+
+// Tells the creator and waits for the first wakeup; 0: go on, -EINTR: stopped before, or nobody
+// waits any more.
+Co<int> Kthreads::handshake(Task& self, Request& request) {
   co_await scheduler_.schedule_tail();
   co_await scheduler_.machine().run(scheduler_.machine().costs().kthread_start);
   Completion* done = std::exchange(request.done, nullptr);
   if (done == nullptr) {  // the creator was killed
     request.in_use = false;
-    co_await kthread_exit(self, -EINTR);
+    co_return -EINTR;
   }
-  Kthread& k = *self.kthread;
-  k.function = request.function;
-  k.data = request.data;
+  self.kthread->function = request.function;
+  self.kthread->data = request.data;
   scheduler_.preempt_disable();
   self.state = sched::kTaskUninterruptible;
   self.wait = {WaitKind::kKthreadCreate, 0, nullptr};
@@ -130,12 +141,9 @@ Co<> Kthreads::kthread(Task& self, Request& request) {
   co_await scheduler_.schedule_preempt_disabled();
   self.wait = {};
   co_await scheduler_.preempt_enable();
-  int result = -EINTR;
-  if (!k.should_stop) {
-    co_await kthread_parkme();
-    result = co_await k.function(*this, self, k.data);
-  }
-  co_await kthread_exit(self, result);
+  if (self.kthread->should_stop) co_return -EINTR;
+  co_await kthread_parkme();
+  co_return 0;
 }
 
 Co<Created> Kthreads::kthread_create(std::string_view name, ThreadFunction function, void* data) {

@@ -99,6 +99,7 @@ class Kthreads {
   Co<> kthreadd_loop(Task& self);
   Co<> create_kthread(Request& request);
   Co<> kthread(Task& self, Request& request);
+  Co<int> handshake(Task& self, Request& request);
   Co<> booted_thread(Task& self);
   Co<> kthread_exit(Task& self, int result);
   Task& new_kthread(std::string_view name);

@@ -45,9 +45,19 @@ Co<> Mutexes::take_over(Mutex& mutex, Task& current) {
   co_await cpu.run(remote ? scheduler_.machine().handover(last, cpu.id()) : cpu.costs().lock);
 }
 
-// kernel/locking/mutex.c: mutex_optimistic_spin, mutex_spin_on_owner: while the owner runs it is
-// likely to unlock soon, so spinning beats sleeping. Interruptible and not preemptible.
+// kernel/locking/mutex.c: mutex_optimistic_spin: while the owner runs it is likely to unlock soon, so
+// spinning beats sleeping. Interruptible and not preemptible; who has to give up its CPU does so now
+// and not once it has the lock.
 Co<bool> Mutexes::optimistic_spin(Mutex& mutex, Task& current, bool is_waiter) {
+  const bool acquired = co_await spin_on_owner(mutex, current, is_waiter);
+  if (!acquired && current.need_resched) {
+    current.state = sched::kTaskRunning;
+    co_await scheduler_.schedule_preempt_disabled();
+  }
+  co_return acquired;
+}
+
+Co<bool> Mutexes::spin_on_owner(Mutex& mutex, Task& current, bool is_waiter) {
   const auto owner_runs = [&mutex] { return mutex.owner == nullptr || mutex.owner->on_cpu; };
   if (current.need_resched || !owner_runs()) co_return false;
   while (!is_waiter && mutex.spinner != nullptr) {  // osq_lock()

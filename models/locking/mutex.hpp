@@ -37,6 +37,7 @@ class Mutexes {
  private:
   bool trylock(Mutex& mutex, Task& current, bool handoff);
   Co<bool> optimistic_spin(Mutex& mutex, Task& current, bool is_waiter);
+  Co<bool> spin_on_owner(Mutex& mutex, Task& current, bool is_waiter);
   Co<> take_over(Mutex& mutex, Task& current);
 
   sched::Scheduler& scheduler_;

@@ -125,7 +125,9 @@ Co<std::int64_t> Waits::wait_event(WaitQueue& queue, Condition condition, std::u
 Co<Jiffies> Waits::wait_woken(WaitEntry& entry, std::uint32_t state, Jiffies timeout) {
   Task& current = scheduler_.current();
   current.state = state;
-  if (!entry.woken) timeout = co_await timers_.schedule_timeout(timeout);
+  const bool told =
+      scheduler_.should_stop_or_park != nullptr && scheduler_.should_stop_or_park(current);
+  if (!entry.woken && !told) timeout = co_await timers_.schedule_timeout(timeout);
   current.state = sched::kTaskRunning;
   entry.woken = false;
   co_return timeout;

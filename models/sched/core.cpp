@@ -4,6 +4,7 @@
 
 namespace kt::sched {
 
+using cpu::ThreadInfo;
 using trace::Event;
 
 // Leaves prev's code where it stands and goes on with next's, on the same CPU.
@@ -112,16 +113,12 @@ Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
   co_await scheduler.sched_ttwu_pending(rq);
 }
 
+// preempt_schedule_irq(): entered and left with interrupts off.
 Co<> Scheduler::handle_preempt_irq(void* self, Cpu& cpu) {
-  Scheduler& scheduler = *static_cast<Scheduler*>(self);
-  Task& curr = static_cast<Task&>(*cpu.current);
-  do {
-    curr.preempt_count += cpu::kPreemptOffset;
-    curr.cpu->local_irq_enable();
-    co_await scheduler.schedule_mode(Mode::kPreempt);
-    curr.cpu->local_irq_disable();
-    curr.preempt_count -= cpu::kPreemptOffset;
-  } while (curr.need_resched);
+  ThreadInfo& curr = *cpu.current;
+  cpu.local_irq_enable();
+  co_await static_cast<Scheduler*>(self)->schedule_loop(Mode::kPreempt);
+  curr.cpu->local_irq_disable();
 }
 
 Co<> Scheduler::handle_exit_to_user(void* self, Cpu& cpu) {
@@ -138,29 +135,15 @@ Co<> Scheduler::exit_to_user_mode() {
   while (current().need_resched) co_await schedule();
 }
 
-Co<> Scheduler::schedule() {
-  Task& curr = current();
-  do {
-    curr.preempt_count += cpu::kPreemptOffset;
-    co_await schedule_mode(Mode::kNone);
-    curr.preempt_count -= cpu::kPreemptOffset;
-  } while (curr.need_resched);
-}
+Co<> Scheduler::schedule() { return schedule_loop(Mode::kNone); }
+
+Co<> Scheduler::preempt_schedule() { return schedule_loop(Mode::kPreempt); }
 
 Co<> Scheduler::schedule_preempt_disabled() {
   Task& curr = current();
   curr.preempt_count -= cpu::kPreemptOffset;
   co_await schedule();
   curr.preempt_count += cpu::kPreemptOffset;
-}
-
-Co<> Scheduler::preempt_schedule() {
-  Task& curr = current();
-  do {
-    curr.preempt_count += cpu::kPreemptOffset;
-    co_await schedule_mode(Mode::kPreempt);
-    curr.preempt_count -= cpu::kPreemptOffset;
-  } while (curr.need_resched);
 }
 
 Co<bool> Scheduler::cond_resched() {
@@ -198,6 +181,7 @@ bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
 
 // kernel/sched/core.c: try_to_block_task
 void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
+  p.voluntary_switch = true;
   if (signal_pending_state(state, p)) {
     p.state = state = kTaskRunning;
     return;
@@ -405,79 +389,104 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   }
 }
 
-Co<> Scheduler::schedule_mode(Mode mode) {
-  Cpu& cpu = machine_.this_cpu();
-  Rq& rq = this_rq();
-  Task& prev = *rq.curr;
-  if (prev.preempt_count > cpu::kPreemptOffset) {  // schedule_debug()
-    throw sim::Defect(fmt::format("BUG: scheduling while atomic: {}/{}/{:#010x}",
-                                  machine_.trace().names()[prev.comm], prev.pid,
-                                  prev.preempt_count));
-  }
-  cpu.local_irq_disable();
-  cpu.preempt_disable();  // rq lock
-  co_await cpu.run(cpu.costs().schedule);
-  // From here to the switch the rq lock keeps everybody out.
-  rq.last_resched_point = rq.last_quiescent = rq.clock();
-  std::uint32_t prev_state = prev.state;
-  const bool preempted = mode == Mode::kPreempt;
-  bool voluntary = false;
-  Task* next = nullptr;
-  if (mode == Mode::kIdle) {
-    if (rq.nr_running == 0) next = &prev;
-  } else if (!preempted && prev_state != kTaskRunning) {
-    try_to_block_task(rq, prev, prev_state);
-    voluntary = true;
-  }
-  if (next == nullptr) {
+// kernel/sched/core.c: __schedule(), with the loop of its callers: until need_resched stays clear.
+Co<> Scheduler::schedule_loop(Mode mode) {
+  Task& prev = current();
+  cpu::Segment segment;  // one for all: a sleeper's frame stays small
+  const std::uint32_t preempt_off = mode == Mode::kIdle ? 0 : cpu::kPreemptOffset;
+  do {
+    Cpu& cpu = *prev.cpu;
+    Rq& rq = this->rq(cpu.id());
+    if ((prev.preempt_count & ~cpu::kPreemptMask) != 0 ||
+        prev.preempt_count != (prev.is_idle() ? cpu::kPreemptOffset : 0)) [[unlikely]] {
+      scheduling_while_atomic(prev);
+    }
+    prev.preempt_count += preempt_off;
+    cpu.local_irq_disable();
+    cpu.preempt_disable();  // rq lock
+    segment = cpu.run(cpu.costs().schedule);
+    co_await segment;
+    // From here to the switch the rq lock keeps everybody out.
+    std::uint32_t prev_state = prev.state;
+    prev.voluntary_switch = false;
+    if (mode == Mode::kNone && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
     if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
-    next = &pick_next_task(rq);
-  }
-  prev.need_resched = prev.resched_folded = false;
-  if (next == &prev) {
-    cpu.preempt_enable_no_resched();
-    cpu.local_irq_enable();
-    co_return;
-  }
-  ++(voluntary ? prev.stats.nvcsw : prev.stats.nivcsw);
-  note_switch(rq, prev, *next);
-  cpu.trace(Event::kSchedSwitch, cpu::pack(prev.comm, prev.pid),
-            cpu::pack(static_cast<std::uint32_t>(prev.prio),
-                      static_cast<std::int64_t>(reported_state(prev, prev_state, preempted))),
-            cpu::pack(next->comm, next->pid), next->prio);
-  rq.curr = next;
-  rq.switch_prev = &prev;
-  next->on_cpu = true;
-  co_await SwitchTo{&cpu, &prev, next};
-  co_await finish_task_switch();
+    if (switch_decided(rq, mode, prev_state)) {
+      co_await SwitchTo{&cpu, &prev, rq.curr};
+      // prev has been chosen again, perhaps on another CPU.
+      segment = prev.cpu->run(switch_cost(prev));
+      co_await segment;
+      finish_task_switch();
+      segment = prev.cpu->run(cold_cache_penalty(prev));
+      co_await segment;
+    } else {
+      cpu.preempt_enable_no_resched();
+      cpu.local_irq_enable();
+    }
+    prev.preempt_count -= preempt_off;
+  } while (prev.need_resched);
 }
 
-// kernel/sched/core.c: context_switch() after the pick, and finish_task_switch(): on the new stack.
-Co<> Scheduler::finish_task_switch() {
+void Scheduler::scheduling_while_atomic(const Task& p) const {
+  throw sim::Defect(fmt::format("BUG: scheduling while atomic: {}/{}/{:#010x}",
+                                machine_.trace().names()[p.comm], p.pid, p.preempt_count));
+}
+
+// The choice: true if the current task changes, and then everything is ready for the switch.
+bool Scheduler::switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state) {
+  Task& prev = *rq.curr;
+  rq.last_resched_point = rq.last_quiescent = rq.clock();
+  const bool keeps_idling = mode == Mode::kIdle && rq.nr_running == 0;
+  Task& next = keeps_idling ? prev : pick_next_task(rq);
+  prev.need_resched = prev.resched_folded = false;
+  if (&next == &prev) return false;
+  const bool preempted = mode == Mode::kPreempt;
+  ++(prev.voluntary_switch ? prev.stats.nvcsw : prev.stats.nivcsw);
+  note_switch(rq, prev, next);
+  rq.cpu->trace(Event::kSchedSwitch, cpu::pack(prev.comm, prev.pid),
+                cpu::pack(static_cast<std::uint32_t>(prev.prio),
+                          static_cast<std::int64_t>(reported_state(prev, prev_state, preempted))),
+                cpu::pack(next.comm, next.pid), next.prio);
+  rq.curr = &next;
+  rq.switch_prev = &prev;
+  next.on_cpu = true;
+  return true;
+}
+
+// context_switch(): a kernel thread borrows the address space that is loaded.
+Time Scheduler::switch_cost(const Task& next) {
+  const cpu::CostTable& costs = machine_.costs();
+  Rq& rq = task_rq(next);
+  if (next.mm == 0 || next.mm == rq.active_mm) return costs.context_switch;
+  rq.active_mm = next.mm;
+  return costs.context_switch + costs.mm_switch;
+}
+
+// kernel/sched/core.c: finish_task_switch(), on the new task's stack
+void Scheduler::finish_task_switch() {
   Cpu& cpu = machine_.this_cpu();
   Rq& rq = this_rq();
   Task& prev = *rq.switch_prev;
-  Task& curr = *rq.curr;
-  Time cost = cpu.costs().context_switch;
-  if (curr.mm != 0 && curr.mm != rq.active_mm) {  // a kernel thread borrows what is loaded
-    cost += cpu.costs().mm_switch;
-    rq.active_mm = curr.mm;
-  }
-  co_await cpu.run(cost);
   prev.on_cpu = false;
   if (prev.state == kTaskDead) prev.body.reset();
   if (rq.rt.nr_running() > 1) push_rt_tasks(rq);
   cpu.preempt_enable_no_resched();
   cpu.local_irq_enable();
-  if (curr.cache_cpu != cpu.id() && !curr.is_idle()) {
-    const int warm = curr.cache_cpu;
-    curr.cache_cpu = cpu.id();
-    if (warm >= 0) co_await cpu.run(machine_.cold_cache(warm, cpu.id()));
-  }
+}
+
+// What refilling the caches costs a task that ran elsewhere before.
+Time Scheduler::cold_cache_penalty(Task& p) {
+  const int here = p.cpu->id();
+  if (p.cache_cpu == here || p.is_idle()) return 0;
+  const int warm = std::exchange(p.cache_cpu, here);
+  return warm >= 0 ? machine_.cold_cache(warm, here) : 0;
 }
 
 Co<> Scheduler::schedule_tail() {
-  co_await finish_task_switch();
+  Task& self = current();
+  co_await self.cpu->run(switch_cost(self));
+  finish_task_switch();
+  cold_cache_penalty(self);
   co_await preempt_enable();
 }
 

@@ -45,9 +45,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
     if (rq.wake_list != nullptr) co_await sched_ttwu_pending(rq);
     cpu.local_irq_enable();
     idle.resched_folded = idle.need_resched;
-    do {  // schedule_idle()
-      co_await schedule_mode(Mode::kIdle);
-    } while (idle.need_resched);
+    co_await schedule_loop(Mode::kIdle);  // schedule_idle()
   }
 }
 

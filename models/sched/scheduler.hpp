@@ -161,6 +161,8 @@ class Scheduler {
   /// The idle task of each CPU: makes them and starts the machine (all CPUs idle).
   void start_idle_tasks();
   TimeHooks time_hooks;
+  /// Whether a thread is told to stop or to park; from the layer of kernel threads.
+  bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
@@ -203,8 +205,12 @@ class Scheduler {
   friend struct Rq;
 
   // core.cpp
-  Co<> schedule_mode(Mode mode);  // __schedule()
-  Co<> finish_task_switch();
+  Co<> schedule_loop(Mode mode);  // __schedule()
+  bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
+  Time switch_cost(const Task& next);
+  void finish_task_switch();
+  Time cold_cache_penalty(Task& p);
+  [[noreturn]] void scheduling_while_atomic(const Task& p) const;
   void try_to_block_task(Rq& rq, Task& p, std::uint32_t& state);
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);

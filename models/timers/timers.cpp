@@ -16,7 +16,7 @@ Timers::Base::Base(Cpu& cpu_, Jiffies now)
 
 namespace {
 
-Co<> hrtimer_sleep(void* object, sched::Scheduler& scheduler, Time duration) {
+Co<> sleep_for(void* object, sched::Scheduler& scheduler, Time duration) {
   Timers& timers = *static_cast<Timers*>(object);
   scheduler.current().state = sched::kTaskUninterruptible;
   co_await timers.schedule_hrtimeout_range(scheduler.machine().now() + duration, 0);
@@ -54,7 +54,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
   softirqs.open_softirq(softirq::Vec::kSched, &sched_softirq, &scheduler);
   sched::TimeHooks& hooks = scheduler.time_hooks;
   hooks.object = this;
-  hooks.sleep = &hrtimer_sleep;
+  hooks.sleep = &sleep_for;
   hooks.stop_tick = &stop_tick;
   hooks.exit = &idle_exit;
   hooks.raise_sched_softirq = &raise_sched_softirq;
@@ -111,17 +111,24 @@ Co<Jiffies> Timers::schedule_timeout_uninterruptible(Jiffies timeout) {
 }
 
 Co<int> Timers::schedule_hrtimeout_range(Time at, Time range) {
-  Task& current = scheduler_.current();
+  return hrtimer_sleep(scheduler_.current(), at, range, false);
+}
+
+// A sleeper's hrtimer; `until_expiry`: wakeups before the timer fires do not end the sleep.
+Co<int> Timers::hrtimer_sleep(Task& current, Time at, Time range, bool until_expiry) {
   KernelHrtimer timer;
   timer.function = &hrtimer_wakeup;
   timer.object = &current;
   timer.function_name = hrtimer_wakeup_name_;
   timer.address = stack_address(current);
-  co_await machine_.run(machine_.costs().hrtimer_start);
-  hrtimer_start(timer, at, range);
-  if (timer.object != nullptr) co_await scheduler_.schedule();
-  co_await hrtimer_cancel(timer);
-  current.state = sched::kTaskRunning;
+  do {
+    if (until_expiry) current.state = sched::kTaskUninterruptible;
+    co_await current.cpu->run(machine_.costs().hrtimer_start);
+    hrtimer_start(timer, at, range);
+    if (timer.object != nullptr) co_await scheduler_.schedule();
+    if (timer.queued() || timer.running) co_await hrtimer_cancel(timer);
+    current.state = sched::kTaskRunning;
+  } while (until_expiry && timer.object != nullptr);
   co_return timer.object == nullptr ? 0 : -EINTR;
 }
 
@@ -130,13 +137,8 @@ Co<> Timers::msleep(Time duration) {
   while (timeout != 0) timeout = co_await schedule_timeout_uninterruptible(timeout);
 }
 
-Co<> Timers::usleep_range(Time least, Time most) {
-  const Time at = machine_.now() + least;
-  for (;;) {
-    scheduler_.current().state = sched::kTaskUninterruptible;
-    const int fired = co_await schedule_hrtimeout_range(at, most - least);
-    if (fired == 0) break;
-  }
+Co<int> Timers::usleep_range(Time least, Time most) {
+  return hrtimer_sleep(scheduler_.current(), machine_.now() + least, most - least, true);
 }
 
 }  // namespace kt::timers

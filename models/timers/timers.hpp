@@ -82,7 +82,7 @@ class Timers {
   Co<int> schedule_hrtimeout_range(Time at, Time range);
   /// kernel/time/timer.c: msleep, usleep_range_state
   Co<> msleep(Time duration);
-  Co<> usleep_range(Time least, Time most);
+  Co<int> usleep_range(Time least, Time most);
   /// schedule_timeout_uninterruptible()
   Co<Jiffies> schedule_timeout_uninterruptible(Jiffies timeout);
 
@@ -106,6 +106,8 @@ class Timers {
   [[nodiscard]] TimerWheel& wheel(Base& base, TimerBaseKind kind) {
     return base.wheels[static_cast<std::size_t>(kind)];
   }
+
+  Co<int> hrtimer_sleep(Task& current, Time at, Time range, bool until_expiry);
 
   // hrtimer.cpp
   void program(Base& base);

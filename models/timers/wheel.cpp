@@ -76,11 +76,14 @@ Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
     --armed_;
     const std::uint64_t address = timer.address;
+    const bool irqsafe = (timer.flags & kTimerIrqsafe) != 0;
+    if (irqsafe) cpu.local_irq_disable();
     cpu.trace(Event::kTimerExpireEntry, address, timer.function_name, jiffies(),
               wheel.expiring_clock());
     co_await cpu.run(cpu.costs().timer_callback);
     co_await timer.function(*this, timer);
     cpu.trace(Event::kTimerExpireExit, address);
+    if (irqsafe) cpu.local_irq_enable();
   }
 }
 

@@ -13,6 +13,9 @@ std::vector<Benchmark> calendar_cases();
 /// Events/s of processes that wait in a loop: ktsim, SimGrid, SystemC, SimPy.
 std::vector<Benchmark> process_cases();
 
+/// The whole machine: context switches/s, bytes a sleeping thread, an idle machine.
+std::vector<Benchmark> machine_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

@@ -7,6 +7,7 @@
 #include "tools/run/report.hpp"
 #include "tools/run/report_json.hpp"
 #include "tools/run/report_text.hpp"
+#include "tools/run/time_text.hpp"
 
 namespace kt::cli {
 
@@ -87,14 +88,14 @@ class Run {
   }
 
   static std::string interrupted_text(run::System& system) {
-    return fmt::format("interrupted at t={}; nothing was written", sim::format_time(system.now()));
+    return fmt::format("interrupted at t={}; nothing was written", run::time_text(system.now()));
   }
 
   void note_limit(RunResult& result) const {
     result.code = static_cast<int>(sim::ExitCode::kLimit);
     const std::string limit = fmt::format(
         "still busy after {} of simulated time: it does not become idle; give --duration",
-        sim::format_time(Monitor::kIdleLimit));
+        run::time_text(Monitor::kIdleLimit));
     result.text += fmt::format("\nLIMIT: {}\n", limit);
     for (nlohmann::ordered_json* json : {&result.json, &result.full}) {
       (*json)["exit_code"] = result.code;

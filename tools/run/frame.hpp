@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "tools/run/interpreter.hpp"
 
@@ -24,7 +23,7 @@ struct Interpreter::Frame {
   }
 
   Task& self;
-  std::vector<std::int64_t> counters;
+  std::unique_ptr<std::int64_t[]> counters;
   std::unique_ptr<Waiting> first;
 };
 

@@ -7,6 +7,7 @@ namespace kt::run {
 
 using scenario::Op;
 using scenario::Verb;
+using sched::WaitKind;
 using trace::Event;
 
 /// What expressions read.
@@ -112,6 +113,7 @@ Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std
                           sim::RandomStream(seed, scenario.origins[duration.origin].pointer)});
   }
   make_timers();
+  make_works();
 }
 
 Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
@@ -124,52 +126,85 @@ Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
 Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   const scenario::Program& program =
       scenario_.programs[static_cast<std::size_t>(program_index)];
-  Frame frame{self, std::vector<std::int64_t>(program.counters), nullptr};
+  Frame frame{self, nullptr, nullptr};
+  if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
   const bool user = self.is_user();
-  const cpu::CostTable& costs = models_.machine.costs();
+  const Time cost = models_.machine.costs().statement + (user ? models_.machine.costs().syscall : 0);
+  cpu::Segment segment{};
   std::size_t at = 0;
   for (;;) {
     const Op& op = program.ops[at++];
     self.location = op.origin;
     check_progress(op);
+    if (segment_of(self, op, cost, segment)) co_await segment;
     switch (op.verb) {
-      case Verb::kJump:
-        at = static_cast<std::size_t>(op.target);
-        break;
-      case Verb::kBranchUnless:
-        co_await self.cpu->run(costs.statement);
-        self.stats.last_test = models_.machine.now();
-        if (evaluate(self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
-        break;
-      case Verb::kLoopBegin:
-        frame.counters[op.counter] = op.number;
-        break;
-      case Verb::kLoopNext:
-        if (frame.counters[op.counter] == 0) at = static_cast<std::size_t>(op.target);
-        --frame.counters[op.counter];
-        break;
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
-      case Verb::kRun: {
-        cpu::Segment segment = user ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
-        co_await segment;
+      case Verb::kSchedule:
+        // After prepare_to_wait() the queue is what it waits for.
+        if (self.wait.kind == WaitKind::kNothing) self.wait.kind = WaitKind::kSchedule;
+        co_await models_.scheduler.schedule();
+        if (self.wait.kind == WaitKind::kSchedule) self.wait.kind = WaitKind::kNothing;
         break;
-      }
-      case Verb::kStall:
-        co_await self.cpu->run_until(models_.machine.now() + op.time);
-        break;
-      case Verb::kSet:
-        co_await self.cpu->run(costs.statement);
-        assign(self, op);
+      case Verb::kUsleep:
+        co_await models_.timers.usleep_range(op.time, op.time);
         break;
       default:
-        co_await self.cpu->run(user ? costs.statement + costs.syscall : costs.statement);
+        if (op.verb <= Verb::kSet && execute_inline(frame, op, at)) break;
         co_await execute(frame, op);
     }
     if (user) {
       if (self.need_resched) co_await models_.scheduler.exit_to_user_mode();
       if (self.fatal_signal) co_return 0;
     }
+  }
+}
+
+// The CPU time that belongs to a statement itself; false if it takes none.
+bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+  switch (op.verb) {
+    case Verb::kJump:
+    case Verb::kLoopBegin:
+    case Verb::kLoopNext:
+    case Verb::kReturn:
+      return false;
+    case Verb::kRun:
+      segment = self.is_user() ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
+      return true;
+    case Verb::kStall:
+      segment = self.cpu->run_until(models_.machine.now() + op.time);
+      return true;
+    default:
+      segment = self.cpu->run(cost);
+      return true;
+  }
+}
+
+// Statements that neither sleep nor call the kernel; false if `op` is not one.
+bool Interpreter::execute_inline(Frame& frame, const Op& op, std::size_t& at) {
+  switch (op.verb) {
+    case Verb::kJump:
+      at = static_cast<std::size_t>(op.target);
+      return true;
+    case Verb::kBranchUnless:
+      frame.self.stats.last_test = models_.machine.now();
+      if (evaluate(frame.self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
+      return true;
+    case Verb::kLoopBegin:
+      frame.counters[op.counter] = op.number;
+      return true;
+    case Verb::kLoopNext:
+      if (frame.counters[op.counter] == 0) at = static_cast<std::size_t>(op.target);
+      --frame.counters[op.counter];
+      return true;
+    case Verb::kRun:
+    case Verb::kStall:
+      return true;
+    case Verb::kSet:
+      assign(frame.self, op);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -184,8 +219,6 @@ void Interpreter::check_progress(const Op& op) {
     defect(op, "livelock: a million statements without time passing");
   }
 }
-
-std::int64_t Interpreter::work_pending(std::int64_t) const { return 0; }
 
 std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
   Environment environment{*this, self};
@@ -242,8 +275,6 @@ void Interpreter::returned(const Op& op, const Task& object, std::int64_t value)
 Co<> Interpreter::execute(Frame& frame, const Op& op) {
   Task& self = frame.self;
   switch (op.verb) {
-    case Verb::kUsleep:
-      return models_.timers.usleep_range(op.time, op.time);
     case Verb::kMsleep:
       return models_.timers.msleep(op.time);
     case Verb::kYield:
@@ -269,8 +300,6 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
     case Verb::kSetStateRelaxed:
       self.state = static_cast<std::uint32_t>(op.number);
       return {};
-    case Verb::kSchedule:
-      return schedule(self);
     case Verb::kScheduleTimeout:
       return schedule_timeout(op);
     case Verb::kWake:
@@ -283,15 +312,6 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
 }
 
 Co<> Interpreter::cond_resched() { co_await models_.scheduler.cond_resched(); }
-
-Co<> Interpreter::schedule(Task& self) {
-  const sched::Wait prepared = self.wait;  // prepare_to_wait() has said what for
-  if (prepared.kind == sched::WaitKind::kNothing) {
-    self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
-  }
-  co_await models_.scheduler.schedule();
-  self.wait = prepared;
-}
 
 Co<> Interpreter::schedule_timeout(const Op& op) {
   co_await models_.timers.schedule_timeout(models_.timers.ticks().from_time(op.time));
@@ -319,7 +339,7 @@ Co<> Interpreter::io(const Op& op) {
   devices_->io(op.object, op.number, write, done);
   co_await models_.completions.wait_for_completion(done, sched::kTaskUninterruptible,
                                                    timers::kMaxScheduleTimeout,
-                                                   {sched::WaitKind::kIo, done.name, nullptr});
+                                                   {WaitKind::kIo, done.name, nullptr});
 }
 
 }  // namespace kt::run

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/kthread/kthread.hpp"
+#include "models/kthread/kthread_worker.hpp"
 #include "models/locking/completion.hpp"
 #include "models/locking/mutex.hpp"
 #include "models/locking/spinlock.hpp"
@@ -34,6 +35,7 @@ struct Models {
   locking::Mutexes& mutexes;
   locking::Spinlocks& spinlocks;
   kthread::Kthreads& kthreads;
+  kthread::KthreadWorkers& workers;
 };
 
 /// Where memory streams and disk requests go.
@@ -77,6 +79,8 @@ class Interpreter {
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);
+  /// Creates and starts the worker of an index into Scenario::kthread_workers.
+  Co<> create_kthread_worker(std::int32_t index);
 
   [[nodiscard]] std::int64_t variable(std::int32_t index) const {
     return variables_[static_cast<std::size_t>(index)];
@@ -106,13 +110,17 @@ class Interpreter {
   [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
+  bool segment_of(Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
+  bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
   void make_timers();
+  void make_works();
   [[nodiscard]] std::int64_t evaluate(Task& self, std::int32_t expression);
 
   // Each group gives the coroutine of the statement, or an empty one if the verb is not of the group.
   Co<> execute(Frame& frame, const scenario::Op& op);
   Co<> execute_locking(Frame& frame, const scenario::Op& op);
   Co<> execute_kthread(Frame& frame, const scenario::Op& op);
+  Co<> execute_worker(const scenario::Op& op);
 
   Co<> mem(const scenario::Op& op);
   Co<> io(const scenario::Op& op);
@@ -124,7 +132,6 @@ class Interpreter {
   Co<> wait_event(Frame& frame, const scenario::Op& op, std::uint32_t state);
   Co<> wait_for_completion(const scenario::Op& op);
   Co<> schedule_timeout(const scenario::Op& op);
-  Co<> schedule(Task& self);
   Co<> preempt_enable(Task& self, const scenario::Op& op);
   Co<> kthread_create(const scenario::Op& op, bool run);
   Co<> kthread_stop(const scenario::Op& op);
@@ -135,6 +142,12 @@ class Interpreter {
   Co<> mod_timer(const scenario::Op& op);
   Co<> del_timer(const scenario::Op& op, bool sync);
   Co<> start_hrtimer(const scenario::Op& op);
+  [[nodiscard]] kthread::KthreadWorker& worker(const scenario::Op& op, std::int32_t index) const;
+  [[nodiscard]] kthread::KthreadDelayedWork& work_of(const scenario::Op& op);
+  Co<> queue_work(const scenario::Op& op);
+  Co<> queue_delayed_work(const scenario::Op& op);
+  Co<> cancel_work(const scenario::Op& op);
+  static Co<> work_body(kthread::KthreadWorkers& workers, kthread::KthreadWork& work);
   Co<> run_handler(std::int32_t program);
   static bool until_true(const void* object);
   static Co<int> kthread_body(kthread::Kthreads& kthreads, Task& self, void* data);
@@ -155,6 +168,14 @@ class Interpreter {
     std::int32_t index = -1;
   };
   std::vector<Body> kthread_bodies_;
+  // The instances of one declared work, and which of them the bare name queues next.
+  struct ScenarioWork {
+    Body body;
+    std::vector<std::unique_ptr<kthread::KthreadDelayedWork>> instances;
+    std::size_t next = 0;
+  };
+  std::vector<kthread::KthreadWorker*> workers_;
+  std::vector<ScenarioWork> works_;
   struct ScenarioTimer {
     timers::KernelTimer timer;
     Body body;

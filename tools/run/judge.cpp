@@ -4,6 +4,7 @@
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
 #include "tools/run/task_state.hpp"
+#include "tools/run/time_text.hpp"
 
 namespace kt::run {
 
@@ -80,7 +81,7 @@ class Judge {
 
   [[nodiscard]] std::string tripped(Watchdog::Alarm alarm) const {
     return system_.alarm() == alarm
-               ? fmt::format("t={}: {}", sim::format_time(system_.now()), system_.message())
+               ? fmt::format("t={}: {}", time_text(system_.now()), system_.message())
                : std::string();
   }
 
@@ -108,9 +109,9 @@ class Judge {
     for (const Sleeper& sleeper : stuck_.sleepers) {
       if (!sleeper.lost) continue;
       return fmt::format("t={}: {} (pid {}) woke {} (pid {}), which was awake and slept from t={}",
-                         sim::format_time(sleeper.lost->time), sleeper.lost->waker,
+                         time_text(sleeper.lost->time), sleeper.lost->waker,
                          sleeper.lost->waker_pid, sleeper.name, sleeper.pid,
-                         sim::format_time(sleeper.since));
+                         time_text(sleeper.since));
     }
     return {};
   }
@@ -129,7 +130,7 @@ class Judge {
       const Time longest = std::max(waited, task->stats.wakeup_latency_max);
       if (longest < kStarved) continue;
       return fmt::format("{} (pid {}) was runnable for {} without a CPU{}", name(*task), task->pid,
-                         sim::format_time(longest), waited == longest ? ", at the end" : "");
+                         time_text(longest), waited == longest ? ", at the end" : "");
     }
     return {};
   }
@@ -151,10 +152,10 @@ class Judge {
         continue;
       unfinished +=
           fmt::format("{}{} (pid {}, {}, since t={})", unfinished.empty() ? "" : ", ", name(*task),
-                      task->pid, state_letter(*task), sim::format_time(since(*task)));
+                      task->pid, state_letter(*task), time_text(since(*task)));
     }
     if (unfinished.empty()) return {};
-    return fmt::format("t={}: not finished: {}", sim::format_time(system_.now()), unfinished);
+    return fmt::format("t={}: not finished: {}", time_text(system_.now()), unfinished);
   }
 
   [[nodiscard]] Time since(const Task& task) const {
@@ -173,7 +174,7 @@ class Judge {
   }
 
   [[nodiscard]] std::string at(const ExpectationSink::Position& position) const {
-    return fmt::format("t={}, CPU {}, {} (pid {})", sim::format_time(position.time), position.cpu,
+    return fmt::format("t={}, CPU {}, {} (pid {})", time_text(position.time), position.cpu,
                        position.pid == 0 ? "<idle>" : system_.trace().names()[position.comm],
                        position.pid);
   }

@@ -4,6 +4,7 @@
 
 #include "models/cpu/topology.hpp"
 #include "tools/run/system.hpp"
+#include "tools/run/time_text.hpp"
 
 namespace kt::run {
 
@@ -80,7 +81,7 @@ std::string_view preempt_name(scenario::Preempt preempt) {
 }
 
 std::string duration_text(Time duration) {
-  return duration == sim::kNever ? "idle" : sim::format_time(duration);
+  return duration == sim::kNever ? "idle" : time_text(duration);
 }
 
 }  // namespace
@@ -103,8 +104,7 @@ std::string machine_text(const scenario::Scenario& scenario) {
       costs.empty() ? "costs: the default table\n" : "costs that differ from the default table:\n";
   for (const ChangedCost& cost : costs) {
     text += fmt::format("  {:<20} {:>8} (default {}): {}\n", cost.entry->name,
-                        sim::format_time(cost.value), sim::format_time(cost.usual),
-                        cost.entry->meaning);
+                        time_text(cost.value), time_text(cost.usual), cost.entry->meaning);
   }
   const std::vector<ThreadLine> threads = threads_of(scenario);
   text += threads.empty() ? "\nno threads\n" : "\nthreads:\n";

@@ -1,6 +1,7 @@
 #include "tools/run/report.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "tools/run/task_state.hpp"
 
@@ -93,11 +94,14 @@ Report build_report(System& system, const ExpectationSink& expectations,
   for (int id = 0; id < system.machine().nr_cpus(); ++id) {
     report.cpus.push_back(cpu_use(system, id, migrations));
   }
-  for (const Task* task : system.scenario_threads()) {
+  const std::vector<Task*> named = system.scenario_threads();
+  for (const Task* task : named) {
     report.threads.push_back(thread_use(system, *task, true));
   }
+  std::set<std::int32_t> of_scenario;
+  for (const Task* task : named) of_scenario.insert(task->pid);
   for (const Task& task : system.scheduler().tasks()) {
-    if (task.is_idle() || task.stats.keep_distribution) continue;
+    if (task.is_idle() || of_scenario.contains(task.pid)) continue;
     ThreadUse use = thread_use(system, task, false);
     if (use.runtime > 0) report.threads.push_back(std::move(use));
   }

@@ -1,8 +1,11 @@
 #include "tools/run/report_text.hpp"
-
 #include <algorithm>
 #include <iterator>
 #include <map>
+
+#include "tools/run/time_text.hpp"
+
+#include "tools/run/time_text.hpp"
 
 namespace kt::run {
 
@@ -12,24 +15,15 @@ constexpr std::size_t kMostCpuRows = 16;
 constexpr std::size_t kMostThreadRows = 32;
 constexpr std::size_t kMostNames = 8;
 
-// A duration for a column: three digits or so, the unit chosen by size.
-std::string brief(Time time) {
-  const double ns = static_cast<double>(time);
-  if (time < 1'000) return fmt::format("{}ns", time);
-  if (time < 1'000'000) return fmt::format("{:.4g}us", ns / 1e3);
-  if (time < 1'000'000'000) return fmt::format("{:.4g}ms", ns / 1e6);
-  return fmt::format("{:.6g}s", ns / 1e9);
-}
-
 double percent(Time part, Time whole) {
   return whole > 0 ? 100 * static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
 std::string header(const Report& report) {
   std::string text = fmt::format("{}: {} of simulated time, {} events\n", report.name,
-                                 sim::format_time(report.end), report.events);
+                                 time_text(report.end), report.events);
   if (report.nothing_since != sim::kNever && report.nothing_since < report.end) {
-    text += fmt::format("nothing happens after t={}\n", sim::format_time(report.nothing_since));
+    text += fmt::format("nothing happens after t={}\n", time_text(report.nothing_since));
   }
   return text;
 }
@@ -76,10 +70,12 @@ std::string thread_row(const ThreadUse& use) {
   const bool known = use.latency.count != 0;
   return fmt::format(
       "{:>7} {:<16} {:>2} {:>9} {:>9} {:>7} {:>7} {:>6} {:>7} {:>8} {:>8} {:>8} {:>8}\n", use.pid,
-      use.name, use.state, brief(use.runtime), brief(use.run_delay), use.voluntary, use.involuntary,
-      use.migrations, use.wakeups, known ? brief(use.latency.p50) : "-",
-      known ? brief(use.latency.p90) : "-", known ? brief(use.latency.p99) : "-",
-      known ? brief(use.latency.max) : "-");
+      use.name, use.state, short_time_text(use.runtime), short_time_text(use.run_delay),
+      use.voluntary, use.involuntary, use.migrations, use.wakeups,
+      known ? short_time_text(use.latency.p50) : "-",
+      known ? short_time_text(use.latency.p90) : "-",
+      known ? short_time_text(use.latency.p99) : "-",
+      known ? short_time_text(use.latency.max) : "-");
 }
 
 std::string thread_table(const Report& report) {
@@ -106,8 +102,8 @@ std::string latency_line(const Latency& latency) {
   if (latency.count == 0) return {};
   return fmt::format(
       "\nwakeup latency of all threads: p50 {}, p90 {}, p99 {}, max {} ({} wakeups)\n",
-      brief(latency.p50), brief(latency.p90), brief(latency.p99), brief(latency.max),
-      latency.count);
+      short_time_text(latency.p50), short_time_text(latency.p90), short_time_text(latency.p99),
+      short_time_text(latency.max), latency.count);
 }
 
 std::string expectations_text(const Report& report) {
@@ -124,12 +120,12 @@ std::string expectations_text(const Report& report) {
 std::string sleeper_text(const Sleeper& sleeper) {
   std::string text =
       fmt::format("  {} (pid {}): {}, waits for {} since t={}\n", sleeper.name, sleeper.pid,
-                  sleeper.state, sleeper.waits_for, sim::format_time(sleeper.since));
+                  sleeper.state, sleeper.waits_for, time_text(sleeper.since));
   if (!sleeper.where.empty()) text += fmt::format("      at {}\n", sleeper.where);
   if (sleeper.lost) {
-    text += fmt::format("      lost wakeup: {} (pid {}) woke it at t={} and found it awake\n",
-                        sleeper.lost->waker, sleeper.lost->waker_pid,
-                        sim::format_time(sleeper.lost->time));
+    text +=
+        fmt::format("      lost wakeup: {} (pid {}) woke it at t={} and found it awake\n",
+                    sleeper.lost->waker, sleeper.lost->waker_pid, time_text(sleeper.lost->time));
   }
   for (const Waker& waker : sleeper.wakers) {
     text += fmt::format("      could be woken by {} of {}, which {}\n        at {}\n",
@@ -142,9 +138,9 @@ std::string sleeper_text(const Sleeper& sleeper) {
 std::string ending_line(const Report& report) {
   switch (report.ending) {
     case Ending::kDefect:
-      return fmt::format("\nDEFECT at t={}: {}\n", sim::format_time(report.end), report.message);
+      return fmt::format("\nDEFECT at t={}: {}\n", time_text(report.end), report.message);
     case Ending::kWatchdog:
-      return fmt::format("\nDEFECT at t={}, a watchdog: {}\n", sim::format_time(report.end),
+      return fmt::format("\nDEFECT at t={}, a watchdog: {}\n", time_text(report.end),
                          report.message);
     case Ending::kDone:
       break;
@@ -152,7 +148,7 @@ std::string ending_line(const Report& report) {
   if (!report.defect) return {};
   if (report.nothing_since == sim::kNever) return "\nDEFECT: threads wait for ever\n";
   return fmt::format("\nDEFECT: nothing can happen any more since t={}, and threads wait\n",
-                     sim::format_time(report.nothing_since));
+                     time_text(report.nothing_since));
 }
 
 // Threads that sleep at the end of a run in which nothing is wrong with that.

@@ -69,8 +69,7 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
     case Verb::kStartHrtimer:
       return start_hrtimer(op);
     default:
-      throw sim::InternalError(fmt::format("{}: no statement {}", scenario_.where(op.origin),
-                                           scenario::info(op.verb).name));
+      return execute_worker(op);
   }
 }
 

@@ -77,7 +77,8 @@ class Finder {
   void add(const Task& task, std::int32_t index) {
     if (!is_asleep(task)) return;
     const sched::Wait& wait = task.wait;
-    if ((wait.kind == WaitKind::kKthreadStop || wait.kind == WaitKind::kKthreadPark) &&
+    if ((wait.kind == WaitKind::kKthreadStop || wait.kind == WaitKind::kKthreadPark ||
+         wait.kind == WaitKind::kKthreadFlush) &&
         wait.on != nullptr) {
       add_edge(task, *wait.on,
                fmt::format("{} {} (pid {})", wait_words(wait.kind), name(*wait.on), wait.on->pid));

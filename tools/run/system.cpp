@@ -48,6 +48,7 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
       break;
   }
   config.tick = 1'000'000'000 / scenario.kernel.hz;
+  config.mwait_idle = scenario.machine.idle == scenario::Idle::kMwait;
   return config;
 }
 
@@ -73,8 +74,11 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   mutexes_ = std::make_unique<locking::Mutexes>(*scheduler_);
   spinlocks_ = std::make_unique<locking::Spinlocks>(*scheduler_);
   kthreads_ = std::make_unique<kthread::Kthreads>(*scheduler_, *timers_, *completions_);
+  workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
+  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
-                                            *completions_, *mutexes_, *spinlocks_, *kthreads_});
+                                            *completions_, *mutexes_, *spinlocks_, *kthreads_,
+                                            *workers_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   if (PlatformDevices::needed(scenario)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
@@ -90,56 +94,19 @@ System::~System() {
   timers_.reset();
 }
 
-namespace {
-
-Co<int> softirq_thread(kthread::Kthreads& kthreads, Task& self, void* data) {
-  softirq::Softirqs& softirqs = *static_cast<softirq::Softirqs*>(data);
-  for (;;) {
-    self.state = sched::kTaskInterruptible;
-    if (self.cpu->softirq_pending == 0) co_await kthreads.scheduler().schedule();
-    self.state = sched::kTaskRunning;
-    self.cpu->local_irq_disable();
-    if (self.cpu->softirq_pending != 0) co_await softirqs.handle_softirqs(*self.cpu);
-    self.cpu->local_irq_enable();
-    co_await kthreads.scheduler().cond_resched();
-  }
-}
-
-Co<int> stopper_thread(kthread::Kthreads& kthreads, Task& self, void*) {
-  sched::Scheduler& scheduler = kthreads.scheduler();
-  for (;;) {
-    self.state = sched::kTaskInterruptible;
-    if (!scheduler.stop_works_pending(self.cpu->id())) co_await scheduler.schedule();
-    self.state = sched::kTaskRunning;
-    co_await scheduler.run_stop_works(*self.cpu);
-  }
-}
-
-}  // namespace
-
 void System::boot() {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->start_idle_tasks();
-  control_ = &scheduler_->new_task("control");
-  control_->mm = 1;
-  kthreads_->start_kthreadd();
-  for (int cpu = 0; cpu < nr_cpus; ++cpu) {
-    Task& stopper = kthreads_->boot_thread(fmt::format("migration/{}", cpu), &stopper_thread,
-                                           nullptr, sched::kTaskInterruptible);
-    stopper.sched_class = sched::Class::kStop;
-    stopper.prio = 0;
-    scheduler_->rq(cpu).stop = &stopper;
-    Task& softirqd = kthreads_->boot_thread(fmt::format("ksoftirqd/{}", cpu), &softirq_thread,
-                                            softirqs_.get(), sched::kTaskInterruptible);
-    softirqs_->set_ksoftirqd(cpu, softirqd);
-    for (Task* bound : {&stopper, &softirqd}) {
-      scheduler_->set_cpus_mask(*bound, cpu::CpuMask::of(nr_cpus, cpu));
-      kthreads_->kthread_set_per_cpu(*bound, cpu);
-      bound->cpu = &machine_->cpu(cpu);
-      bound->wake_cpu = cpu;
-      bound->flags |= sched::kPfNoSetaffinity;
+  boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal};
+  if (scenario_.kernel.kworkers) {
+    for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
+      config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
     }
   }
+  boot_->boot(config);
+  control_ = &boot_->control();
+  interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
+                           *kthreads_->kthreadd());
   for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) {
     const scenario::Task& spec = scenario_.tasks[i];
     Task& task = scheduler_->new_task(spec.name);
@@ -176,6 +143,9 @@ Co<> System::task_body(Task& self, std::int32_t index) {
 Co<> System::control_body() {
   Task& self = *control_;
   co_await scheduler_->schedule_tail();
+  for (std::size_t i = 0; i < scenario_.kthread_workers.size(); ++i) {
+    co_await interpreter_->create_kthread_worker(static_cast<std::int32_t>(i));
+  }
   for (std::size_t i = 0; i < scenario_.kthreads.size(); ++i) {
     if (scenario_.kthreads[i].start == scenario::Start::kNone) continue;
     const kthread::Created created =
@@ -241,6 +211,7 @@ void System::run_until(Time when) { go(when); }
 std::vector<Task*> System::scenario_threads() {
   std::vector<Task*> threads;
   for (std::size_t i = 0; i < scenario_.threads.size(); ++i) {
+    if (scenario_.threads[i].kind == scenario::ThreadKind::kKthreadd) continue;
     Task* task = interpreter_->thread(static_cast<std::int32_t>(i));
     if (task != nullptr) threads.push_back(task);
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
 #include "models/softirq/softirq.hpp"
 #include "sim/simulation.hpp"
@@ -89,6 +90,8 @@ class System {
   std::unique_ptr<locking::Mutexes> mutexes_;
   std::unique_ptr<locking::Spinlocks> spinlocks_;
   std::unique_ptr<kthread::Kthreads> kthreads_;
+  std::unique_ptr<kthread::KthreadWorkers> workers_;
+  std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<PlatformDevices> devices_;

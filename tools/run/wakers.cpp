@@ -1,8 +1,7 @@
 #include "tools/run/wakers.hpp"
 
-#include <algorithm>
-
 #include "tools/run/task_state.hpp"
+#include "tools/run/time_text.hpp"
 
 namespace kt::run {
 
@@ -52,7 +51,7 @@ std::vector<Body> bodies(System& system) {
   }
   for (const auto& event : scenario.events) {
     const bool passed = event.time <= system.now();
-    list.push_back({fmt::format("the event at {}", sim::format_time(event.time)), event.program,
+    list.push_back({fmt::format("the event at {}", time_text(event.time)), event.program,
                     passed ? "is past or waits" : "is still to come"});
   }
   return list;

@@ -17,8 +17,8 @@ constexpr Keys<28> kTop{
     "workqueues", "works",     "kthread_workers", "kthread_works", "kthreads",    "percpu_threads",
     "tasks",      "irqs",      "softirqs",        "tasklets",      "timers",      "hrtimers",
     "events",     "expect",    "trace",           "$schema"};
-constexpr Keys<11> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
-                            "freq",   "disks", "platform", "costs", "power"};
+constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
+                            "freq",   "disks", "platform", "costs", "power",    "idle"};
 constexpr Keys<2> kNode{"cpus", "memory"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
 constexpr Keys<4> kDisk{"read", "write", "latency", "node"};

@@ -34,6 +34,7 @@ class MachineLoader {
     disks();
     costs();
     power();
+    idle();
     platform();
   }
 
@@ -259,6 +260,12 @@ class MachineLoader {
     power.busy = read_number(required(*object, "busy", form), 0);
     power.idle = read_number(required(*object, "idle", form), 0);
     if (const auto off = object->find("off")) power.off = read_number(*off, 0);
+  }
+
+  void idle() {
+    static constexpr std::array<std::string_view, 2> kWays{"mwait", "hlt"};
+    const auto value = find("idle");
+    if (value) machine_.idle = static_cast<Idle>(read_choice(*value, kWays, "way to idle"));
   }
 
   LoadContext& context_;

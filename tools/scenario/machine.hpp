@@ -56,6 +56,9 @@ struct Power {
   double off = 0;
 };
 
+/// How an idle CPU waits: watching its need_resched flag, or halted until an interrupt.
+enum class Idle : std::uint8_t { kMwait, kHlt };
+
 struct Machine {
   std::string preset;  ///< empty: none
   std::int32_t cpus = 4;
@@ -68,6 +71,7 @@ struct Machine {
   std::string platform;  ///< SimGrid platform file; empty: built from the rest
   Costs costs;
   Power power;
+  Idle idle = Idle::kMwait;
   std::uint32_t origin = 0;
 
   [[nodiscard]] std::int32_t node_of(std::int32_t cpu) const;

@@ -46,10 +46,11 @@ class KthreadChecker : public Checker {
  private:
   void waking(const TraceLine& line) {
     if (line.number_of("pid") == 2 && line.in_task()) requester_ = line.pid;
-    const auto creation = creations_.find(line.pid);
-    if (creation != creations_.end() && line.in_task() &&
-        line.number_of("pid") == creation->second.creator)
-      creation->second.creator_woken = true;
+    for (auto& [thread, creation] : creations_) {
+      if (line.number_of("pid") != creation.creator) continue;
+      if (thread == line.pid && line.in_task()) creation.creator_woken = true;
+      if (thread != line.pid) creation.creator_slept = false;  // a signal, say, woke it
+    }
   }
 
   void forked(const TraceLine& line, const World& world) {

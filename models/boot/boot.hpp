@@ -1,0 +1,108 @@
+// The threads that a booted Linux 6.12 has: made at once, at t = 0, in the order in which the
+// kernel makes them, with its names, PIDs counted from 1 without the gaps that threads of a moment
+// leave, policies, affinities and sleep states. All of them sleep: an idle machine costs nothing.
+//
+// The list is that of x86-64 with Debian's configuration, without what a piece of hardware brings
+// (tpm_dev_wq, nvme-wq, acpi_thermal_pm and the like).
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "models/kthread/smpboot.hpp"
+#include "models/softirq/softirq.hpp"
+
+namespace kt::boot {
+
+using kthread::Kthreads;
+using kthread::SmpbootThread;
+using sched::Task;
+using sim::Co;
+
+/// How many idle workers the worker pools of one kind have.
+struct PoolWorkers {
+  int cpu = -1;  ///< -1: each unbound pool that serves a cache
+  bool highpri = false;
+  int count = 0;
+};
+
+struct BootConfig {
+  /// Only PID 1, kthreadd, migration/N and ksoftirqd/N: for explorations.
+  bool minimal = false;
+  /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
+  std::vector<PoolWorkers> kworkers{};
+};
+
+/// A worker of the workqueues as it stands after boot: a name that sleeps. The workqueues take it
+/// over by setting its Kthread's function and data, which its first wakeup starts.
+struct BootedWorker {
+  Task* task = nullptr;
+  int pool = -1;  ///< worker_pool::id
+  int cpu = -1;   ///< -1: unbound
+  int llc = -1;   ///< the cache whose CPUs an unbound pool serves; -1: all of them
+  int id = 0;     ///< worker::id
+  bool highpri = false;
+};
+
+struct Step;  // one entry of the boot's order
+
+class Boot {
+ public:
+  Boot(Kthreads& kthreads, softirq::Softirqs& softirqs);
+  Boot(const Boot&) = delete;
+  Boot& operator=(const Boot&) = delete;
+
+  /// Makes the threads. Once, before any other task exists.
+  void boot(const BootConfig& config);
+
+  /// PID 1: in TASK_NEW, without code. Whoever runs the scenario gives it a body and starts it.
+  [[nodiscard]] Task& control() const { return *control_; }
+  /// The kworkers, and the rescuers (kworker/R-NAME) in the order of their workqueues.
+  [[nodiscard]] const std::vector<BootedWorker>& workers() const { return workers_; }
+  [[nodiscard]] const std::vector<Task*>& rescuers() const { return rescuers_; }
+
+  /// kernel/cpu.c: cpuhp_threads, powercap's idle_inject_threads. Nothing asks them to run until
+  /// the layer that they belong to sets its callbacks here.
+  kthread::HotplugThread cpuhp_threads;
+  kthread::HotplugThread idle_inject_threads;
+
+ private:
+  void take(const Step& step);
+  Task& sleeper(std::string_view name, std::uint32_t state, int nice);
+  Task& sleeper(const Step& step, std::string_view name);
+  static void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
+  void per_node(const Step& step);
+  void rcu_leaf(int cpu);
+  void acpi_irq(const Step& step);
+
+  static Co<> run_ksoftirqd(void* self, cpu::Cpu& cpu);
+  void ksoftirqd(int cpu);
+  void migration(int cpu);
+  Task& percpu(const kthread::HotplugThread& descriptor, int cpu);
+  void idle_inject(int cpu);
+  void secondary_cpus(bool minimal);
+  [[nodiscard]] std::vector<int> bringup_order() const;
+
+  void rescuer(std::string_view workqueue);
+  void boot_workers();
+  void more_workers();
+  void bound_workers(int cpu, bool highpri, int from, int to);
+  void unbound_workers(bool highpri, int from, int to);
+  void worker(const BootedWorker& worker);
+  [[nodiscard]] int worker_count(int cpu, bool highpri) const;
+
+  Kthreads& kthreads_;
+  sched::Scheduler& scheduler_;
+  softirq::Softirqs& softirqs_;
+  const cpu::Topology& topology_;
+  std::vector<PoolWorkers> kworkers_;
+  kthread::HotplugThread softirq_threads_;
+  kthread::HotplugThread cpu_stop_threads_;
+  std::deque<SmpbootThread> percpu_;
+  cpu::CpuMask one_cpu_;  // scratch: on a big machine a mask is an allocation
+  Task* control_ = nullptr;
+  std::vector<BootedWorker> workers_;
+  std::vector<Task*> rescuers_;
+};
+
+}  // namespace kt::boot

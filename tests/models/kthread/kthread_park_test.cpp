@@ -1,0 +1,157 @@
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "models/kthread/kthread.hpp"
+#include "tests/support/test_machine.hpp"
+
+namespace {
+
+using kt::kthread::Created;
+using kt::kthread::Kthreads;
+using kt::sched::Task;
+using kt::trace::Event;
+using sim::Co;
+using support::TestMachine;
+
+constexpr sim::Time kEnd = 1'000'000'000;
+constexpr sim::Time kPause = 10'000'000;
+
+struct Run {
+  TestMachine m;
+  Task* thread = nullptr;
+  std::vector<int> results;
+};
+
+Co<int> parkable(Kthreads& kthreads, Task& self, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  run.m.note("runs");
+  for (;;) {
+    self.state = kt::sched::kTaskInterruptible;
+    if (Kthreads::should_stop(self)) break;
+    if (Kthreads::should_park(self)) {
+      self.state = kt::sched::kTaskRunning;
+      co_await kthreads.kthread_parkme();
+      run.m.note("unparked");
+      continue;
+    }
+    co_await kthreads.scheduler().schedule();
+  }
+  self.state = kt::sched::kTaskRunning;
+  co_return 42;
+}
+
+Co<int> park_new(Kthreads& kthreads, Task&, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  const Created created = co_await kthreads.kthread_create("parked", &parkable, data);
+  run.thread = created.task;
+  run.results.push_back(co_await kthreads.kthread_park(*run.thread));
+  CHECK(run.thread->state == kt::sched::kTaskParked);
+  CHECK(run.thread->on_rq == kt::sched::OnRq::kNo);
+  CHECK_FALSE(run.thread->on_cpu);
+  co_await kthreads.timers().msleep(kPause);
+  CHECK(run.m.notes().empty());
+  // Nothing but an unpark wakes it.
+  const bool woken = co_await kthreads.scheduler().wake_up_process(*run.thread);
+  CHECK_FALSE(woken);
+  co_await kthreads.kthread_unpark(*run.thread);
+  co_await kthreads.timers().msleep(kPause);
+  CHECK(run.m.notes() == std::vector<std::string>{"runs"});
+  run.results.push_back(co_await kthreads.kthread_stop(*run.thread));
+  co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("park: a thread that was never woken parks before its function", "[kthread]") {
+  Run run;
+  run.m.thread("parker", &park_new, &run);
+  run.m.run_until(kEnd);
+  CHECK(run.results == std::vector<int>{0, 42});
+  CHECK(run.m.violations() == "");
+}
+
+namespace {
+
+Co<int> park_running(Kthreads& kthreads, Task&, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  const Created created = co_await kthreads.kthread_run("parked", &parkable, data);
+  run.thread = created.task;
+  co_await kthreads.timers().msleep(kPause);
+  run.results.push_back(co_await kthreads.kthread_park(*run.thread));
+  run.results.push_back(co_await kthreads.kthread_park(*run.thread));
+  co_await kthreads.kthread_unpark(*run.thread);
+  co_await kthreads.kthread_unpark(*run.thread);  // the second does nothing
+  co_await kthreads.timers().msleep(kPause);
+  run.results.push_back(co_await kthreads.kthread_park(*run.thread));
+  run.results.push_back(co_await kthreads.kthread_stop(*run.thread));
+  run.results.push_back(run.thread->kthread->should_park ? 1 : 0);
+  co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("park: a sleeping thread parks, twice is busy, a parked one can be stopped",
+          "[kthread]") {
+  Run run;
+  run.m.thread("parker", &park_running, &run);
+  run.m.run_until(kEnd);
+  CHECK(run.results == std::vector<int>{0, -EBUSY, 0, 42, 0});
+  CHECK(run.m.notes() == std::vector<std::string>{"runs", "unparked", "unparked"});
+  CHECK(run.m.violations() == "");
+}
+
+namespace {
+
+Co<int> parks_itself(Kthreads& kthreads, Task& self, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  run.results.push_back(co_await kthreads.kthread_park(self));
+  run.results.push_back(Kthreads::should_park(self) ? 1 : 0);
+  co_return 0;
+}
+
+Co<int> park_exited(Kthreads& kthreads, Task&, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  const Created created = co_await kthreads.kthread_run("self", &parks_itself, data);
+  co_await kthreads.timers().msleep(kPause);
+  run.results.push_back(co_await kthreads.kthread_park(*created.task));
+  co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("park: of oneself only sets the bit; of an exiting thread is -ENOSYS", "[kthread]") {
+  Run run;
+  run.m.thread("parker", &park_exited, &run);
+  run.m.run_until(kEnd);
+  CHECK(run.results == std::vector<int>{0, 1, -ENOSYS});
+}
+
+namespace {
+
+Co<int> park_per_cpu(Kthreads& kthreads, Task&, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  const Created created = co_await kthreads.kthread_create_on_cpu("percpu/1", &parkable, data, 1);
+  run.thread = created.task;
+  kthreads.kthread_set_per_cpu(*run.thread, 1);
+  run.results.push_back(co_await kthreads.kthread_park(*run.thread));
+  // As the fallback for an offline CPU does:
+  kthreads.scheduler().set_cpus_mask(*run.thread, run.m.machine.topology().possible());
+  co_await kthreads.kthread_unpark(*run.thread);
+  co_await kthreads.timers().msleep(kPause);
+  CHECK(run.thread->cpus_mask == kt::cpu::CpuMask::of(2, 1));
+  run.results.push_back(co_await kthreads.kthread_stop(*run.thread));
+  co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("park: unparking a per-CPU thread binds it to its CPU again", "[kthread]") {
+  Run run;
+  run.m.thread("parker", &park_per_cpu, &run);
+  run.m.run_until(kEnd);
+  CHECK(run.results == std::vector<int>{0, 42});
+  for (const auto& record : run.m.records(Event::kMark)) CHECK(record.cpu == 1);
+  CHECK(run.m.violations() == "");
+}
