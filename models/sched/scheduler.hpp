@@ -167,6 +167,7 @@ class Scheduler {
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
   FairTunables tunables;
+  sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
   [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
 
   // Internals shared by the files of this folder ---------------------------------------------------

@@ -208,6 +208,7 @@ void System::run_until(Time when) { go(when); }
 std::vector<Task*> System::scenario_threads() {
   std::vector<Task*> threads;
   for (std::size_t i = 0; i < scenario_.threads.size(); ++i) {
+    if (scenario_.threads[i].kind == scenario::ThreadKind::kKthreadd) continue;
     Task* task = interpreter_->thread(static_cast<std::int32_t>(i));
     if (task != nullptr) threads.push_back(task);
   }

@@ -54,6 +54,8 @@ class System {
   [[nodiscard]] Time nothing_since() const { return nothing_since_; }
   /// What a defect or a watchdog says; empty otherwise.
   [[nodiscard]] const std::string& message() const { return message_; }
+  /// Which watchdog it was; kNone if none.
+  [[nodiscard]] Watchdog::Alarm alarm() const { return watchdog_->alarm(); }
   [[nodiscard]] Time now() { return simulation_.calendar().now(); }
   [[nodiscard]] Time horizon() const { return horizon_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
