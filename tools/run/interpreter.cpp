@@ -128,7 +128,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
       scenario_.programs[static_cast<std::size_t>(program_index)];
   Frame frame{self, nullptr, nullptr};
   if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
-  const bool user = self.is_user();
+  const bool user = in_user_mode(self);
   const Time cost = models_.machine.costs().statement + (user ? models_.machine.costs().syscall : 0);
   cpu::Segment segment{};
   std::size_t at = 0;
@@ -161,7 +161,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
 }
 
 // The CPU time that belongs to a statement itself; false if it takes none.
-bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+bool Interpreter::segment_of(const Task& self, const Op& op, Time cost, cpu::Segment& segment) {
   switch (op.verb) {
     case Verb::kJump:
     case Verb::kLoopBegin:
@@ -169,7 +169,7 @@ bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& 
     case Verb::kReturn:
       return false;
     case Verb::kRun:
-      segment = self.is_user() ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
+      segment = in_user_mode(self) ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
       return true;
     case Verb::kStall:
       segment = self.cpu->run_until(models_.machine.now() + op.time);
