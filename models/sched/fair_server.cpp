@@ -12,17 +12,18 @@ void FairServer::start() {
 
 void FairServer::stop() { state_ = State::kStopped; }
 
-void FairServer::account(sim::Time delta) {
-  if (state_ == State::kStopped) return;
+bool FairServer::account(sim::Time delta) {
+  if (state_ == State::kStopped) return false;
   runtime_ -= delta;
-  if (runtime_ > 0) return;
+  if (runtime_ > 0) return false;
   if (state_ == State::kDeferred) {
     replenish(cpu_->now());
   } else if (state_ == State::kQueued) {
     state_ = State::kThrottled;
     arm(deadline_);
-    cpu_->current->need_resched = cpu_->current->resched_folded = true;
+    return true;
   }
+  return false;
 }
 
 void FairServer::replenish(sim::Time now) {

@@ -27,7 +27,8 @@ class FairServer {
   /// The last fair task left (dl_server_stop).
   void stop();
   /// Fair tasks ran for `delta` ns, in the background or in the server's name (dl_server_update).
-  void account(sim::Time delta);
+  /// True: the server's slot is over, its CPU has to reschedule.
+  [[nodiscard]] bool account(sim::Time delta);
   /// Whether the server takes precedence over real-time now.
   [[nodiscard]] bool queued() const { return state_ == State::kQueued; }
 

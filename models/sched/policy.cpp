@@ -25,39 +25,63 @@ LoadWeight weight_of(const Task& p) {
 
 }  // namespace
 
-void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
-  set_priority(p, policy, rt_priority, nice);
-  p.se.load = weight_of(p);
-  constexpr Time kSlice = 100'000'000;
-  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+// task_rq_lock(): nobody is choosing a CPU for the task.
+Co<> Scheduler::wait_pi_lock(const Task& p) {
+  constexpr Time kSpinPoll = 50;
+  while (p.pi_locked) co_await machine_.run(kSpinPoll);
 }
 
 // Takes the task off its queue (and off the CPU's books, if it runs), changes it, and puts it back:
-// the pattern of __sched_setscheduler(), set_user_nice() and __do_set_cpus_allowed().
+// the pattern of __sched_setscheduler(), set_user_nice() and __do_set_cpus_allowed(). `change` says
+// whether a real-time task goes to the head of its new list.
 template <class Change>
 void Scheduler::change_queued_task(Task& p, Change change) {
   Rq& rq = task_rq(p);
   const bool running = rq.curr == &p;
-  if (p.se.sched_delayed) dequeue_task(rq, p, {.sleep = true, .delayed = true});
   const bool queued = p.on_rq == OnRq::kQueued;
   update_curr(rq);
   if (queued) dequeue_task(rq, p, {});
   if (running) put_prev_task(rq, p);
-  change(rq);
-  if (queued) enqueue_task(rq, p, {}, true);
+  const bool head = change(rq);
+  if (queued) enqueue_task(rq, p, {}, head);
   if (running) set_next_task(rq, p);
+}
+
+// __sched_setscheduler(), the part under the rq lock
+void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice) {
+  const int old_prio = p.prio;
+  const int new_prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice);
+  if (p.se.sched_delayed && rt_policy(policy)) {
+    dequeue_task(task_rq(p), p, {.sleep = true, .delayed = true});
+  }
+  if (p.sched_class == Class::kRt && new_prio == old_prio) {
+    set_priority(p, policy, rt_priority, nice);  // it keeps its place (no DEQUEUE_MOVE)
+    return;
+  }
+  change_queued_task(p, [&](Rq&) {
+    set_priority(p, policy, rt_priority, nice);
+    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
+    return old_prio < p.prio;  // behind its equals only when it became more important
+  });
+}
+
+void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
+  constexpr Time kSlice = 100'000'000;
+  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+  if (p.on_rq == OnRq::kNo && !p.on_cpu) {
+    set_priority(p, policy, rt_priority, nice);
+    p.se.load = weight_of(p);
+  } else {
+    change_policy(p, policy, rt_priority, nice);
+  }
 }
 
 Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice) {
   co_await machine_.run(machine_.costs().syscall);
+  if (p.pi_locked) co_await wait_pi_lock(p);
   const Class old_class = p.sched_class;
   const int old_prio = p.prio;
-  change_queued_task(p, [&](Rq&) {
-    set_priority(p, policy, rt_priority, nice);
-    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
-    constexpr Time kSlice = 100'000'000;
-    p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
-  });
+  change_policy(p, policy, rt_priority, nice);
   Rq& rq = task_rq(p);
   if (p.on_rq != OnRq::kQueued) co_return;
   if (rq.curr == &p) {
@@ -74,6 +98,7 @@ Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int 
 
 Co<> Scheduler::set_user_nice(Task& p, int nice) {
   co_await machine_.run(machine_.costs().syscall);
+  if (p.pi_locked) co_await wait_pi_lock(p);
   if (rt_policy(p.policy)) {  // remembered for when it becomes a fair task
     p.static_prio = nice_to_prio(nice);
     co_return;
@@ -82,6 +107,7 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
   change_queued_task(p, [&](Rq&) {
     set_priority(p, p.policy, 0, nice);
     reweight(p.se, weight_of(p));
+    return false;
   });
   Rq& rq = task_rq(p);
   if (p.on_rq != OnRq::kQueued || rq.cfs.nr_running() == 1) co_return;
@@ -112,12 +138,20 @@ void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& wor
 
 Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
   co_await machine_.run(machine_.costs().syscall);
+  if (p.pi_locked) co_await wait_pi_lock(p);
   if ((p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
   const cpu::CpuMask valid = mask & active_;
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
   if (mask == p.cpus_mask) co_return 0;
-  change_queued_task(p, [&](Rq&) { set_cpus_mask(p, mask); });
+  if (p.sched_class == Class::kFair) {
+    change_queued_task(p, [&](Rq&) {
+      set_cpus_mask(p, mask);
+      return false;
+    });
+  } else {
+    set_cpus_mask(p, mask);  // it keeps its place in its list (no DEQUEUE_MOVE)
+  }
   if (mask.test(p.cpu->id()) || p.migration_disabled != 0) co_return 0;
   if (p.on_cpu || p.state == kTaskWaking) {
     StopWork work{.function = &migration_cpu_stop, .task = &p, .destination = destination};

@@ -138,6 +138,7 @@ struct Task : cpu::ThreadInfo {
   // The sleep and wake protocol
   std::uint32_t state = kTaskNew;
   std::uint32_t saved_state = kTaskRunning;
+  bool pi_locked = false;  ///< a waker chooses a CPU: mask, policy and nice value must stay
   ExitState exit_state = kExitNone;
   OnRq on_rq = OnRq::kNo;
   bool on_cpu = false;

@@ -141,12 +141,14 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
     cpu.local_irq_disable();
     cpu.preempt_disable();  // pi_lock
     co_await cpu.run(costs.ttwu_noop);
+    while (p.pi_locked) co_await cpu.run(kSpinPoll);
     if (ttwu_state_match(p, mask, success)) {
       trace_task(Event::kSchedWaking, p);
       p.waking_time = machine_.now();
       ++p.stats.nr_wakeups;
       if (!ttwu_runnable(p)) {
         p.state = kTaskWaking;
+        p.pi_locked = true;
         if (p.on_cpu && ttwu_queue_cond(p, p.cpu->id())) {
           ttwu_queue_wakelist(p, p.cpu->id(), wake_flags);
         } else {
@@ -165,6 +167,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
             ttwu_do_activate(rq(target), p, wake_flags);
           }
         }
+        p.pi_locked = false;
       }
     } else if (!success) {
       record_noop_wake(p);
