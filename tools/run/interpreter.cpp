@@ -124,9 +124,11 @@ Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
 
 namespace {
 
-// A handler runs as the task that it interrupted, and what is atomic is no user mode.
+// A handler runs as the task that it interrupted; what is atomic, or about to sleep, is inside a
+// system call.
 bool in_user_mode(const Task& self) {
-  return self.is_user() && self.preempt_count == 0 && !self.cpu->irqs_disabled();
+  return self.is_user() && self.preempt_count == 0 && !self.cpu->irqs_disabled() &&
+         self.state == sched::kTaskRunning;
 }
 
 }  // namespace
