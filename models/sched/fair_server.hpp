@@ -40,7 +40,7 @@ class FairServer {
     kThrottled,  ///< used up; waits for the next period
   };
   static void timer_fired(void* self, std::uint64_t);
-  void replenish(sim::Time now);
+  void new_period(sim::Time now);
   void arm(sim::Time when);
   void enqueue();
 
