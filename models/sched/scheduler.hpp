@@ -265,6 +265,7 @@ class Scheduler {
   // policy.cpp
   Co<> wait_pi_lock(const Task& p);
   void change_policy(Task& p, Policy policy, int rt_priority, int nice);
+  void check_class_changed(Task& p, Class old_class, int old_prio);
   template <class Change>
   void change_queued_task(Task& p, Change change);
 
