@@ -23,6 +23,7 @@ struct SystemOptions {
   std::optional<std::uint64_t> seed;   ///< instead of the scenario's
   std::optional<Time> duration;        ///< instead of the scenario's
   Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
+  bool mwait_idle = true;              ///< else idle CPUs halt and need an interrupt to wake
   bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
 };
 
