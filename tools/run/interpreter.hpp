@@ -113,9 +113,7 @@ class Interpreter {
   [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
-  [[nodiscard]] bool in_user_mode(const Task& self) const {
-    return self.is_user() && &self != control_ && self.preempt_count == 0;
-  }
+  [[nodiscard]] bool in_user_mode(const Task& self) const;
   bool segment_of(const Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
   bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
   void make_timers();
