@@ -189,7 +189,7 @@ Co<> Scheduler::wake_up_new_task(Task& p) {
   p.cpu = &machine_.cpu(target);
   p.wake_cpu = target;
   Rq& rq = this->rq(target);
-  co_await cpu.run(machine_.costs().ttwu_activate);
+  co_await cpu.run(machine_.costs().ttwu_activate + machine_.costs().wake_up_new);
   cpu.preempt_disable();  // rq lock
   activate_task(rq, p, {.initial = true});
   p.runnable_since = rq.clock();
