@@ -141,10 +141,13 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
     cpu.local_irq_disable();
     cpu.preempt_disable();  // pi_lock
     co_await cpu.run(costs.ttwu_noop);
+    while (p.pi_locked) co_await cpu.run(kSpinPoll);
+    p.pi_locked = true;
     if (ttwu_state_match(p, mask, success)) {
       trace_task(Event::kSchedWaking, p);
       p.waking_time = machine_.now();
       ++p.stats.nr_wakeups;
+      if (p.on_rq == OnRq::kQueued) co_await cpu.run(costs.ttwu_activate);
       if (!ttwu_runnable(p)) {
         p.state = kTaskWaking;
         if (p.on_cpu && ttwu_queue_cond(p, p.cpu->id())) {
@@ -169,6 +172,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
     } else if (!success) {
       record_noop_wake(p);
     }
+    p.pi_locked = false;
     cpu.preempt_enable_no_resched();
     if (!irqs_were_off) cpu.local_irq_enable();
   }
