@@ -404,7 +404,8 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     prev.preempt_count += preempt_off;
     cpu.local_irq_disable();
     cpu.preempt_disable();  // rq lock
-    segment = cpu.run(cpu.costs().schedule);
+    const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
+    segment = cpu.run(blocks ? cpu.costs().schedule + cpu.costs().block : cpu.costs().schedule);
     co_await segment;
     // From here to the switch the rq lock keeps everybody out.
     std::uint32_t prev_state = prev.state;

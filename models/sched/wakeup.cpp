@@ -141,10 +141,13 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
     cpu.local_irq_disable();
     cpu.preempt_disable();  // pi_lock
     co_await cpu.run(costs.ttwu_noop);
+    while (p.pi_locked) co_await cpu.run(kSpinPoll);
+    p.pi_locked = true;
     if (ttwu_state_match(p, mask, success)) {
       trace_task(Event::kSchedWaking, p);
       p.waking_time = machine_.now();
       ++p.stats.nr_wakeups;
+      if (p.on_rq == OnRq::kQueued) co_await cpu.run(costs.ttwu_activate);
       if (!ttwu_runnable(p)) {
         p.state = kTaskWaking;
         if (p.on_cpu && ttwu_queue_cond(p, p.cpu->id())) {
@@ -169,6 +172,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
     } else if (!success) {
       record_noop_wake(p);
     }
+    p.pi_locked = false;
     cpu.preempt_enable_no_resched();
     if (!irqs_were_off) cpu.local_irq_enable();
   }
@@ -189,7 +193,7 @@ Co<> Scheduler::wake_up_new_task(Task& p) {
   p.cpu = &machine_.cpu(target);
   p.wake_cpu = target;
   Rq& rq = this->rq(target);
-  co_await cpu.run(machine_.costs().ttwu_activate);
+  co_await cpu.run(machine_.costs().ttwu_activate + machine_.costs().wake_up_new);
   cpu.preempt_disable();  // rq lock
   activate_task(rq, p, {.initial = true});
   p.runnable_since = rq.clock();

@@ -22,6 +22,7 @@ namespace kt::run {
 struct SystemOptions {
   std::optional<std::uint64_t> seed;   ///< instead of the scenario's
   std::optional<Time> duration;        ///< instead of the scenario's
+  int start_cpu = 0;                   ///< where the init task runs at t = 0
   Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
   bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
 };
@@ -72,7 +73,7 @@ class System {
  private:
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
-  void boot();
+  void boot(int start_cpu);
   static void nothing_left(void* self);
   void go(Time until);
 

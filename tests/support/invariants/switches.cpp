@@ -24,6 +24,7 @@ class SwitchChecker : public Checker {
     } else if (line.event == "sched_wakeup" || line.event == "sched_wakeup_new") {
       woken(line, world);
     }
+    went_on(line);
     after_death(line, world);
   }
 
@@ -42,6 +43,14 @@ class SwitchChecker : public Checker {
       report("sched 13", line, "the stopper was preempted");
     if (woken_while_running_.erase(prev) != 0 && (state == "S" || state == "D"))
       report("sched 35", line, "blocked although it was woken before schedule()");
+  }
+
+  /// A task that leaves a line of its own after the wakeup has gone on without sleeping, and may
+  /// sleep for another reason (a mutex waiter that was woken while it span, say).
+  void went_on(const TraceLine& line) {
+    if (!line.in_task() || line.event == "sched_switch" || line.event == "sched_stat_runtime")
+      return;
+    woken_while_running_.erase(line.pid);
   }
 
   void in(const TraceLine& line, const World& world) {
