@@ -72,6 +72,7 @@ TEST_CASE("mutexes taken in opposite order are a cycle", "[stuck]") {
   CHECK(report.stuck.cycles[0].size() == 2);
   CHECK(sleeper(report, "left").state == 'D');
   CHECK_THAT(sleeper(report, "left").waits_for, StartsWith("mutex b, held by right"));
+  REQUIRE(sleeper(report, "left").wakers.empty());  // right does not unlock b
   CHECK_THAT(report_text(report), Contains("deadlock:"));
 }
 
