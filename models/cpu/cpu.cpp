@@ -27,7 +27,10 @@ struct Cpu::ReturnFromInterrupt {
     Segment& segment = *frame->interrupted;
     frame->next_free = cpu.machine_->free_irq_frames_;
     cpu.machine_->free_irq_frames_ = frame;
-    if (segment.halt) return segment.handle;
+    if (segment.halt) {
+      --cpu.machine_->signals_in_flight_;
+      return segment.handle;
+    }
     return cpu.begin(segment);
   }
   void await_resume() const noexcept {}
@@ -64,6 +67,7 @@ sim::Co<> interrupt(Machine& machine, Cpu& cpu, std::size_t vector, bool user) {
 sim::Co<> irq_loop(Machine& machine, Cpu::IrqFrame& frame) {
   for (;;) {
     if (frame.interrupted->halt) {
+      ++machine.signals_in_flight_;  // until the idle loop goes on: who looks must not see it halted
       frame.cpu->local_irq_disable();
       co_await frame.cpu->run(frame.cpu->costs().idle_exit);
     }

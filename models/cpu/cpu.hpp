@@ -205,7 +205,7 @@ class Machine {
   /// Occupies the CPU that this code runs on.
   Segment run(Time cost) { return this_cpu_->run(cost); }
 
-  /// IPIs on their way and idle CPUs that have been told to wake.
+  /// IPIs on their way, and idle CPUs that have been told to wake or handle an interrupt.
   [[nodiscard]] int signals_in_flight() const { return signals_in_flight_; }
 
   /// Starts the code of a CPU at t = 0, or now.
@@ -222,6 +222,7 @@ class Machine {
 
  private:
   friend class Cpu;
+  friend sim::Co<> irq_loop(Machine& machine, Cpu::IrqFrame& frame);
   sim::Calendar& calendar_;
   Topology topology_;
   CostTable costs_;

@@ -207,7 +207,7 @@ void Rq::block(Entity& se) {
 void Rq::account(Entity& se, Time delta_exec) {
   const Task& p = task_of(se);
   cpu->machine().this_cpu().trace(Event::kSchedStatRuntime, cpu::pack(p.comm, p.pid), delta_exec);
-  fair_server.account(delta_exec);
+  if (fair_server.account(delta_exec)) scheduler->resched_curr(*this);
 }
 
 void Rq::resched_curr() { scheduler->resched_curr(*this); }
@@ -293,10 +293,11 @@ void Scheduler::update_curr(Rq& rq) {
     return;
   }
   if (curr.is_idle()) return;
-  const Time delta = now - curr.se.exec_start;
+  const Time delta = now - curr.se.exec_start;  // update_curr_common()
   if (delta <= 0) return;
   curr.se.sum_exec_runtime += delta;
   curr.se.exec_start = now;
+  machine_.this_cpu().trace(Event::kSchedStatRuntime, cpu::pack(curr.comm, curr.pid), delta);
 }
 
 void Scheduler::put_prev_task(Rq& rq, Task& p) {
@@ -411,6 +412,8 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     std::uint32_t prev_state = prev.state;
     prev.voluntary_switch = false;
     if (mode == Mode::kNone && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
+    // Sleepers whose dequeue is delayed are not company: the pick lets go of them.
+    if (rq.nr_running == rq.cfs.h_nr_delayed()) (void)rq.cfs.pick(rq.clock());
     if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
     if (switch_decided(rq, mode, prev_state)) {
       co_await SwitchTo{&cpu, &prev, rq.curr};

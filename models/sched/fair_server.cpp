@@ -5,27 +5,32 @@ namespace kt::sched {
 void FairServer::start() {
   if (state_ != State::kStopped) return;
   const sim::Time now = cpu_->now();
-  if (deadline_ <= now) replenish(now);
+  if (deadline_ <= now) new_period(now);
   state_ = State::kDeferred;
   arm(deadline_ - runtime_);
 }
 
 void FairServer::stop() { state_ = State::kStopped; }
 
-void FairServer::account(sim::Time delta) {
-  if (state_ == State::kStopped) return;
+bool FairServer::account(sim::Time delta) {
+  if (state_ == State::kStopped) return false;
   runtime_ -= delta;
-  if (runtime_ > 0) return;
+  if (runtime_ > 0) return false;
   if (state_ == State::kDeferred) {
-    replenish(cpu_->now());
+    new_period(cpu_->now());
   } else if (state_ == State::kQueued) {
     state_ = State::kThrottled;
     arm(deadline_);
-    cpu_->current->need_resched = cpu_->current->resched_folded = true;
+    return true;
+  } else if (state_ == State::kThrottled && runtime_ <= -kRuntime) {
+    state_ = State::kDeferred;  // nobody starves any more
+    new_period(cpu_->now());
   }
+  return false;
 }
 
-void FairServer::replenish(sim::Time now) {
+// replenish_dl_new_period()
+void FairServer::new_period(sim::Time now) {
   deadline_ = now + kPeriod;
   runtime_ = kRuntime;
 }
@@ -51,6 +56,7 @@ void FairServer::timer_fired(void* self, std::uint64_t) {
         server.arm(zero_laxity);
         return;
       }
+      server.new_period(now);  // it needs all of the CPU by now, so it may not keep its deadline
       server.enqueue();
       return;
     }
@@ -59,7 +65,10 @@ void FairServer::timer_fired(void* self, std::uint64_t) {
         server.arm(server.deadline_);
         return;
       }
-      server.replenish(now);
+      while (server.runtime_ <= 0) {  // what it overran is taken off
+        server.deadline_ += kPeriod;
+        server.runtime_ += kRuntime;
+      }
       server.enqueue();
       return;
   }

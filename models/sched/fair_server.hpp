@@ -27,7 +27,8 @@ class FairServer {
   /// The last fair task left (dl_server_stop).
   void stop();
   /// Fair tasks ran for `delta` ns, in the background or in the server's name (dl_server_update).
-  void account(sim::Time delta);
+  /// True: the server's slot is over, its CPU has to reschedule.
+  [[nodiscard]] bool account(sim::Time delta);
   /// Whether the server takes precedence over real-time now.
   [[nodiscard]] bool queued() const { return state_ == State::kQueued; }
 
@@ -39,7 +40,7 @@ class FairServer {
     kThrottled,  ///< used up; waits for the next period
   };
   static void timer_fired(void* self, std::uint64_t);
-  void replenish(sim::Time now);
+  void new_period(sim::Time now);
   void arm(sim::Time when);
   void enqueue();
 

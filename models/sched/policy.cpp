@@ -25,43 +25,98 @@ LoadWeight weight_of(const Task& p) {
 
 }  // namespace
 
-void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
-  set_priority(p, policy, rt_priority, nice);
-  p.se.load = weight_of(p);
-  constexpr Time kSlice = 100'000'000;
-  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+// task_rq_lock(): nobody is choosing a CPU for the task.
+Co<> Scheduler::wait_pi_lock(const Task& p) {
+  constexpr Time kSpinPoll = 50;
+  while (p.pi_locked) co_await machine_.run(kSpinPoll);
 }
 
+namespace {
+
+// task_rq_lock(): interrupts off, pi_lock and the rq lock held. Not across a co_await.
+class TaskRqLock {
+ public:
+  explicit TaskRqLock(Cpu& cpu) : cpu_(cpu), irqs_were_off_(cpu.irqs_disabled()) {
+    cpu_.local_irq_disable();
+    cpu_.preempt_disable();
+    cpu_.preempt_disable();
+  }
+  ~TaskRqLock() {
+    cpu_.preempt_enable_no_resched();
+    cpu_.preempt_enable_no_resched();
+    if (!irqs_were_off_) cpu_.local_irq_enable();
+  }
+  TaskRqLock(const TaskRqLock&) = delete;
+  TaskRqLock& operator=(const TaskRqLock&) = delete;
+
+ private:
+  Cpu& cpu_;
+  bool irqs_were_off_;
+};
+
+}  // namespace
+
 // Takes the task off its queue (and off the CPU's books, if it runs), changes it, and puts it back:
-// the pattern of __sched_setscheduler(), set_user_nice() and __do_set_cpus_allowed().
+// the pattern of __sched_setscheduler(), set_user_nice() and __do_set_cpus_allowed(). `change` says
+// whether a real-time task goes to the head of its new list.
 template <class Change>
 void Scheduler::change_queued_task(Task& p, Change change) {
   Rq& rq = task_rq(p);
   const bool running = rq.curr == &p;
-  if (p.se.sched_delayed) dequeue_task(rq, p, {.sleep = true, .delayed = true});
   const bool queued = p.on_rq == OnRq::kQueued;
-  update_curr(rq);
   if (queued) dequeue_task(rq, p, {});
   if (running) put_prev_task(rq, p);
-  change(rq);
-  if (queued) enqueue_task(rq, p, {}, true);
+  const bool head = change(rq);
+  if (queued) enqueue_task(rq, p, {}, head);
   if (running) set_next_task(rq, p);
+}
+
+// __sched_setscheduler(), the part under the rq lock
+void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice) {
+  const int old_prio = p.prio;
+  const int new_prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice);
+  if (p.se.sched_delayed && rt_policy(policy)) {
+    dequeue_task(task_rq(p), p, {.sleep = true, .delayed = true});
+  }
+  if (p.sched_class == Class::kRt && new_prio == old_prio) {
+    set_priority(p, policy, rt_priority, nice);  // it keeps its place (no DEQUEUE_MOVE)
+    return;
+  }
+  change_queued_task(p, [&](Rq&) {
+    set_priority(p, policy, rt_priority, nice);
+    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
+    return old_prio < p.prio;  // behind its equals only when it became more important
+  });
+}
+
+void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
+  constexpr Time kSlice = 100'000'000;
+  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+  if (p.on_rq == OnRq::kNo && !p.on_cpu) {
+    set_priority(p, policy, rt_priority, nice);
+    p.se.load = weight_of(p);
+  } else {
+    change_policy(p, policy, rt_priority, nice);
+  }
 }
 
 Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice) {
   co_await machine_.run(machine_.costs().syscall);
+  if (p.pi_locked) co_await wait_pi_lock(p);
   const Class old_class = p.sched_class;
   const int old_prio = p.prio;
-  change_queued_task(p, [&](Rq&) {
-    set_priority(p, policy, rt_priority, nice);
-    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
-    constexpr Time kSlice = 100'000'000;
-    p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
-  });
+  {
+    const TaskRqLock lock(machine_.this_cpu());
+    change_policy(p, policy, rt_priority, nice);
+    if (p.on_rq == OnRq::kQueued) check_class_changed(p, old_class, old_prio);
+  }
+  if (should_resched()) co_await preempt_schedule();
+}
+
+// check_class_changed(): somebody else may have to run on its CPU now, or it elsewhere.
+void Scheduler::check_class_changed(Task& p, Class old_class, int old_prio) {
   Rq& rq = task_rq(p);
-  if (p.on_rq != OnRq::kQueued) co_return;
   if (rq.curr == &p) {
-    // check_class_changed(): less important than before, so look for somebody better.
     const bool lower = p.sched_class > old_class || (p.sched_class == old_class && p.prio > old_prio);
     if (lower && old_class == Class::kRt) pull_rt_task(rq);
     if (lower) resched_curr(rq);
@@ -69,24 +124,28 @@ Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int 
     wakeup_preempt(rq, p);
     if (p.sched_class == Class::kRt) push_rt_tasks(rq);
   }
-  if (should_resched()) co_await preempt_schedule();
 }
 
 Co<> Scheduler::set_user_nice(Task& p, int nice) {
   co_await machine_.run(machine_.costs().syscall);
+  if (p.pi_locked) co_await wait_pi_lock(p);
   if (rt_policy(p.policy)) {  // remembered for when it becomes a fair task
     p.static_prio = nice_to_prio(nice);
     co_return;
   }
   const int old_prio = p.prio;
-  change_queued_task(p, [&](Rq&) {
-    set_priority(p, p.policy, 0, nice);
-    reweight(p.se, weight_of(p));
-  });
-  Rq& rq = task_rq(p);
-  if (p.on_rq != OnRq::kQueued || rq.cfs.nr_running() == 1) co_return;
-  if (rq.curr == &p && p.prio > old_prio) resched_curr(rq);
-  if (rq.curr != &p) wakeup_preempt(rq, p);
+  {
+    const TaskRqLock lock(machine_.this_cpu());
+    change_queued_task(p, [&](Rq&) {
+      set_priority(p, p.policy, 0, nice);
+      reweight(p.se, weight_of(p));
+      return false;
+    });
+    Rq& rq = task_rq(p);
+    if (p.on_rq != OnRq::kQueued || rq.cfs.nr_running() == 1) co_return;
+    if (rq.curr == &p && p.prio > old_prio) resched_curr(rq);
+    if (rq.curr != &p) wakeup_preempt(rq, p);
+  }
   if (should_resched()) co_await preempt_schedule();
 }
 
@@ -101,10 +160,13 @@ namespace {
 void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
   Task& p = *work.task;
   if (p.cpu != &cpu || p.cpus_mask.test(cpu.id())) return;
+  // The mask may have changed once more since the work was queued.
+  const bool allowed = scheduler.is_cpu_allowed(p, work.destination);
+  const int target = allowed ? work.destination : p.cpus_mask.first_and(scheduler.active_mask());
   if (p.on_rq == OnRq::kQueued) {
-    scheduler.migrate_queued_task(p, work.destination);
+    scheduler.migrate_queued_task(p, target);
   } else {
-    p.wake_cpu = work.destination;
+    p.wake_cpu = target;
   }
 }
 
@@ -112,14 +174,28 @@ void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& wor
 
 Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
   co_await machine_.run(machine_.costs().syscall);
+  if (p.pi_locked) co_await wait_pi_lock(p);
   if ((p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
   const cpu::CpuMask valid = mask & active_;
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
   if (mask == p.cpus_mask) co_return 0;
-  change_queued_task(p, [&](Rq&) { set_cpus_mask(p, mask); });
-  if (mask.test(p.cpu->id()) || p.migration_disabled != 0) co_return 0;
-  if (p.on_cpu || p.state == kTaskWaking) {
+  bool by_stopper = false;
+  {
+    const TaskRqLock lock(machine_.this_cpu());
+    if (p.sched_class == Class::kFair) {
+      change_queued_task(p, [&](Rq&) {
+        set_cpus_mask(p, mask);
+        return false;
+      });
+    } else {
+      set_cpus_mask(p, mask);  // it keeps its place in its list (no DEQUEUE_MOVE)
+    }
+    if (mask.test(p.cpu->id()) || p.migration_disabled != 0) co_return 0;
+    by_stopper = p.on_cpu || p.state == kTaskWaking;
+    if (!by_stopper && p.on_rq == OnRq::kQueued) migrate_queued_task(p, destination);
+  }
+  if (by_stopper) {
     StopWork work{.function = &migration_cpu_stop, .task = &p, .destination = destination};
     const int cpu = p.cpu->id();
     work.waiter = &current();
@@ -130,9 +206,8 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
       co_await schedule();
     }
     current().state = kTaskRunning;
-  } else if (p.on_rq == OnRq::kQueued) {
-    migrate_queued_task(p, destination);
   }
+  if (should_resched()) co_await preempt_schedule();
   co_return 0;
 }
 

@@ -119,7 +119,8 @@ class Scheduler {
   /// kernel/sched/syscalls.c: sched_setscheduler. rt_priority 1 … 99 for FIFO and RR, else 0.
   Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice);
   Co<> set_user_nice(Task& p, int nice);
-  /// The same before the task has ever been queued: no events, no cost.
+  /// The same for a task that has not begun its work, and may still be on its way to its first
+  /// sleep: no events, no cost.
   void init_policy(Task& p, Policy policy, int rt_priority, int nice);
   /// kernel/sched/core.c: set_cpus_allowed_ptr. -EINVAL if no active CPU is in the mask, or if user
   /// space asks for a task with PF_NO_SETAFFINITY.
@@ -266,6 +267,9 @@ class Scheduler {
   void nohz_balancer_kick(Rq& rq);
 
   // policy.cpp
+  Co<> wait_pi_lock(const Task& p);
+  void change_policy(Task& p, Policy policy, int rt_priority, int nice);
+  void check_class_changed(Task& p, Class old_class, int old_prio);
   template <class Change>
   void change_queued_task(Task& p, Change change);
 

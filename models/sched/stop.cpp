@@ -26,6 +26,10 @@ Co<> Scheduler::run_stop_works(Cpu& cpu) {
     if (stopper.head == nullptr) stopper.tail = &stopper.head;
     cpu.preempt_disable();
     co_await cpu.run(cpu.costs().stopper);
+    // migration_cpu_stop(): what is on the wake list has to be queued first
+    cpu.local_irq_disable();
+    if (rq(cpu.id()).wake_list != nullptr) co_await sched_ttwu_pending(rq(cpu.id()));
+    cpu.local_irq_enable();
     work.function(*this, cpu, work);
     work.done = true;
     if (work.waiter != nullptr) co_await wake_up_process(*work.waiter);

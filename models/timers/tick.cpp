@@ -20,6 +20,7 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
 }
 
 void Timers::publish_global(Base& base) {
+  retract_global(base);
   TimerWheel& global = wheel(base, TimerBaseKind::kGlobal);
   if (global.empty()) return;
   base.remote_expiry = global.next_event(jiffies());
@@ -52,7 +53,6 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
   const bool was_busy = timers.busy_.test(cpu.id());
   timers.busy_.clear(cpu.id());
   const bool last = timers.busy_.empty();
-  timers.retract_global(base);
   timers.publish_global(base);
   const Jiffies wheel_next = timers.next_wheel_event(base, last, now);
   const Time wheel_time = wheel_next - now >= TimerWheel::kMaxDelta

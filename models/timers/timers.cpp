@@ -47,6 +47,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
     base.tick.pinned = true;
     base.tick.address = 0xffff88807dc00000 + (static_cast<std::uint64_t>(id) << 20);
     base.tick_stopped = true;  // at t = 0 every CPU idles
+    scheduler.nohz_idle(id, true);
   }
   machine_.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kLocalTimer)] = {&hrtimer_interrupt,
                                                                               this};

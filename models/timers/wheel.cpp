@@ -72,6 +72,7 @@ bool Timers::timers_due(Base& base) {
 
 // kernel/time/timer.c: __run_timers, expire_timers
 Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
+  if (wheel.running() != nullptr) co_return;  // another CPU expires them
   while (Timer* expired = wheel.take_expired(jiffies())) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
     --armed_;

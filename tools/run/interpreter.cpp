@@ -123,13 +123,20 @@ Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
   return body.interpreter->run_body(self, kthread.program);
 }
 
+// A handler runs as the task that it interrupted; what is atomic, or about to sleep, is inside a
+// system call.
+bool Interpreter::in_user_mode(const Task& self) const {
+  return self.is_user() && &self != control_ && self.preempt_count == 0 &&
+         !self.cpu->irqs_disabled() && self.state == sched::kTaskRunning;
+}
+
 Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   const scenario::Program& program =
       scenario_.programs[static_cast<std::size_t>(program_index)];
   Frame frame{self, nullptr, nullptr};
   if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
-  const bool user = self.is_user();
-  const Time cost = models_.machine.costs().statement + (user ? models_.machine.costs().syscall : 0);
+  const cpu::CostTable& costs = models_.machine.costs();
+  const Time cost = costs.statement + (in_user_mode(self) ? costs.syscall : 0);
   cpu::Segment segment{};
   std::size_t at = 0;
   for (;;) {
@@ -153,7 +160,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
         if (op.verb <= Verb::kSet && execute_inline(frame, op, at)) break;
         co_await execute(frame, op);
     }
-    if (user) {
+    if (in_user_mode(self)) {
       if (self.need_resched) co_await models_.scheduler.exit_to_user_mode();
       if (self.fatal_signal) co_return 0;
     }
@@ -161,7 +168,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
 }
 
 // The CPU time that belongs to a statement itself; false if it takes none.
-bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+bool Interpreter::segment_of(const Task& self, const Op& op, Time cost, cpu::Segment& segment) {
   switch (op.verb) {
     case Verb::kJump:
     case Verb::kLoopBegin:
@@ -169,7 +176,8 @@ bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& 
     case Verb::kReturn:
       return false;
     case Verb::kRun:
-      segment = self.is_user() ? self.cpu->run_user(duration(op)) : self.cpu->run(duration(op));
+      segment = in_user_mode(self) ? self.cpu->run_user(duration(op))
+                                   : self.cpu->run(duration(op));
       return true;
     case Verb::kStall:
       segment = self.cpu->run_until(models_.machine.now() + op.time);

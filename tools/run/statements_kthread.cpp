@@ -84,7 +84,8 @@ Co<Created> Interpreter::create_kthread(std::int32_t index) {
     co_await models_.kthreads.kthread_bind(task, spec.cpu);
     task.kthread->cpu = spec.cpu;
   } else if (!spec.cpus.empty()) {
-    models_.scheduler.set_cpus_mask(task, mask_of(spec.cpus, models_.machine.nr_cpus()));
+    co_await models_.scheduler.set_cpus_allowed(task,
+                                                mask_of(spec.cpus, models_.machine.nr_cpus()));
   }
   const scenario::Scheduling& scheduling = spec.scheduling;
   models_.scheduler.init_policy(task, policy_of(scheduling.policy), scheduling.priority,

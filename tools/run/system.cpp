@@ -63,7 +63,8 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   machine_ = std::make_unique<cpu::Machine>(simulation_.calendar(),
                                             cpu::Topology(topology_spec(scenario.machine)),
                                             cost_table(scenario.machine), trace);
-  const sched::SchedConfig config = sched_config(scenario);
+  sched::SchedConfig config = sched_config(scenario);
+  config.mwait_idle = options.mwait_idle;
   scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
   const timers::Ticks ticks{config.tick, options.tick_offset,
                             timers::initial_jiffies(scenario.kernel.hz)};
@@ -105,6 +106,7 @@ void System::boot(int start_cpu) {
   }
   boot_->boot(config);
   control_ = &boot_->control();
+  interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
                            *kthreads_->kthreadd());
   for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) {

@@ -10,12 +10,20 @@ namespace {
 /// sched 16: an idle CPU runs what was woken on it within this time, without a tick's help.
 constexpr sim::Time kIdleWakeLatency = 1'000'000;
 
+/// sched 35: a fair task that leaves more lines than this (its sched_stat_runtime) between its
+/// wakeup and the switch has been through schedule() in the meantime; of others nothing is known.
+constexpr int kLinesOfBlocking = 1;
+constexpr std::int64_t kMaxRtPrio = 100;
+
 class SwitchChecker : public Checker {
  public:
   using Checker::Checker;
 
   void see(const TraceLine& line, const World& world) override {
     idle_latency(line);
+    if (line.in_task() && woken_while_running_.contains(line.pid)) ++woken_while_running_[line.pid];
+    if (line.event == "sched_migrate_task")  // whoever was woken may have left for another CPU
+      woken_idle_.erase(static_cast<unsigned>(line.number_of("orig_cpu")));
     if (line.event == "sched_switch") {
       out(line, world);
       in(line, world);
@@ -41,8 +49,12 @@ class SwitchChecker : public Checker {
       report("sched 15", line, "idle switched out in another state than R");
     if (line.text_of("prev_comm").starts_with("migration/") && state == "R+")
       report("sched 13", line, "the stopper was preempted");
-    if (woken_while_running_.erase(prev) != 0 && (state == "S" || state == "D"))
+    const auto woken = woken_while_running_.find(prev);
+    if (woken == woken_while_running_.end()) return;
+    const bool fair = line.number_of("prev_prio") >= kMaxRtPrio;
+    if (fair && woken->second <= kLinesOfBlocking && (state == "S" || state == "D"))
       report("sched 35", line, "blocked although it was woken before schedule()");
+    woken_while_running_.erase(woken);
   }
 
   /// A task that leaves a line of its own after the wakeup has gone on without sleeping, and may
@@ -90,7 +102,7 @@ class SwitchChecker : public Checker {
     const auto target = static_cast<unsigned>(line.number_of("target_cpu"));
     const Task* task = world.find(pid);
     const bool running = task != nullptr && task->running_on;
-    if (running && line.event == "sched_wakeup") woken_while_running_[pid] = true;
+    if (running && line.event == "sched_wakeup") woken_while_running_[pid] = 0;
     if (running) return;
     if (line.text_of("comm").starts_with("migration/")) woken_stopper_[target] = pid;
     if (world.current(target) == 0) woken_idle_.try_emplace(target, line.time);
@@ -118,7 +130,7 @@ class SwitchChecker : public Checker {
     if (named->forked_by_kthreadd) report("kthread 8", line, "a dead kthread is woken");
   }
 
-  std::map<std::int64_t, bool> woken_while_running_;
+  std::map<std::int64_t, int> woken_while_running_;  ///< lines that it has left since
   std::map<unsigned, sim::Time> woken_idle_;
   std::map<unsigned, std::int64_t> woken_stopper_;
 };

@@ -1,0 +1,77 @@
+// What holds in every run, whatever the threads do: random scenarios, printed by their seed.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "tests/support/random_scenario.hpp"
+#include "tests/support/run_scenario.hpp"
+
+namespace {
+
+using support::Run;
+using support::run_scenario;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+/// sched 29: what was charged to a task is the time that it was on a CPU, but for the balancing
+/// that its CPU does between its dequeue and the switch. For tasks that have ended.
+std::string wrongly_charged(const Run& run) {
+  constexpr sim::Time kLevels = 4;  // of scheduling domains, at most
+  const sim::Time most = kLevels * kt::cpu::CostTable{}.balance;
+  std::map<std::string, sim::Time> charged;
+  for (const support::TraceLine* line : support::lines_of(run.trace, "sched_stat_runtime")) {
+    charged[std::string(line->text_of("comm"))] += line->number_of("runtime");
+  }
+  std::string wrong;
+  for (const auto& [comm, time] : support::on_cpu_times(run.trace, run.end)) {
+    const sim::Time balancing = time - charged[comm];
+    const auto task = run.tasks.find(comm);
+    if (comm.starts_with("swapper") || task == run.tasks.end()) continue;
+    const auto sleeps = static_cast<sim::Time>(task->second.stats.nvcsw);
+    if (balancing >= 0 && balancing <= most * sleeps) continue;
+    wrong += comm + " ran " + std::to_string(time) + " and was charged " +
+             std::to_string(charged[comm]) + "\n";
+  }
+  return wrong;
+}
+
+/// Threads of the scenario that did not come to their end.
+std::string lost(const Run& run) {
+  std::string names;
+  for (const auto& [name, task] : run.tasks) {
+    const bool of_scenario = name.starts_with("user") || name.starts_with("kernel");
+    if (of_scenario && task.state != kt::sched::kTaskDead) names += name + " ";
+  }
+  return names;
+}
+
+void check(std::uint64_t seed) {
+  const std::string scenario = support::random_scenario(seed);
+  CAPTURE(seed, scenario);
+  const Run run = run_scenario(scenario);
+  REQUIRE(run.message == "");
+  REQUIRE(lost(run) == "");
+  REQUIRE(run.nothing_since != sim::kNever);
+  REQUIRE(support::violations(run) == "");
+  REQUIRE(wrongly_charged(run) == "");
+  const Run again = run_scenario(scenario);
+  REQUIRE((again.text == run.text));
+  const Run untraced = run_scenario(scenario, {.traced = false});
+  REQUIRE(untraced.statistics() == run.statistics());
+  const Run stepped = run_scenario(scenario, {.inline_advance = false});
+  REQUIRE(stepped.statistics() == run.statistics());
+  REQUIRE((stepped.text == run.text));
+  const Run halting = run_scenario(scenario, {.tick_offset = 1'234'567, .mwait_idle = false});
+  REQUIRE(lost(halting) == "");
+  REQUIRE(support::violations(halting) == "");
+}
+
+}  // namespace
+
+TEST_CASE("random scenarios keep the scheduler's invariants", "[sched][property]") {
+  const std::uint64_t first = from_environment("KTSIM_PROPERTY_FIRST", 1);
+  const std::uint64_t seeds = from_environment("KTSIM_PROPERTY_SEEDS", 40);
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) check(seed);
+}
