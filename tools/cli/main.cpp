@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   return kt::cli::guarded([&arguments] {
     const int code = kt::cli::dispatch(arguments);
-    if (std::fflush(stdout) == 0) return code;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     throw sim::UserError("cannot write to standard output", sim::ExitCode::kInputOutput);
   });
 }

@@ -64,7 +64,7 @@ class Judge {
         verdict.reason = count(expectation, sink_.tally(index).count);
         break;
       case Expectation::Kind::kOrder:
-        verdict.expectation = fmt::format("order: {}", fmt::join(expectation.texts, ", "));
+        verdict.expectation = order_in_words(expectation);
         verdict.reason = order(expectation, sink_.tally(index).order);
         break;
       default:
@@ -171,6 +171,14 @@ class Judge {
     return fmt::format("count {}{} {} {}", expectation.text, of,
                        kComparisons[static_cast<std::size_t>(expectation.comparison)],
                        expectation.value);
+  }
+
+  // The first two and the last of a long one.
+  static std::string order_in_words(const Expectation& expectation) {
+    const std::vector<std::string>& texts = expectation.texts;
+    if (texts.size() <= 4) return fmt::format("order: {}", fmt::join(texts, ", "));
+    return fmt::format("order: {}, {}, ... {} more ..., {}", texts[0], texts[1], texts.size() - 3,
+                       texts.back());
   }
 
   [[nodiscard]] std::string at(const ExpectationSink::Position& position) const {

@@ -56,6 +56,10 @@ class Finder {
       for (const auto* waiter = mutex.head; waiter != nullptr; waiter = waiter->next) {
         add_edge(*waiter->task, *mutex.owner, what);
       }
+      if (mutex.spinner != nullptr) {
+        spinners_[mutex.spinner->pid] = what;
+        add_edge(*mutex.spinner, *mutex.owner, what);
+      }
     }
     for (const locking::Spinlock& lock : system_.interpreter().spinlocks()) {
       if (lock.owner == nullptr) continue;

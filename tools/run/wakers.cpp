@@ -25,7 +25,8 @@ std::string fate_of(const Task* task) {
   return is_asleep(*task) ? "sleeps too" : "can run";
 }
 
-std::vector<Body> bodies(System& system) {
+// All but the sleeper's own, which cannot get there.
+std::vector<Body> bodies_but(System& system, const Task& sleeper) {
   const Scenario& scenario = system.scenario();
   const Interpreter& interpreter = system.interpreter();
   std::vector<Body> list;
@@ -35,9 +36,9 @@ std::vector<Body> bodies(System& system) {
     std::int32_t program = -1;
     if (thread.kind == scenario::ThreadKind::kKthread) program = scenario.kthreads[index].program;
     if (thread.kind == scenario::ThreadKind::kTask) program = scenario.tasks[index].program;
-    if (program < 0) continue;
-    list.push_back(
-        {thread.name, program, fate_of(interpreter.thread(static_cast<std::int32_t>(i)))});
+    const Task* task = interpreter.thread(static_cast<std::int32_t>(i));
+    if (program < 0 || task == &sleeper) continue;
+    list.push_back({thread.name, program, fate_of(task)});
   }
   const std::string handler = "runs only if something starts it";
   for (const auto& timer : scenario.timers) {
@@ -150,7 +151,7 @@ std::vector<Waker> find_wakers(System& system, const Task& sleeper, std::int32_t
   const Scenario& scenario = system.scenario();
   const Match match(system, sleeper, index);
   std::vector<Waker> wakers;
-  for (const Body& body : bodies(system)) {
+  for (const Body& body : bodies_but(system, sleeper)) {
     for (const Op& op : scenario.programs[static_cast<std::size_t>(body.program)].ops) {
       if (!match(op)) continue;
       wakers.push_back({scenario.where(op.origin), std::string(scenario::info(op.verb).name),
