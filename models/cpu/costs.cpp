@@ -8,13 +8,14 @@ namespace {
 
 constexpr std::array kEntries{
     CostEntry{"schedule", &CostTable::schedule, "__schedule() up to the choice of the next task"},
+    CostEntry{"block", &CostTable::block, "extra when the task blocks: its dequeue"},
     CostEntry{"context_switch", &CostTable::context_switch, "switch_to() and finish_task_switch()"},
     CostEntry{"mm_switch", &CostTable::mm_switch, "extra when the user address space changes (CR3, TLB)"},
     CostEntry{"ttwu", &CostTable::ttwu, "try_to_wake_up() up to the choice of a CPU"},
     CostEntry{"ttwu_activate", &CostTable::ttwu_activate, "enqueue and preemption check under the rq lock"},
-    CostEntry{"ttwu_queue", &CostTable::ttwu_queue, "queueing on a remote wake list"},
+    CostEntry{"ttwu_queue", &CostTable::ttwu_queue, "queueing on a remote wake list, and the IPI"},
+    CostEntry{"wake_up_new", &CostTable::wake_up_new, "wake_up_new_task() beyond ttwu and ttwu_activate"},
     CostEntry{"ttwu_noop", &CostTable::ttwu_noop, "a wakeup that finds nothing to do"},
-    CostEntry{"ipi_send", &CostTable::ipi_send, "the sender's part"},
     CostEntry{"ipi_smt", &CostTable::ipi_smt, "delivery to a sibling thread"},
     CostEntry{"ipi_llc", &CostTable::ipi_llc, "delivery within the last-level cache"},
     CostEntry{"ipi_node", &CostTable::ipi_node, "delivery within the node"},

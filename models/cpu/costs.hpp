@@ -16,14 +16,15 @@ using sim::Time;
 struct CostTable {
   // Scheduling
   Time schedule = 250;         // __schedule() up to the choice of the next task
+  Time block = 100;            // extra when the task blocks: its dequeue
   Time context_switch = 650;   // switch_to() and finish_task_switch()
   Time mm_switch = 350;        // extra when the user address space changes (CR3, TLB)
   Time ttwu = 150;             // try_to_wake_up() up to the choice of a CPU
   Time ttwu_activate = 300;    // enqueue and preemption check under the rq lock
-  Time ttwu_queue = 120;       // queueing on a remote wake list
+  Time ttwu_queue = 120;       // queueing on a remote wake list, and the IPI
+  Time wake_up_new = 300;      // wake_up_new_task() beyond ttwu and ttwu_activate
   Time ttwu_noop = 40;         // a wakeup that finds nothing to do
   // Interrupts
-  Time ipi_send = 200;         // the sender's part
   Time ipi_smt = 350;          // delivery to a sibling thread
   Time ipi_llc = 600;          // delivery within the last-level cache
   Time ipi_node = 800;         // delivery within the node

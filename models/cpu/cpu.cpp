@@ -184,7 +184,8 @@ void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& argumen
   record.event = static_cast<std::uint16_t>(event);
   const std::uint32_t count = current->preempt_count;
   record.flags = static_cast<std::uint8_t>(
-      (irqs_off_ ? trace::kIrqsOff : 0) | ((count & kSoftirqMask) != 0 ? trace::kBhOff : 0) |
+      (irqs_off_ ? trace::kIrqsOff : 0) |
+      ((count & kSoftirqMask) >= kSoftirqDisableOffset ? trace::kBhOff : 0) |
       (current->need_resched ? trace::kNeedResched : 0) |
       (current->resched_folded ? trace::kPreemptNeedResched : 0) |
       ((count & kHardirqMask) != 0 ? trace::kHardirq : 0) |

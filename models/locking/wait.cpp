@@ -1,8 +1,12 @@
 #include "models/locking/wait.hpp"
 
+#include "sim/error.hpp"
+
 namespace kt::locking {
 
 namespace {
+
+constexpr sim::Time kSpinPoll = 50;  // ns between two looks at a lock that is held
 
 void link_head(WaitQueue& queue, WaitEntry& entry) {
   entry.previous = nullptr;
@@ -29,13 +33,21 @@ void unlink(WaitQueue& queue, WaitEntry& entry) {
 
 }  // namespace
 
-void Waits::add_wait_queue(WaitQueue& queue, WaitEntry& entry) { link_head(queue, entry); }
-void Waits::remove_wait_queue(WaitQueue& queue, WaitEntry& entry) { unlink(queue, entry); }
+Co<> Waits::add_wait_queue(WaitQueue& queue, WaitEntry& entry) {
+  while (queue.locked) co_await scheduler_.machine().run(kSpinPoll);
+  link_head(queue, entry);
+}
+
+Co<> Waits::remove_wait_queue(WaitQueue& queue, WaitEntry& entry) {
+  while (queue.locked) co_await scheduler_.machine().run(kSpinPoll);
+  unlink(queue, entry);
+}
 
 Co<> Waits::prepare_to_wait(WaitQueue& queue, WaitEntry& entry, std::uint32_t state,
                             bool exclusive) {
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
+  while (queue.locked) co_await current.cpu->run(kSpinPoll);
   entry.task = &current;
   entry.exclusive = exclusive;
   if (!entry.linked) exclusive ? link_tail(queue, entry) : link_head(queue, entry);
@@ -48,6 +60,8 @@ Co<> Waits::finish_wait(WaitQueue& queue, WaitEntry& entry) {
   co_await current.cpu->run(current.cpu->costs().wait_queue);
   current.state = sched::kTaskRunning;
   current.wait = {};
+  if (!entry.linked) co_return;
+  while (queue.locked) co_await current.cpu->run(kSpinPoll);
   unlink(queue, entry);
 }
 
@@ -55,6 +69,7 @@ Co<int> Waits::prepare_to_wait_event(WaitQueue& queue, WaitEntry& entry, std::ui
                                      bool exclusive) {
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
+  while (queue.locked) co_await current.cpu->run(kSpinPoll);
   if (sched::Scheduler::signal_pending_state(state, current)) {
     unlink(queue, entry);
     co_return -kErestartsys;
@@ -82,15 +97,19 @@ Co<int> Waits::wake_up(WaitQueue& queue, std::uint32_t mask, int nr_exclusive) {
   cpu.local_irq_disable();
   cpu.preempt_disable();
   co_await cpu.run(cpu.costs().wait_queue);
+  while (queue.locked) co_await cpu.run(kSpinPoll);
+  queue.locked = true;
   int woken = 0;
   WaitEntry* next = nullptr;
   for (WaitEntry* entry = queue.head; entry != nullptr; entry = next) {
+    KT_ASSERT(entry->linked, "a wait entry has left its queue during a wakeup");
     next = entry->next;
     const bool exclusive = entry->exclusive;
     const bool done = co_await call_wake_function(queue, *entry, mask);
     woken += done ? 1 : 0;
     if (done && exclusive && --nr_exclusive == 0) break;
   }
+  queue.locked = false;
   cpu.preempt_enable_no_resched();
   if (!irqs_were_off) cpu.local_irq_enable();
   if (scheduler_.should_resched()) co_await scheduler_.preempt_schedule();

@@ -1,6 +1,6 @@
 // Wait queues (kernel/sched/wait.c, include/linux/wait.h): entries in order, exclusive ones at the
-// tail, and the sleeps built on them. The queue's lock is short and not modelled as contended: each
-// function is one atomic step with interrupts off.
+// tail, and the sleeps built on them. A wakeup holds the queue's lock while it walks; all other
+// functions are one atomic step that waits for the lock first.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,7 @@ struct WaitQueue {
   std::uint32_t name = 0;  ///< NameTable id, for reports
   WaitEntry* head = nullptr;
   WaitEntry* tail = nullptr;
+  bool locked = false;
 };
 
 /// What wait_event() tests: one atomic evaluation.
@@ -63,8 +64,8 @@ class Waits {
                               bool exclusive, Jiffies timeout);
   /// kernel/sched/wait.c: wait_woken; the entry's function is kWoken and it is linked already.
   Co<Jiffies> wait_woken(WaitEntry& entry, std::uint32_t state, Jiffies timeout);
-  void add_wait_queue(WaitQueue& queue, WaitEntry& entry);
-  void remove_wait_queue(WaitQueue& queue, WaitEntry& entry);
+  Co<> add_wait_queue(WaitQueue& queue, WaitEntry& entry);
+  Co<> remove_wait_queue(WaitQueue& queue, WaitEntry& entry);
 
  private:
   Co<bool> call_wake_function(WaitQueue& queue, WaitEntry& entry, std::uint32_t mask);

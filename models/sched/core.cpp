@@ -174,11 +174,6 @@ Co<> Scheduler::yield() {
   co_await schedule();
 }
 
-bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
-  if ((state & (kTaskInterruptible | kTaskWakekill)) == 0 || !p.sigpending) return false;
-  return (state & kTaskInterruptible) != 0 || p.fatal_signal;
-}
-
 // kernel/sched/core.c: try_to_block_task
 void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
   p.voluntary_switch = true;
@@ -382,7 +377,10 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   }
   if (next.runnable_since >= 0) {
     next.stats.run_delay += now - next.runnable_since;
-    if (next.woken) next.stats.note_latency(now - next.waking_time);
+    if (next.woken) {
+      next.stats.note_latency(now - next.waking_time);
+      wakeup_latencies.record(now - next.waking_time);
+    }
     next.runnable_since = -1;
   }
 }
@@ -402,7 +400,8 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     prev.preempt_count += preempt_off;
     cpu.local_irq_disable();
     cpu.preempt_disable();  // rq lock
-    segment = cpu.run(cpu.costs().schedule);
+    const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
+    segment = cpu.run(blocks ? cpu.costs().schedule + cpu.costs().block : cpu.costs().schedule);
     co_await segment;
     // From here to the switch the rq lock keeps everybody out.
     std::uint32_t prev_state = prev.state;

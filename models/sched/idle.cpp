@@ -16,6 +16,10 @@ constexpr std::uint64_t kIdleExit = 4294967295U;  // PWR_EVENT_EXIT
 Co<> Scheduler::do_idle(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
   Task& idle = *rq.idle;
+  if (rq.switch_prev != nullptr) {  // the CPU did not start idle: this is its first switch here
+    co_await cpu.run(switch_cost(idle));
+    finish_task_switch();
+  }
   for (;;) {
     cpu.polling = true;
     while (!idle.need_resched) {
@@ -49,7 +53,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
   }
 }
 
-void Scheduler::start_idle_tasks() {
+void Scheduler::make_idle_tasks() {
   for (int id = 0; id < machine_.nr_cpus(); ++id) {
     Rq& rq = this->rq(id);
     Task& idle = tasks_.emplace_back(machine_.nr_cpus());
@@ -62,10 +66,34 @@ void Scheduler::start_idle_tasks() {
     set_comm(idle, fmt::format("swapper/{}", id));
     set_cpus_mask(idle, cpu::CpuMask::of(machine_.nr_cpus(), id));
     idle.body = do_idle(*rq.cpu);
+    idle.resume_point = idle.body.handle();
     rq.idle = rq.curr = &idle;
     rq.cpu->current = &idle;
-    rq.idle_stamp = 0;
-    machine_.start_cpu(*rq.cpu, idle.body.handle());
+  }
+}
+
+// At t = 0 the init task has been running for a while.
+void Scheduler::put_on_cpu(Task& init) {
+  Rq& rq = task_rq(init);
+  activate_task(rq, init, {.initial = true});
+  rq.idle->preempt_count += cpu::kPreemptOffset;  // the rq lock, until its first switch-in ends
+  rq.idle->on_cpu = false;
+  rq.curr = &init;
+  rq.cpu->current = &init;
+  init.state = kTaskRunning;
+  init.preempt_count = 0;
+  init.on_cpu = true;
+  init.cache_cpu = rq.id();
+  rq.active_mm = init.mm;
+  set_next_task(rq, init);
+  time_hooks.exit(time_hooks.object, *rq.cpu);
+}
+
+void Scheduler::start(Task* init) {
+  if (init != nullptr) put_on_cpu(*init);
+  for (int id = 0; id < machine_.nr_cpus(); ++id) {
+    Rq& rq = this->rq(id);
+    machine_.start_cpu(*rq.cpu, rq.curr->body.handle());
   }
 }
 

@@ -159,13 +159,16 @@ class Scheduler {
     return stoppers_[static_cast<std::size_t>(cpu)].head != nullptr;
   }
 
-  /// The idle task of each CPU: makes them and starts the machine (all CPUs idle).
-  void start_idle_tasks();
+  /// Makes the idle task of each CPU.
+  void make_idle_tasks();
+  /// Starts the machine: `init`, unless null, runs on its CPU, all others idle.
+  void start(Task* init);
   TimeHooks time_hooks;
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
   FairTunables tunables;
+  sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
   [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
 
   // Internals shared by the files of this folder ---------------------------------------------------
@@ -215,6 +218,7 @@ class Scheduler {
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);
   Co<> do_idle(Cpu& cpu);
+  void put_on_cpu(Task& init);
   static Co<> handle_reschedule(void* self, Cpu& cpu);
   static Co<> handle_call_function(void* self, Cpu& cpu);
   static Co<> handle_preempt_irq(void* self, Cpu& cpu);

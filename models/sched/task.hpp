@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "models/cpu/cpu.hpp"
 #include "models/cpu/cpu_mask.hpp"
 #include "models/sched/entity.hpp"
 #include "sim/co.hpp"
+#include "sim/histogram.hpp"
 
 namespace kt::kthread {
 struct Kthread;
@@ -123,7 +125,17 @@ struct TaskStats {
   Time wakeup_latency_max = 0;
   Time wakeup_latency_sum = 0;
   std::uint64_t wakeup_latencies = 0;
+  /// The distribution of wakeup latencies, for tasks that the reports name: most never need one.
+  bool keep_distribution = false;
+  std::unique_ptr<sim::Histogram> distribution;
+  /// When the task last tested a condition (scenario code): a later wakeup that finds it awake
+  /// cannot have been seen by that test.
+  Time last_test = -1;
   void note_latency(Time latency) {
+    if (keep_distribution) {
+      if (distribution == nullptr) distribution = std::make_unique<sim::Histogram>();
+      distribution->record(latency);
+    }
     ++wakeup_latencies;
     wakeup_latency_sum += latency;
     if (latency > wakeup_latency_max) wakeup_latency_max = latency;
@@ -138,11 +150,11 @@ struct Task : cpu::ThreadInfo {
   // The sleep and wake protocol
   std::uint32_t state = kTaskNew;
   std::uint32_t saved_state = kTaskRunning;
-  bool pi_locked = false;  ///< a waker chooses a CPU: mask, policy and nice value must stay
   ExitState exit_state = kExitNone;
   OnRq on_rq = OnRq::kNo;
   bool on_cpu = false;
   bool contributes_to_load = false;
+  bool pi_locked = false;  ///< a waker is at work on it (pi_lock)
   bool voluntary_switch = false;  ///< it blocked, or tried to, in this schedule()
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL

@@ -12,6 +12,11 @@ constexpr Time kSpinPoll = 50;  // ns between two looks at another CPU's on_cpu
 
 }  // namespace
 
+bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
+  if ((state & (kTaskInterruptible | kTaskWakekill)) == 0 || !p.sigpending) return false;
+  return (state & kTaskInterruptible) != 0 || p.fatal_signal;
+}
+
 // kernel/sched/core.c: ttwu_state_match. A match of saved_state alone is a success that wakes
 // nobody: the freezer or the lock slow path will see it.
 bool Scheduler::ttwu_state_match(Task& p, std::uint32_t mask, bool& success) {
@@ -142,13 +147,14 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
     cpu.preempt_disable();  // pi_lock
     co_await cpu.run(costs.ttwu_noop);
     while (p.pi_locked) co_await cpu.run(kSpinPoll);
+    p.pi_locked = true;
     if (ttwu_state_match(p, mask, success)) {
       trace_task(Event::kSchedWaking, p);
       p.waking_time = machine_.now();
       ++p.stats.nr_wakeups;
+      if (p.on_rq == OnRq::kQueued) co_await cpu.run(costs.ttwu_activate);
       if (!ttwu_runnable(p)) {
         p.state = kTaskWaking;
-        p.pi_locked = true;
         if (p.on_cpu && ttwu_queue_cond(p, p.cpu->id())) {
           ttwu_queue_wakelist(p, p.cpu->id(), wake_flags);
         } else {
@@ -167,11 +173,11 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
             ttwu_do_activate(rq(target), p, wake_flags);
           }
         }
-        p.pi_locked = false;
       }
     } else if (!success) {
       record_noop_wake(p);
     }
+    p.pi_locked = false;
     cpu.preempt_enable_no_resched();
     if (!irqs_were_off) cpu.local_irq_enable();
   }
@@ -192,7 +198,7 @@ Co<> Scheduler::wake_up_new_task(Task& p) {
   p.cpu = &machine_.cpu(target);
   p.wake_cpu = target;
   Rq& rq = this->rq(target);
-  co_await cpu.run(machine_.costs().ttwu_activate);
+  co_await cpu.run(machine_.costs().ttwu_activate + machine_.costs().wake_up_new);
   cpu.preempt_disable();  // rq lock
   activate_task(rq, p, {.initial = true});
   p.runnable_since = rq.clock();

@@ -65,21 +65,26 @@ char* put_pid(char* at, std::int32_t pid) {
 
 }  // namespace
 
-FtraceSink::FtraceSink(std::string path, TimeFormat format)
-    : file_(std::move(path)), body_(file_.path()), format_(format), buffer_(kBlock) {}
+FtraceSink::FtraceSink(std::string path, TimeFormat format, const EventSet& events)
+    : file_(std::move(path)),
+      body_(file_.path()),
+      format_(format),
+      events_(events),
+      buffer_(kBlock) {}
 
 void FtraceSink::write(std::span<const sim::TraceRecord> records, const sim::NameTable& names) {
   comms_.update(names);
   const std::size_t room = kPrefixRoom + kPayloadRoom + kPayloadNames * comms_.longest();
   for (const sim::TraceRecord& record : records) {
+    if (!events_.test(record.event)) continue;
     if (buffer_.size() - used_ < room) {
       spill();
       buffer_.resize(std::max(buffer_.size(), room));
     }
     char* const end = put_line(buffer_.data() + used_, record, names);
     used_ = static_cast<std::size_t>(end - buffer_.data());
+    ++entries_;
   }
-  entries_ += records.size();
 }
 
 char* FtraceSink::put_line(char* at, const sim::TraceRecord& record,

@@ -12,6 +12,7 @@
 
 #include "models/trace/comms.hpp"
 #include "models/trace/output_file.hpp"
+#include "models/trace/selection.hpp"
 #include "sim/trace.hpp"
 
 namespace kt::trace {
@@ -24,8 +25,10 @@ enum class TimeFormat {
 
 class FtraceSink : public sim::TraceSink {
  public:
-  /// Path "-" is standard output. Throws sim::UserError (kInputOutput) if it cannot be written.
-  explicit FtraceSink(std::string path, TimeFormat format = TimeFormat::kMicroseconds);
+  /// Path "-" is standard output. Only records of `events` are written: other sinks may need more
+  /// than the text is to show. Throws sim::UserError (kInputOutput) if it cannot be written.
+  explicit FtraceSink(std::string path, TimeFormat format = TimeFormat::kMicroseconds,
+                      const EventSet& events = EventSet().set());
 
   void write(std::span<const sim::TraceRecord> records, const sim::NameTable& names) override;
 
@@ -40,6 +43,7 @@ class FtraceSink : public sim::TraceSink {
   OutputFile file_;
   SpillFile body_;
   TimeFormat format_;
+  EventSet events_;
   Comms comms_;
   std::vector<char> buffer_;
   std::size_t used_ = 0;

@@ -79,7 +79,7 @@ EventSet default_events() {
   return set;
 }
 
-EventSet select_events(std::span<const std::string> patterns) {
+EventSet select_events(std::span<const std::string> patterns, std::string_view where) {
   EventSet set;
   if (!patterns.empty() && patterns.front().starts_with('!')) set = default_events();
   for (const std::string& pattern : patterns) {
@@ -88,7 +88,7 @@ EventSet select_events(std::span<const std::string> patterns) {
     const EventSet matched = matching(glob);
     if (matched.none()) {
       throw sim::UserError(
-          fmt::format("trace.events: \"{}\" matches no event; nearest valid name: \"{}\"", pattern,
+          fmt::format("{}: \"{}\" matches no event; nearest valid name: \"{}\"", where, pattern,
                       nearest_name(glob)));
     }
     set = removes ? set & ~matched : set | matched;

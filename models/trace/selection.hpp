@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "models/trace/events.hpp"
 
@@ -21,7 +22,8 @@ EventSet default_events();
 /// it begins with "!". A pattern with a colon is matched against "group:name", any other against
 /// the name; * ? and [..] as in a shell. A list that begins with "!" starts from the default
 /// events, any other from none. Throws sim::UserError, with the nearest valid name, for a pattern
-/// that matches no event.
-EventSet select_events(std::span<const std::string> patterns);
+/// that matches no event; `where` says in the message where the pattern stands.
+EventSet select_events(std::span<const std::string> patterns,
+                       std::string_view where = "trace.events");
 
 }  // namespace kt::trace

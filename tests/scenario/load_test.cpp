@@ -54,7 +54,7 @@ TEST_CASE("the machine is read", "[scenario][load]") {
     "distance": [[10, 21], [20, 10]], "llc": ["0-1", "2-3", "4-7"],
     "freq": {"pstates": ["3GHz", "1.5GHz"], "governor": "schedutil"},
     "disks": {"sda": {"read": "500M", "write": "200M", "latency": "80us", "node": 1}},
-    "costs": {"preset": "xeon", "context_switch": "1.2us"},
+    "costs": {"context_switch": "1.2us"}, "idle": "hlt",
     "power": {"busy": 10, "idle": 1.5}})")
                               .machine;
   CHECK(machine.smt == 2);
@@ -69,7 +69,7 @@ TEST_CASE("the machine is read", "[scenario][load]") {
   CHECK(machine.disks[0].read_bandwidth == 500 << 20);
   CHECK(machine.disks[0].latency == 80'000);
   CHECK(machine.disks[0].node == 1);
-  CHECK(machine.costs.preset == "xeon");
+  CHECK(machine.idle == Idle::kHlt);
   REQUIRE(machine.costs.overrides.size() == 1);
   CHECK(machine.costs.overrides[0].value == 1'200);
   CHECK(machine.power.idle == 1.5);
@@ -81,7 +81,8 @@ TEST_CASE("a machine preset gives what the scenario does not say", "[scenario][l
     if (name == "bad") return PresetFile{"machines/bad.json", "{\n \"cpu\": 2}"};
     if (name == "none") return std::nullopt;
     return PresetFile{"machines/two.json",
-                      R"({"cpus": 2, "smt": 2, "costs": {"preset": "slow", "ipi": 5}})"};
+                      R"({"cpus": 2, "smt": 2, "nodes": [{"cpus": "0"}, {"cpus": "1"}],
+                          "costs": {"ipi": 5}})"};
   };
   options.vocabulary.machine_presets = {"two", "bad"};
   options.vocabulary.costs = {"ipi", "wakeup"};
@@ -90,11 +91,15 @@ TEST_CASE("a machine preset gives what the scenario does not say", "[scenario][l
   CHECK(machine.preset == "two");
   CHECK(machine.cpus == 2);
   CHECK(machine.smt == 1);
-  CHECK(machine.costs.preset == "slow");
+  CHECK(machine.nodes.size() == 2);
   REQUIRE(machine.costs.overrides.size() == 2);
   CHECK(machine.costs.overrides[1].value == 7);
-  CHECK(load_keys(R"("machine": {"preset": "two", "costs": "fast"})", options)
-            .machine.costs.overrides.empty());
+  const Machine other = load_keys(R"("machine": {"preset": "two", "cpus": 4})", options).machine;
+  CHECK(other.nodes.size() == 1);  // other CPUs: the preset's layout is not theirs
+  CHECK(other.costs.overrides.size() == 1);
+  const Machine costs_only = load_keys(R"("machine": {"costs": "two"})", options).machine;
+  CHECK(costs_only.cpus == 4);
+  CHECK(costs_only.costs.overrides[0].value == 5);
   CHECK_THROWS_WITH(load_keys(R"("machine": {"preset": "none"})", options),
                     Catch::Contains("unknown machine preset \"none\""));
   CHECK_THROWS_WITH(

@@ -72,7 +72,7 @@ TestMachine::TestMachine(const MachineOptions& options)
 }
 
 void TestMachine::boot() {
-  scheduler.start_idle_tasks();
+  scheduler.make_idle_tasks();
   scheduler.next_pid = 2;
   kthreads.start_kthreadd();
   for (int cpu = 0; cpu < machine.nr_cpus(); ++cpu) {
@@ -87,6 +87,7 @@ void TestMachine::boot() {
     place(softirqd, cpu);
     softirqs.set_ksoftirqd(cpu, softirqd);
   }
+  scheduler.start(nullptr);
 }
 
 // Binds a task that has never run.

@@ -1,21 +1,84 @@
+// The ktsim command: finds the subcommand and calls it.
 #include <fmt/format.h>
-#include "models/trace/ftrace_sink.hpp"
-#include "models/trace/selection.hpp"
-#include "tools/run/system.hpp"
-#include "tools/scenario/load.hpp"
-int main(int argc, char** argv) {
-  auto scenario = kt::scenario::load_file(argv[1], {});
-  kt::scenario::require_modelled(scenario);
-  sim::Trace trace;
-  kt::trace::FtraceSink sink(argc > 2 ? argv[2] : "-", kt::trace::TimeFormat::kMicroseconds);
-  trace.add_sink(sink);
-  const auto events = kt::trace::default_events();
-  for (std::size_t i = 0; i < events.size(); ++i) trace.enable(static_cast<std::uint16_t>(i), events.test(i));
-  trace.enable(static_cast<std::uint16_t>(kt::trace::Event::kReturn));
-  {
-    kt::run::System system(scenario, trace, {});
-    system.run();
-    fmt::print("end at {} {} {}\n", system.now(), static_cast<int>(system.ending()), system.message());
+
+#include <array>
+#include <cstdio>
+
+#include "sim/error.hpp"
+#include "tools/cli/commands.hpp"
+#include "tools/scenario/nearest.hpp"
+
+namespace kt::cli {
+
+namespace {
+
+constexpr std::array kCommands{
+    Command{"run", "simulate scenarios and report what happened", &run_command},
+    Command{"check", "check scenarios and show the machine that they ask for", &check_command},
+    Command{"ps", "list the threads of a scenario's machine at a moment", &ps_command},
+};
+
+std::string help() {
+  std::string text =
+      "Usage: ktsim COMMAND [arguments]\n\n"
+      "Simulates when kernel code runs on a multi-core Linux 6.12 machine.\n\nCommands:\n";
+  for (const Command& command : kCommands) {
+    text += fmt::format("  {:<8}{}\n", command.name, command.summary);
   }
-  sink.close(scenario.machine.cpus);
+  text +=
+      "\nOptions:\n"
+      "  --help     this text; ktsim COMMAND --help: the options of a command\n"
+      "  --version  the version\n"
+      "\nExit codes:\n"
+      "  0    done\n"
+      "  1    an expectation failed, or a defect was found in the scenario\n"
+      "  2    bad usage or a bad scenario; nothing was written\n"
+      "  3    a limit was reached\n"
+      "  4    a file could not be read or written\n"
+      "  70   an invariant of ktsim is broken\n"
+      "  130  interrupted (SIGINT); nothing was written\n"
+      "\nExamples:\n"
+      "  ktsim run scenario.json\n"
+      "  ktsim run scenario.json --trace trace.txt --seed 7\n"
+      "  ktsim check scenario.json\n";
+  return text;
+}
+
+[[noreturn]] void unknown(const std::string& name) {
+  std::vector<std::string_view> names{"--help", "--version"};
+  for (const Command& command : kCommands) names.push_back(command.name);
+  const std::string near = scenario::nearest(name, names);
+  throw sim::UserError(fmt::format(
+      "unknown {} \"{}\"{} (see ktsim --help)", name.starts_with('-') ? "option" : "command", name,
+      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) throw sim::UserError("no command is given (see ktsim --help)");
+  const std::string& name = arguments.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    fmt::print("{}", help());
+    return 0;
+  }
+  if (name == "--version") {
+    fmt::print("ktsim {}\n", KTSIM_VERSION);
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == name) return command.call({arguments.begin() + 1, arguments.end()});
+  }
+  unknown(name);
+}
+
+}  // namespace
+
+}  // namespace kt::cli
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return kt::cli::guarded([&arguments] {
+    const int code = kt::cli::dispatch(arguments);
+    if (std::fflush(stdout) == 0) return code;
+    throw sim::UserError("cannot write to standard output", sim::ExitCode::kInputOutput);
+  });
 }

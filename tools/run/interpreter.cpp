@@ -7,6 +7,7 @@ namespace kt::run {
 
 using scenario::Op;
 using scenario::Verb;
+using sched::WaitKind;
 using trace::Event;
 
 /// What expressions read.
@@ -151,9 +152,10 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
       case Verb::kSchedule:
-        self.wait = {sched::WaitKind::kSchedule, 0, nullptr};
+        // After prepare_to_wait() the queue is what it waits for.
+        if (self.wait.kind == WaitKind::kNothing) self.wait.kind = WaitKind::kSchedule;
         co_await models_.scheduler.schedule();
-        self.wait = {};
+        if (self.wait.kind == WaitKind::kSchedule) self.wait.kind = WaitKind::kNothing;
         break;
       case Verb::kUsleep:
         co_await models_.timers.usleep_range(op.time, op.time);
@@ -197,6 +199,7 @@ bool Interpreter::execute_inline(Frame& frame, const Op& op, std::size_t& at) {
       at = static_cast<std::size_t>(op.target);
       return true;
     case Verb::kBranchUnless:
+      frame.self.stats.last_test = models_.machine.now();
       if (evaluate(frame.self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
       return true;
     case Verb::kLoopBegin:
@@ -348,7 +351,7 @@ Co<> Interpreter::io(const Op& op) {
   devices_->io(op.object, op.number, write, done);
   co_await models_.completions.wait_for_completion(done, sched::kTaskUninterruptible,
                                                    timers::kMaxScheduleTimeout,
-                                                   {sched::WaitKind::kIo, done.name, nullptr});
+                                                   {WaitKind::kIo, done.name, nullptr});
 }
 
 }  // namespace kt::run

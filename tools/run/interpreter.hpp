@@ -75,6 +75,7 @@ class Interpreter {
   }
   void set_thread(std::int32_t index, Task& task) {
     threads_[static_cast<std::size_t>(index)] = &task;
+    task.stats.keep_distribution = true;
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);
@@ -85,6 +86,8 @@ class Interpreter {
     return variables_[static_cast<std::size_t>(index)];
   }
   [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
+  [[nodiscard]] const std::vector<locking::Mutex>& mutexes() const { return mutexes_; }
+  [[nodiscard]] const std::vector<locking::Spinlock>& spinlocks() const { return spinlocks_; }
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
   [[nodiscard]] Models& models() const { return models_; }
   void set_devices(Devices& devices) { devices_ = &devices; }

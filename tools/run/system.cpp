@@ -63,8 +63,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   machine_ = std::make_unique<cpu::Machine>(simulation_.calendar(),
                                             cpu::Topology(topology_spec(scenario.machine)),
                                             cost_table(scenario.machine), trace);
-  sched::SchedConfig config = sched_config(scenario);
-  config.mwait_idle = options.mwait_idle;
+  const sched::SchedConfig config = sched_config(scenario);
   scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
   const timers::Ticks ticks{config.tick, options.tick_offset,
                             timers::initial_jiffies(scenario.kernel.hz)};
@@ -86,7 +85,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
     interpreter_->set_devices(*devices_);
   }
   watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
-  boot();
+  boot(options.start_cpu);
 }
 
 // Armed timers live in the frames of sleepers: the queues let go of them first.
@@ -95,9 +94,9 @@ System::~System() {
   timers_.reset();
 }
 
-void System::boot() {
+void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
-  scheduler_->start_idle_tasks();
+  scheduler_->make_idle_tasks();
   boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
@@ -125,12 +124,10 @@ void System::boot() {
     task.wake_cpu = task.cpu->id();
     interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
   }
-  // At t = 0 the init task runs on CPU 0.
+  control_->cpu = &machine_->cpu(start_cpu);
+  control_->wake_cpu = control_->recent_used_cpu = start_cpu;
   control_->body = control_body();
-  control_->resume_point = control_->body.handle();
-  control_->state = sched::kTaskRunning;
-  scheduler_->activate_task(scheduler_->rq(0), *control_, {.initial = true});
-  scheduler_->rq(0).idle->need_resched = true;
+  scheduler_->start(control_);
 }
 
 Co<> System::task_body(Task& self, std::int32_t index) {
@@ -143,7 +140,6 @@ Co<> System::task_body(Task& self, std::int32_t index) {
 // The init task: makes the scenario's threads at t = 0, in file order, then does what `events` says.
 Co<> System::control_body() {
   Task& self = *control_;
-  co_await scheduler_->schedule_tail();
   for (std::size_t i = 0; i < scenario_.kthread_workers.size(); ++i) {
     co_await interpreter_->create_kthread_worker(static_cast<std::int32_t>(i));
   }
@@ -212,6 +208,7 @@ void System::run_until(Time when) { go(when); }
 std::vector<Task*> System::scenario_threads() {
   std::vector<Task*> threads;
   for (std::size_t i = 0; i < scenario_.threads.size(); ++i) {
+    if (scenario_.threads[i].kind == scenario::ThreadKind::kKthreadd) continue;
     Task* task = interpreter_->thread(static_cast<std::int32_t>(i));
     if (task != nullptr) threads.push_back(task);
   }

@@ -22,8 +22,8 @@ namespace kt::run {
 struct SystemOptions {
   std::optional<std::uint64_t> seed;   ///< instead of the scenario's
   std::optional<Time> duration;        ///< instead of the scenario's
+  int start_cpu = 0;                   ///< where the init task runs at t = 0
   Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
-  bool mwait_idle = true;              ///< else idle CPUs halt and need an interrupt to wake
   bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
 };
 
@@ -54,6 +54,8 @@ class System {
   [[nodiscard]] Time nothing_since() const { return nothing_since_; }
   /// What a defect or a watchdog says; empty otherwise.
   [[nodiscard]] const std::string& message() const { return message_; }
+  /// Which watchdog it was; kNone if none.
+  [[nodiscard]] Watchdog::Alarm alarm() const { return watchdog_->alarm(); }
   [[nodiscard]] Time now() { return simulation_.calendar().now(); }
   [[nodiscard]] Time horizon() const { return horizon_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
@@ -71,7 +73,7 @@ class System {
  private:
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
-  void boot();
+  void boot(int start_cpu);
   static void nothing_left(void* self);
   void go(Time until);
 

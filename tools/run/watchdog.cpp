@@ -31,11 +31,13 @@ std::string Watchdog::check() {
     }
     const Time stuck = now - rq.last_resched_point;
     if (stuck >= kSoftLockup) {
+      alarm_ = Alarm::kSoftLockup;
       return fmt::format("watchdog: BUG: soft lockup - CPU#{} stuck for {}s! [{}:{}]", id,
                          stuck / 1'000'000'000, names[curr.comm], curr.pid);
     }
     if (!atomic) rq.last_quiescent = now;
     if (now - rq.last_quiescent >= kRcuStall) {
+      alarm_ = Alarm::kRcuStall;
       return fmt::format("rcu: INFO: rcu_preempt self-detected stall on CPU {} [{}:{}]", id,
                          names[curr.comm], curr.pid);
     }
@@ -45,6 +47,7 @@ std::string Watchdog::check() {
                                  (task.state & (sched::kTaskWakekill | sched::kTaskNoload |
                                                 sched::kTaskFrozen)) == 0;
     if (!uninterruptible || task.on_cpu || now - task.sleep_start < kHungTask) continue;
+    alarm_ = Alarm::kHungTask;
     return fmt::format("INFO: task {}:{} blocked for more than {} seconds.", names[task.comm],
                        task.pid, (now - task.sleep_start) / 1'000'000'000);
   }

@@ -17,11 +17,14 @@ class Watchdog {
   static constexpr sim::Time kSoftLockup = 20'000'000'000;   ///< ns, 2 * watchdog_thresh
   static constexpr sim::Time kRcuStall = 21'000'000'000;     ///< ns, rcu_cpu_stall_timeout
 
+  enum class Alarm : std::uint8_t { kNone, kSoftLockup, kRcuStall, kHungTask };
+
   Watchdog(sched::Scheduler& scheduler, sim::Calendar& calendar)
       : scheduler_(scheduler), calendar_(calendar) {}
   void start();
   /// What tripped, in the kernel's words; empty if nothing did. The calendar is then stopped.
   [[nodiscard]] const std::string& message() const { return message_; }
+  [[nodiscard]] Alarm alarm() const { return alarm_; }
 
  private:
   static void sample(void* self, std::uint64_t);
@@ -30,6 +33,7 @@ class Watchdog {
   sched::Scheduler& scheduler_;
   sim::Calendar& calendar_;
   std::string message_;
+  Alarm alarm_ = Alarm::kNone;
 };
 
 }  // namespace kt::run

@@ -23,7 +23,6 @@ struct PresetFile {
 /// Names that belong to the models, to check and to suggest. An empty list is not checked.
 struct Vocabulary {
   std::vector<std::string> costs;
-  std::vector<std::string> cost_presets;
   std::vector<std::string> machine_presets;
 };
 

@@ -52,26 +52,37 @@ class MachineLoader {
     return std::nullopt;
   }
 
-  void add_preset(const Value& value) {
-    machine_.preset = read_text(value, "the name of a machine preset");
+  /// As find(), for what a preset says of its own CPUs: not for a scenario that brings others.
+  std::optional<Value> find_shape(std::string_view key) const {
+    if (!layers_.empty() && layers_[0].find("cpus")) return layers_[0].find(key);
+    return find(key);
+  }
+
+  /// The machine preset that `value` names.
+  Value open_preset(const Value& value, const std::string& name) {
     std::optional<PresetFile> file;
-    if (context_.options.find_preset) file = context_.options.find_preset(machine_.preset);
+    if (context_.options.find_preset) file = context_.options.find_preset(name);
     if (!file)
-      value.fail({fmt::format("unknown machine preset \"{}\"", machine_.preset),
+      value.fail({fmt::format("unknown machine preset \"{}\"", name),
                   "the name of a file in scenarios/machines",
-                  nearest(machine_.preset, context_.options.vocabulary.machine_presets)});
+                  nearest(name, context_.options.vocabulary.machine_presets)});
     preset_folder_ = std::filesystem::path(file->path).parent_path().string();
     context_.documents.push_back(std::make_unique<Document>(file->path, file->text));
     const Value preset = context_.documents.back()->root();
     require_keys(preset, keys_of("machine"), "a machine, an object");
     if (const auto again = preset.find("preset"))
       again->fail_at_key({"a preset cannot name another", "the other keys of machine"});
-    layers_.push_back(preset);
+    return preset;
+  }
+
+  void add_preset(const Value& value) {
+    machine_.preset = read_text(value, "the name of a machine preset");
+    layers_.push_back(open_preset(value, machine_.preset));
   }
 
   void cpus() {
     if (const auto value = find("cpus")) machine_.cpus = read_int(*value, 1, kMostCpus);
-    const auto smt = find("smt");
+    const auto smt = find_shape("smt");
     if (!smt) return;
     machine_.smt = read_int(*smt, 1, 8);
     if (machine_.cpus % machine_.smt != 0)
@@ -104,7 +115,7 @@ class MachineLoader {
   }
 
   void nodes() {
-    const auto list = find("nodes");
+    const auto list = find_shape("nodes");
     if (!list) {
       machine_.nodes = {{all()}};
       return;
@@ -126,7 +137,7 @@ class MachineLoader {
 
   void distance() {
     const std::size_t size = machine_.nodes.size();
-    const auto rows = find("distance");
+    const auto rows = find_shape("distance");
     if (!rows) {
       machine_.distance.assign(size, std::vector<std::int32_t>(size, kRemoteDistance));
       for (std::size_t i = 0; i < size; ++i) machine_.distance[i][i] = kLocalDistance;
@@ -149,7 +160,7 @@ class MachineLoader {
   }
 
   void caches() {
-    const auto list = find("llc");
+    const auto list = find_shape("llc");
     if (!list) {
       for (const Node& node : machine_.nodes) machine_.llc.push_back(node.cpus);
       return;
@@ -216,10 +227,14 @@ class MachineLoader {
 
   void name_costs(const Value& value) {
     const std::string name = read_text(value, "the name of a table of costs");
-    check_known(value, name, "table of costs", context_.options.vocabulary.cost_presets, false);
     machine_.costs.preset = name;
     machine_.costs.overrides.clear();
     machine_.costs.origin = context_.origin(value);
+    const auto costs = open_preset(value, name).find("costs");
+    if (!costs) return;
+    if (costs->kind() == Kind::kString || costs->find("preset"))
+      costs->fail_at_key({"a preset cannot name another", "its costs, an object"});
+    add_costs(*costs);
   }
 
   void add_costs(const Value& value) {

@@ -31,14 +31,11 @@ struct BootedMachine {
 
   /// Starts all CPUs, and PID 1 with this code on CPU 0.
   void start(sim::Co<> code) {
-    scheduler.start_idle_tasks();
+    scheduler.make_idle_tasks();
     Task& p = boot.control();
     p.body = std::move(code);
     p.resume_point = p.body.handle();
-    p.state = sched::kTaskRunning;
-    sched::Rq& rq = scheduler.rq(0);
-    scheduler.activate_task(rq, p, {.initial = true});
-    rq.idle->need_resched = true;
+    scheduler.start(&p);
   }
 
   sim::Calendar calendar;

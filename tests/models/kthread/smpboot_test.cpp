@@ -38,7 +38,6 @@ Co<> cleanup(void* object, cpu::Cpu& cpu) {
 }
 
 Co<> life_of_a_thread(BootedMachine& booted, kthread::SmpbootThread& thread, Log& log) {
-  co_await booted.scheduler.schedule_tail();
   Kthreads& kthreads = booted.kthreads;
   const kthread::Created made =
       co_await kthreads.kthread_create_on_cpu("percpu/1", &kthread::smpboot_thread_fn, &thread, 1);
@@ -78,7 +77,6 @@ Co<> count_action(void* object, cpu::Cpu& cpu) {
 }
 
 Co<> raise_from_task(BootedMachine& booted) {
-  co_await booted.scheduler.schedule_tail();
   co_await booted.softirqs.raise(softirq::Vec::kTasklet);
   co_await booted.timers.msleep(5'000'000);
   co_await booted.kthreads.do_exit(booted.boot.control());
@@ -100,7 +98,6 @@ Co<> spin(BootedMachine& booted, Task& self) {
 }
 
 Co<> move_a_running_task(BootedMachine& booted, Task& runner, std::vector<int>& cpus) {
-  co_await booted.scheduler.schedule_tail();
   co_await booted.scheduler.wake_up_new_task(runner);
   co_await booted.timers.msleep(5'000'000);
   cpus.push_back(runner.cpu->id());

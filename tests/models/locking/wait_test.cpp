@@ -40,17 +40,19 @@ struct Sleeper {
 };
 
 struct Run {
+  explicit Run(const support::MachineOptions& options = {}) : m(options) {}
   TestMachine m;
   WaitQueue queue;
   std::deque<Sleeper> sleepers;
   bool condition = false;
   std::vector<int> woken;
+  sim::Time delay = 0;
 };
 
-Sleeper& add(Run& run, const Sleeper& sleeper, kt::kthread::ThreadFunction body) {
+Sleeper& add(Run& run, const Sleeper& sleeper, kt::kthread::ThreadFunction body, int cpu = 0) {
   Sleeper& added = run.sleepers.emplace_back(sleeper);
   added.run = &run;
-  added.task = &run.m.user_task(added.name, body, &added, 0);
+  added.task = &run.m.user_task(added.name, body, &added, cpu);
   return added;
 }
 
@@ -278,7 +280,7 @@ Co<int> waits_woken(Kthreads& kthreads, Task& self, void* data) {
   WaitEntry entry;
   entry.task = &self;
   entry.function = WaitEntry::Wake::kWoken;
-  run.m.waits.add_wait_queue(run.queue, entry);
+  co_await run.m.waits.add_wait_queue(run.queue, entry);
   co_await kthreads.timers().msleep(3 * kStep);  // the first wakeup comes meanwhile
   CHECK(entry.woken);
   const Jiffies first = co_await run.m.waits.wait_woken(entry, kt::sched::kTaskInterruptible, 50);
@@ -287,7 +289,7 @@ Co<int> waits_woken(Kthreads& kthreads, Task& self, void* data) {
   const Jiffies second = co_await run.m.waits.wait_woken(entry, kt::sched::kTaskInterruptible, 3);
   CHECK(second == 0);
   CHECK(self.state == kt::sched::kTaskRunning);
-  run.m.waits.remove_wait_queue(run.queue, entry);
+  co_await run.m.waits.remove_wait_queue(run.queue, entry);
   run.m.note("woken");
   co_return 0;
 }
@@ -310,12 +312,12 @@ Co<int> waits_until_told(Kthreads& kthreads, Task& self, void* data) {
   WaitEntry entry;
   entry.task = &self;
   entry.function = WaitEntry::Wake::kWoken;
-  run.m.waits.add_wait_queue(run.queue, entry);
+  co_await run.m.waits.add_wait_queue(run.queue, entry);
   while (!Kthreads::should_stop(self)) {
     co_await kthreads.timers().msleep(2 * kStep);  // the stop comes meanwhile
     co_await run.m.waits.wait_woken(entry, kt::sched::kTaskIdle, kForever);
   }
-  run.m.waits.remove_wait_queue(run.queue, entry);
+  co_await run.m.waits.remove_wait_queue(run.queue, entry);
   co_return 5;
 }
 
@@ -335,4 +337,54 @@ TEST_CASE("wait: wait_woken does not sleep in a thread that is told to stop", "[
   run.m.thread("stopper", &stops, &run);
   run.m.run_until(kEnd);
   CHECK(run.woken == std::vector<int>{5});
+}
+
+namespace {
+
+// Signals every other sleeper while the waker walks over all of them.
+Co<int> kill_during_walk(Kthreads& kthreads, Task& self, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  co_await kthreads.timers().usleep_range(500'000, 500'000);
+  co_await self.cpu->run(run.delay);
+  for (std::size_t i = 0; i < run.sleepers.size(); i += 2) {
+    co_await kthreads.send_signal(*run.sleepers[i].task, kSigkill);
+  }
+  co_return 0;
+}
+
+Co<int> wake_during_kill(Kthreads& kthreads, Task&, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  co_await kthreads.timers().usleep_range(505'000, 505'000);
+  run.woken.push_back(co_await run.m.waits.wake_up(run.queue, kt::sched::kTaskNormal, 0));
+  co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("wait: sleepers that leave by themselves do not disturb a wakeup's walk", "[locking]") {
+  for (sim::Time delay = 0; delay < 12'000; delay += 100) {
+    CAPTURE(delay);
+    support::MachineOptions options;
+    options.topology.nr_cpus = 8;
+    Run run(options);
+    run.delay = delay;
+    for (int i = 0; i < 6; ++i) {
+      add(run,
+          {.name = "s",
+           .function = WaitEntry::Wake::kDefault,
+           .state = kt::sched::kTaskInterruptible},
+          &wait_for_condition, i);
+    }
+    run.m.thread("killer", &kill_during_walk, &run, 6);
+    run.m.thread("waker", &wake_during_kill, &run, 7);
+    run.m.run_until(kEnd);
+    for (std::size_t i = 0; i < run.sleepers.size(); ++i) {
+      CAPTURE(i);
+      const Sleeper& sleeper = run.sleepers[i];
+      CHECK(sleeper.result == (i % 2 == 0 ? -kt::locking::kErestartsys : -1));
+      CHECK((sleeper.task->state == kt::sched::kTaskDead) == (i % 2 == 0));
+    }
+    CHECK_FALSE(run.queue.locked);
+    CHECK(run.m.violations() == "");
+  }
 }

@@ -1,0 +1,201 @@
+// ktsim run: simulates scenarios, one after the other.
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "models/trace/output_file.hpp"
+#include "sim/error.hpp"
+#include "tools/cli/command_line.hpp"
+#include "tools/cli/commands.hpp"
+#include "tools/cli/monitor.hpp"
+#include "tools/cli/run_scenario.hpp"
+
+namespace kt::cli {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+CommandLine command_line() {
+  CommandLine line("run", "SCENARIO...",
+                   "Simulates each scenario and reports what ran where, how long threads waited,\n"
+                   "which expectations hold, and why nothing goes on if nothing does.",
+                   "  ktsim run scenario.json\n"
+                   "  ktsim run scenario.json --seed 7 --duration 2s\n"
+                   "  ktsim run scenario.json --trace trace.txt --events 'sched:*' --events print\n"
+                   "  ktsim run scenario.json --set /machine/cpus=8 --metrics numbers.json\n"
+                   "  ktsim run scenarios/*.json --json\n");
+  line.add("seed", "N", "seed of the random draws, instead of the scenario's");
+  line.add_list("set", "/POINTER=VALUE",
+                "replace one value of the scenario; may be given several times");
+  line.add("duration", "T", "simulated time to run (50us, 2s), or idle; instead of the scenario's");
+  line.add("trace", "FILE", "write the trace as ftrace text; - is standard output");
+  line.add("trace-clock", "us|ns", "digits of its time stamps (default us)");
+  line.add_list("events", "PATTERN",
+                "events in the trace, such as 'sched:*' or '!timer:*'; may be given several times "
+                "(default: trace.events of the scenario, or all but ktsim:*)");
+  line.add("metrics", "FILE", "write every number of the report as JSON");
+  line.add("json", "", "print the report as JSON");
+  line.add("help", "", "this text");
+  return line;
+}
+
+RunOptions read_options(const CommandLine& line) {
+  RunOptions options;
+  options.seed = line.number("seed");
+  options.overrides = line.list("set");
+  options.duration = line.text("duration") == "idle" ? sim::kNever : line.time("duration");
+  if (options.duration == 0) line.fail("--duration: a run of no time");
+  options.trace = line.text("trace");
+  options.events = line.list("events");
+  const std::string clock = line.text("trace-clock").value_or("us");
+  if (clock != "us" && clock != "ns") {
+    line.fail(fmt::format("--trace-clock: \"{}\"; expected us or ns", clock));
+  }
+  if (clock == "ns") options.clock = trace::TimeFormat::kNanoseconds;
+  options.progress = isatty(STDERR_FILENO) != 0;
+  if (line.operands().empty()) line.fail("no scenario is given");
+  if (options.trace && line.operands().size() > 1) {
+    line.fail("--trace takes one scenario: one file holds one trace");
+  }
+  if (options.trace == "-" && line.has("json")) {
+    line.fail("--trace - and --json both want standard output");
+  }
+  if (line.text("metrics") == "-") line.fail("--metrics: expected a file; --json prints");
+  if (options.trace && options.trace == line.text("metrics")) {
+    line.fail("--trace and --metrics name the same file");
+  }
+  return options;
+}
+
+// A mistake of the user ends this scenario, not those behind it.
+RunResult run_one(const std::string& file, const RunOptions& options) {
+  RunResult result;
+  try {
+    return run_scenario(file, options);
+  } catch (const sim::UserError& error) {
+    result.code = static_cast<int>(error.code());
+    result.text = error.what();
+  } catch (const sim::InternalError& error) {
+    result.code = static_cast<int>(sim::ExitCode::kInternal);
+    result.text = fmt::format("internal error: {}", error.what());
+  }
+  result.json = result.full =
+      Json{{"file", file}, {"exit_code", result.code}, {"message", result.text}};
+  return result;
+}
+
+std::string read_all(int descriptor) {
+  std::string bytes;
+  std::string block(1 << 16, '\0');
+  for (;;) {
+    const ssize_t got = ::read(descriptor, block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return bytes;
+    bytes.append(block, 0, static_cast<std::size_t>(got));
+  }
+}
+
+void write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// SimGrid's engine is one for each process: of several scenarios each runs in its own.
+RunResult run_in_child(const std::string& file, const RunOptions& options) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::bad_alloc();
+  const pid_t child = ::fork();
+  if (child < 0) throw std::bad_alloc();
+  if (child == 0) {
+    const RunResult result = run_one(file, options);
+    const Json all{
+        {"code", result.code}, {"text", result.text}, {"json", result.json}, {"full", result.full}};
+    write_all(ends[1], all.dump());
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  const std::string bytes = read_all(ends[0]);
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  const Json all = Json::parse(bytes, nullptr, false);
+  if (!all.is_object()) throw sim::InternalError(fmt::format("{}: the run broke off", file));
+  return {all["code"], all["text"], all["json"], all["full"]};
+}
+
+// Whether it was a run: what failed before has a message and no report.
+bool has_report(const RunResult& result) {
+  return result.json.contains("ending");
+}
+
+class Output {
+ public:
+  explicit Output(const CommandLine& line)
+      : json_(line.has("json")), to_stderr_(line.text("trace") == "-") {
+    if (const auto path = line.text("metrics")) metrics_.emplace(*path);
+  }
+
+  void take(const RunResult& result) {
+    if (!has_report(result)) {
+      fmt::print(stderr, "ktsim: {}\n", result.text);
+    } else if (!json_) {
+      fmt::print(to_stderr_ ? stderr : stdout, "{}{}", runs_.empty() ? "" : "\n", result.text);
+    }
+    std::fflush(stdout);
+    runs_.push_back(result.json);
+    full_.push_back(result.full);
+  }
+
+  void finish() {
+    if (json_) fmt::print("{}\n", document(runs_).dump(2));
+    if (!metrics_) return;
+    metrics_->write(document(full_).dump(1) + "\n");
+    metrics_->commit();
+  }
+
+ private:
+  static Json document(const Json& runs) { return {{"ktsim", KTSIM_VERSION}, {"runs", runs}}; }
+
+  bool json_;
+  bool to_stderr_;
+  Json runs_ = Json::array();
+  Json full_ = Json::array();
+  std::optional<trace::OutputFile> metrics_;
+};
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+  CommandLine line = command_line();
+  line.parse(arguments);
+  if (line.has("help")) {
+    fmt::print("{}", line.help());
+    return 0;
+  }
+  const RunOptions options = read_options(line);
+  const InterruptGuard guard;
+  Output output(line);
+  const std::vector<std::string>& files = line.operands();
+  int worst = 0;
+  bool any = false;
+  for (const std::string& file : files) {
+    const RunResult result =
+        files.size() == 1 ? run_one(file, options) : run_in_child(file, options);
+    output.take(result);
+    if (result.code == kInterrupted) return kInterrupted;
+    worst = std::max(worst, result.code);
+    any = any || has_report(result);
+  }
+  if (any || line.has("json")) output.finish();
+  return worst;
+}
+
+}  // namespace kt::cli

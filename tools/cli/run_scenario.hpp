@@ -1,0 +1,35 @@
+// One simulated run from the command line: load, run under observation, write the trace, report.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/trace/ftrace_sink.hpp"
+
+namespace kt::cli {
+
+inline constexpr int kInterrupted = 130;  ///< exit code after SIGINT, as shells have it
+
+struct RunOptions {
+  std::optional<std::uint64_t> seed;
+  std::optional<sim::Time> duration;
+  std::vector<std::string> overrides;
+  std::optional<std::string> trace;  ///< path, "-": standard output
+  trace::TimeFormat clock = trace::TimeFormat::kMicroseconds;
+  std::vector<std::string> events;  ///< patterns; empty: those of the scenario
+  bool progress = false;
+};
+
+struct RunResult {
+  int code = 0;
+  std::string text;             ///< the report for people
+  nlohmann::ordered_json json;  ///< the same for programs
+  nlohmann::ordered_json full;  ///< the same with every number
+};
+
+/// Throws sim::UserError for what keeps the run from starting or its trace from being written.
+RunResult run_scenario(const std::string& file, const RunOptions& options);
+
+}  // namespace kt::cli

@@ -1,0 +1,219 @@
+// The verdicts on the expectations of a scenario.
+#include <array>
+
+#include "sim/error.hpp"
+#include "tools/run/expect.hpp"
+#include "tools/run/task_state.hpp"
+#include "tools/run/time_text.hpp"
+
+namespace kt::run {
+
+using scenario::Comparison;
+using scenario::Expectation;
+using scenario::Property;
+
+namespace {
+
+// A thread that had to wait for a CPU as long as the fair server's period has starved.
+constexpr Time kStarved = 1'000'000'000;  // ns
+
+constexpr std::array<std::string_view, 6> kComparisons{"<", "<=", "==", "!=", ">=", ">"};
+// In the order of Property.
+constexpr std::array<std::string_view, 9> kProperties{
+    "terminates",  "lost_wakeup", "deadlock",       "hung_task",     "workqueue_stall",
+    "soft_lockup", "starvation",  "freeze_failure", "use_after_free"};
+
+bool holds(std::int64_t left, Comparison comparison, std::int64_t right) {
+  switch (comparison) {
+    case Comparison::kLess:
+      return left < right;
+    case Comparison::kLessEqual:
+      return left <= right;
+    case Comparison::kEqual:
+      return left == right;
+    case Comparison::kNotEqual:
+      return left != right;
+    case Comparison::kGreaterEqual:
+      return left >= right;
+    case Comparison::kGreater:
+      return left > right;
+  }
+  return false;
+}
+
+class Judge {
+ public:
+  Judge(System& system, const ExpectationSink& sink, const Stuck& stuck)
+      : system_(system), sink_(sink), stuck_(stuck) {}
+
+  Verdict judge(std::size_t index) const {
+    const Expectation& expectation = system_.scenario().expect[index];
+    Verdict verdict;
+    verdict.where = system_.scenario().where(expectation.origin);
+    switch (expectation.kind) {
+      case Expectation::Kind::kNever:
+        verdict.expectation = fmt::format("never {}", property(expectation));
+        verdict.reason = never(expectation.property);
+        break;
+      case Expectation::Kind::kAlways:
+        verdict.expectation = fmt::format("always {}", property(expectation));
+        verdict.reason = terminates();
+        break;
+      case Expectation::Kind::kCount:
+        verdict.expectation = count_in_words(expectation);
+        verdict.reason = count(expectation, sink_.tally(index).count);
+        break;
+      case Expectation::Kind::kOrder:
+        verdict.expectation = fmt::format("order: {}", fmt::join(expectation.texts, ", "));
+        verdict.reason = order(expectation, sink_.tally(index).order);
+        break;
+      default:
+        throw sim::InternalError(verdict.where + ": an expectation about works");
+    }
+    verdict.passed = verdict.reason.empty();
+    return verdict;
+  }
+
+ private:
+  static std::string_view property(const Expectation& expectation) {
+    return kProperties[static_cast<std::size_t>(expectation.property)];
+  }
+
+  [[nodiscard]] std::string tripped(Watchdog::Alarm alarm) const {
+    return system_.alarm() == alarm
+               ? fmt::format("t={}: {}", time_text(system_.now()), system_.message())
+               : std::string();
+  }
+
+  // Why the property was violated; empty if it was not. What needs models that a scenario cannot
+  // use does not happen.
+  [[nodiscard]] std::string never(Property property) const {
+    switch (property) {
+      case Property::kLostWakeup:
+        return lost_wakeup();
+      case Property::kDeadlock:
+        return deadlock();
+      case Property::kHungTask:
+        return tripped(Watchdog::Alarm::kHungTask);
+      case Property::kSoftLockup:
+        return tripped(Watchdog::Alarm::kSoftLockup);
+      case Property::kStarvation:
+        return starvation();
+      default:
+        return {};
+    }
+  }
+
+  [[nodiscard]] std::string lost_wakeup() const {
+    if (system_.nothing_since() == sim::kNever) return {};
+    for (const Sleeper& sleeper : stuck_.sleepers) {
+      if (!sleeper.lost) continue;
+      return fmt::format("t={}: {} (pid {}) woke {} (pid {}), which was awake and slept from t={}",
+                         time_text(sleeper.lost->time), sleeper.lost->waker,
+                         sleeper.lost->waker_pid, sleeper.name, sleeper.pid,
+                         time_text(sleeper.since));
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string deadlock() const {
+    if (stuck_.cycles.empty()) return {};
+    const CycleStep& step = stuck_.cycles.front().front();
+    return fmt::format("{} (pid {}) waits for {}, in a cycle of {}", step.name, step.pid,
+                       step.waits_for, stuck_.cycles.front().size());
+  }
+
+  [[nodiscard]] std::string starvation() const {
+    for (const Task* task : system_.scenario_threads()) {
+      const bool waits = task->runnable_since >= 0 && !has_exited(*task);
+      const Time waited = waits ? system_.now() - task->runnable_since : 0;
+      const Time longest = std::max(waited, task->stats.wakeup_latency_max);
+      if (longest < kStarved) continue;
+      return fmt::format("{} (pid {}) was runnable for {} without a CPU{}", name(*task), task->pid,
+                         time_text(longest), waited == longest ? ", at the end" : "");
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string name(const Task& task) const {
+    return std::string(system_.trace().names()[task.full_name]);
+  }
+
+  // Parked threads and kthread workers do not end by themselves.
+  [[nodiscard]] std::string terminates() const {
+    std::string unfinished;
+    const auto& threads = system_.scenario().threads;
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+      const Task* task = system_.interpreter().thread(static_cast<std::int32_t>(i));
+      if (task == nullptr || has_exited(*task) || task->wait.kind == sched::WaitKind::kParked)
+        continue;
+      if (threads[i].kind != scenario::ThreadKind::kKthread &&
+          threads[i].kind != scenario::ThreadKind::kTask)
+        continue;
+      unfinished +=
+          fmt::format("{}{} (pid {}, {}, since t={})", unfinished.empty() ? "" : ", ", name(*task),
+                      task->pid, state_letter(*task), time_text(since(*task)));
+    }
+    if (unfinished.empty()) return {};
+    return fmt::format("t={}: not finished: {}", time_text(system_.now()), unfinished);
+  }
+
+  [[nodiscard]] Time since(const Task& task) const {
+    return is_asleep(task) ? task.sleep_start : system_.now();
+  }
+
+  [[nodiscard]] std::string count_in_words(const Expectation& expectation) const {
+    std::string of;
+    if (expectation.thread >= 0) {
+      const auto index = static_cast<std::size_t>(expectation.thread);
+      of = " of " + system_.scenario().threads[index].name;
+    }
+    return fmt::format("count {}{} {} {}", expectation.text, of,
+                       kComparisons[static_cast<std::size_t>(expectation.comparison)],
+                       expectation.value);
+  }
+
+  [[nodiscard]] std::string at(const ExpectationSink::Position& position) const {
+    return fmt::format("t={}, CPU {}, {} (pid {})", time_text(position.time), position.cpu,
+                       position.pid == 0 ? "<idle>" : system_.trace().names()[position.comm],
+                       position.pid);
+  }
+
+  [[nodiscard]] std::string count(const Expectation& expectation,
+                                  const ExpectationSink::Count& seen) const {
+    if (holds(seen.count, expectation.comparison, expectation.value)) return {};
+    if (seen.count == 0) return "it was never seen";
+    return fmt::format("{} were seen, the last at {}", seen.count, at(seen.last));
+  }
+
+  [[nodiscard]] std::string order(const Expectation& expectation,
+                                  const ExpectationSink::Order& seen) const {
+    const std::size_t missing = seen.reached;
+    if (missing == seen.entries.size()) return {};
+    const ExpectationSink::Entry& entry = seen.entries[missing];
+    std::string reason = fmt::format("\"{}\" was not seen", expectation.texts[missing]);
+    if (missing > 0) {
+      reason += fmt::format(" after \"{}\" ({})", expectation.texts[missing - 1],
+                            at(seen.entries[missing - 1].position));
+    }
+    if (entry.early.time >= 0) reason += fmt::format(", only before: {}", at(entry.early));
+    return reason;
+  }
+
+  System& system_;
+  const ExpectationSink& sink_;
+  const Stuck& stuck_;
+};
+
+}  // namespace
+
+std::vector<Verdict> judge(System& system, const ExpectationSink& sink, const Stuck& stuck) {
+  const Judge judge(system, sink, stuck);
+  std::vector<Verdict> verdicts;
+  for (std::size_t i = 0; i < system.scenario().expect.size(); ++i) {
+    verdicts.push_back(judge.judge(i));
+  }
+  return verdicts;
+}
+
+}  // namespace kt::run

@@ -1,0 +1,85 @@
+// The numbers of a finished run: what ran where, how long threads waited for a CPU, what was
+// expected and what is stuck. Built from the system alone; writing them down is somebody else's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/error.hpp"
+#include "tools/run/expect.hpp"
+#include "tools/run/stuck.hpp"
+#include "tools/run/system.hpp"
+
+namespace kt::run {
+
+/// Counts migrations by the CPU that they lead to, from the trace.
+class MigrationSink final : public sim::TraceSink {
+ public:
+  explicit MigrationSink(int nr_cpus) : to_(static_cast<std::size_t>(nr_cpus)) {}
+  void write(std::span<const sim::TraceRecord> records, const sim::NameTable& names) override;
+  [[nodiscard]] static trace::EventSet events();
+  [[nodiscard]] std::uint64_t to(int cpu) const { return to_[static_cast<std::size_t>(cpu)]; }
+
+ private:
+  std::vector<std::uint64_t> to_;
+};
+
+/// From sched_waking to the switch that lets the task run, in ns.
+struct Latency {
+  std::uint64_t count = 0;
+  double mean = 0;
+  Time p50 = 0;
+  Time p90 = 0;
+  Time p99 = 0;
+  Time max = 0;
+  std::vector<sim::Histogram::Bucket> buckets;
+};
+
+struct CpuUse {
+  int cpu = 0;
+  int node = 0;
+  Time busy = 0;  ///< ns with something but the idle task
+  std::uint64_t switches = 0;
+  std::uint64_t migrations_in = 0;
+};
+
+struct ThreadUse {
+  std::int32_t pid = 0;
+  std::string name;
+  char state = 'S';
+  int cpu = 0;  ///< where it runs, or ran last
+  bool of_scenario = false;
+  Time runtime = 0;    ///< ns on a CPU
+  Time run_delay = 0;  ///< ns runnable without a CPU
+  std::uint64_t voluntary = 0;
+  std::uint64_t involuntary = 0;
+  std::uint64_t migrations = 0;
+  std::uint64_t wakeups = 0;
+  Latency latency;
+};
+
+struct Report {
+  std::string file;
+  std::string name;
+  std::uint64_t seed = 0;
+  Time end = 0;
+  Time horizon = 0;
+  Ending ending = Ending::kDone;
+  Time nothing_since = sim::kNever;
+  std::string message;  ///< of a defect or a watchdog
+  std::uint64_t events = 0;
+  std::vector<CpuUse> cpus;
+  std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
+  Latency wakeups;                 ///< of all tasks
+  std::vector<Verdict> expectations;
+  Stuck stuck;
+  bool defect = false;
+  std::string repeat;  ///< the command that repeats the run
+  [[nodiscard]] sim::ExitCode code() const;
+};
+
+/// `own_events` were armed by whoever drove the run, to look at it: they are not the machine's.
+Report build_report(System& system, const ExpectationSink& expectations,
+                    const MigrationSink& migrations, std::uint64_t own_events);
+
+}  // namespace kt::run

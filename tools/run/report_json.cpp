@@ -1,0 +1,147 @@
+#include "tools/run/report_json.hpp"
+
+namespace kt::run {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+Json time_or_null(Time time) {
+  return time == sim::kNever ? Json() : Json(time);
+}
+
+Json latency_json(const Latency& latency, bool full) {
+  if (latency.count == 0) return {{"count", 0}};
+  Json json{{"count", latency.count}, {"mean", latency.mean}, {"max", latency.max}};
+  if (latency.buckets.empty()) return json;
+  json["p50"] = latency.p50;
+  json["p90"] = latency.p90;
+  json["p99"] = latency.p99;
+  if (!full) return json;
+  Json buckets = Json::array();
+  for (const auto& bucket : latency.buckets) buckets.push_back({bucket.upper, bucket.count});
+  json["buckets"] = std::move(buckets);
+  return json;
+}
+
+Json cpu_json(const CpuUse& use) {
+  return {{"cpu", use.cpu},
+          {"node", use.node},
+          {"busy", use.busy},
+          {"switches", use.switches},
+          {"migrations_in", use.migrations_in}};
+}
+
+Json thread_json(const ThreadUse& use, bool full) {
+  return {{"pid", use.pid},
+          {"name", use.name},
+          {"state", std::string(1, use.state)},
+          {"cpu", use.cpu},
+          {"of_scenario", use.of_scenario},
+          {"cpu_time", use.runtime},
+          {"run_delay", use.run_delay},
+          {"voluntary_switches", use.voluntary},
+          {"involuntary_switches", use.involuntary},
+          {"migrations", use.migrations},
+          {"wakeups", use.wakeups},
+          {"wakeup_latency", latency_json(use.latency, full)}};
+}
+
+Json sleeper_json(const Sleeper& sleeper) {
+  Json wakers = Json::array();
+  for (const Waker& waker : sleeper.wakers) {
+    wakers.push_back({{"statement", waker.statement},
+                      {"of", waker.who},
+                      {"which", waker.fate},
+                      {"at", waker.where}});
+  }
+  Json json{{"name", sleeper.name},
+            {"pid", sleeper.pid},
+            {"state", std::string(1, sleeper.state)},
+            {"waits_for", sleeper.waits_for},
+            {"since", sleeper.since},
+            {"at", sleeper.where},
+            {"wakers", std::move(wakers)}};
+  if (sleeper.lost) {
+    json["lost_wakeup"] = {{"time", sleeper.lost->time},
+                           {"waker", sleeper.lost->waker},
+                           {"pid", sleeper.lost->waker_pid}};
+  }
+  return json;
+}
+
+Json stuck_json(const Stuck& stuck) {
+  Json sleepers = Json::array();
+  for (const Sleeper& sleeper : stuck.sleepers) sleepers.push_back(sleeper_json(sleeper));
+  Json cycles = Json::array();
+  for (const auto& cycle : stuck.cycles) {
+    Json& steps = cycles.emplace_back(Json::array());
+    for (const CycleStep& step : cycle) {
+      steps.push_back({{"name", step.name},
+                       {"pid", step.pid},
+                       {"waits_for", step.waits_for},
+                       {"at", step.where}});
+    }
+  }
+  Json busy = Json::array();
+  for (const BusyCpu& cpu : stuck.busy) {
+    busy.push_back({{"cpu", cpu.cpu},
+                    {"name", cpu.name},
+                    {"pid", cpu.pid},
+                    {"irqs_off", cpu.irqs_off},
+                    {"spins_for", cpu.spins_for},
+                    {"at", cpu.where}});
+  }
+  return {{"asleep", std::move(sleepers)},
+          {"deadlocks", std::move(cycles)},
+          {"busy_cpus", std::move(busy)}};
+}
+
+std::string_view ending_name(Ending ending) {
+  switch (ending) {
+    case Ending::kWatchdog:
+      return "watchdog";
+    case Ending::kDefect:
+      return "defect";
+    case Ending::kDone:
+      break;
+  }
+  return "done";
+}
+
+}  // namespace
+
+Json report_json(const Report& report, bool full) {
+  Json cpus = Json::array();
+  for (const CpuUse& use : report.cpus) cpus.push_back(cpu_json(use));
+  Json threads = Json::array();
+  for (const ThreadUse& use : report.threads) {
+    if (full || use.of_scenario) threads.push_back(thread_json(use, full));
+  }
+  Json expectations = Json::array();
+  for (const Verdict& verdict : report.expectations) {
+    Json& json = expectations.emplace_back(
+        Json{{"expectation", verdict.expectation}, {"passed", verdict.passed}});
+    if (!verdict.passed) json["reason"] = verdict.reason;
+    json["at"] = verdict.where;
+  }
+  return {{"file", report.file},
+          {"name", report.name},
+          {"seed", report.seed},
+          {"exit_code", static_cast<int>(report.code())},
+          {"ending", ending_name(report.ending)},
+          {"message", report.message},
+          {"defect", report.defect},
+          {"end", report.end},
+          {"horizon", time_or_null(report.horizon)},
+          {"nothing_since", time_or_null(report.nothing_since)},
+          {"events", report.events},
+          {"expectations", std::move(expectations)},
+          {"wakeup_latency", latency_json(report.wakeups, full)},
+          {"cpus", std::move(cpus)},
+          {"threads", std::move(threads)},
+          {"stuck", stuck_json(report.stuck)},
+          {"repeat", report.repeat}};
+}
+
+}  // namespace kt::run

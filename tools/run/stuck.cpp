@@ -1,0 +1,188 @@
+#include "tools/run/stuck.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "tools/run/task_state.hpp"
+
+namespace kt::run {
+
+using sched::WaitKind;
+
+namespace {
+
+// What a task waits for that somebody has.
+struct Edge {
+  const Task* to = nullptr;
+  std::string what;
+};
+
+class Finder {
+ public:
+  explicit Finder(System& system) : system_(system), names_(system.trace().names()) {}
+
+  Stuck find() {
+    collect_edges();
+    const auto& threads = system_.scenario().threads;
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+      const auto index = static_cast<std::int32_t>(i);
+      const Task* task = system_.interpreter().thread(index);
+      if (task != nullptr && threads[i].kind != scenario::ThreadKind::kKthreadd) add(*task, index);
+    }
+    const Task& control = system_.control();
+    if (control.wait.kind != WaitKind::kNothing) add(control, -1);
+    add_cycles();
+    add_busy();
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] std::string name(const Task& task) const {
+    return std::string(names_[task.full_name]);
+  }
+  [[nodiscard]] std::string holder(const Task& task) const {
+    return fmt::format("held by {} (pid {}{})", name(task), task.pid,
+                       has_exited(task) ? ", which has exited" : "");
+  }
+  [[nodiscard]] std::string where(const Task& task) const {
+    return task.location == 0 ? std::string() : system_.scenario().where(task.location);
+  }
+
+  void collect_edges() {
+    for (const locking::Mutex& mutex : system_.interpreter().mutexes()) {
+      if (mutex.owner == nullptr || mutex.pickup) continue;
+      const std::string what =
+          fmt::format("mutex {}, {}", names_[mutex.name], holder(*mutex.owner));
+      for (const auto* waiter = mutex.head; waiter != nullptr; waiter = waiter->next) {
+        add_edge(*waiter->task, *mutex.owner, what);
+      }
+    }
+    for (const locking::Spinlock& lock : system_.interpreter().spinlocks()) {
+      if (lock.owner == nullptr) continue;
+      const std::string what =
+          fmt::format("spinlock {}, {}", names_[lock.name], holder(*lock.owner));
+      for (const auto* waiter = lock.head; waiter != nullptr; waiter = waiter->next) {
+        spinners_[waiter->task->pid] = what;
+        add_edge(*waiter->task, *lock.owner, what);
+      }
+    }
+  }
+
+  void add_edge(const Task& from, const Task& to, const std::string& what) {
+    edges_[&from] = {&to, what};
+    order_.push_back(&from);
+    if (has_exited(to)) result_.dead_owner = true;
+  }
+
+  void add(const Task& task, std::int32_t index) {
+    if (!is_asleep(task)) return;
+    const sched::Wait& wait = task.wait;
+    if ((wait.kind == WaitKind::kKthreadStop || wait.kind == WaitKind::kKthreadPark ||
+         wait.kind == WaitKind::kKthreadFlush) &&
+        wait.on != nullptr) {
+      add_edge(task, *wait.on,
+               fmt::format("{} {} (pid {})", wait_words(wait.kind), name(*wait.on), wait.on->pid));
+    }
+    Sleeper sleeper;
+    sleeper.name = name(task);
+    sleeper.pid = task.pid;
+    sleeper.state = state_letter(task);
+    sleeper.parked = wait.kind == WaitKind::kParked || wait.kind == WaitKind::kKthreadWorker ||
+                     (task.state & sched::kTaskParked) != 0;
+    sleeper.waits_for = waits_for(task);
+    sleeper.where = where(task);
+    sleeper.since = task.sleep_start;
+    sleeper.wakers = find_wakers(system_, task, index);
+    sleeper.lost = lost_wakeup(task);
+    result_.sleepers.push_back(std::move(sleeper));
+  }
+
+  [[nodiscard]] std::string waits_for(const Task& task) const {
+    if (const auto edge = edges_.find(&task); edge != edges_.end()) return edge->second.what;
+    const std::string_view words = wait_words(task.wait.kind);
+    if (task.wait.kind == WaitKind::kKthreadCreate && task.wait.on == nullptr) {
+      return "its first wakeup (created, never woken)";
+    }
+    if (task.wait.name == 0) return std::string(words);
+    return fmt::format("{} {}", words, names_[task.wait.name]);
+  }
+
+  // Only a bare schedule() loses wakeups: the primitives announce themselves before they test.
+  [[nodiscard]] std::optional<LostWakeup> lost_wakeup(const Task& task) const {
+    const sched::NoopWake& wake = task.noop_wake;
+    if (task.wait.kind != WaitKind::kSchedule && task.wait.kind != WaitKind::kWaitQueue) return {};
+    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.stats.last_test)
+      return {};
+    return LostWakeup{wake.time, std::string(names_[wake.waker]), wake.waker_pid};
+  }
+
+  // Each task waits for one other at most: a walk that returns to its start is a cycle.
+  void add_cycles() {
+    std::vector<const Task*> done;
+    for (const Task* start : order_) {
+      std::vector<const Task*> path;
+      const Task* at = start;
+      while (edges_.contains(at) && std::ranges::find(path, at) == path.end()) {
+        path.push_back(at);
+        at = edges_.at(at).to;
+      }
+      if (at != start || std::ranges::find(done, start) != done.end()) continue;
+      std::vector<CycleStep>& cycle = result_.cycles.emplace_back();
+      for (const Task* task : path) {
+        cycle.push_back({name(*task), task->pid, edges_.at(task).what, where(*task)});
+        done.push_back(task);
+        blocked_.push_back(task);
+      }
+    }
+  }
+
+  [[nodiscard]] bool never_released(const Task& task) const {
+    const auto edge = edges_.find(&task);
+    return edge != edges_.end() && (has_exited(*edge->second.to) || is_asleep(*edge->second.to));
+  }
+
+  void add_busy() {
+    for (int id = 0; id < system_.machine().nr_cpus(); ++id) {
+      const Task& task = *system_.scheduler().rq(id).curr;
+      if (task.is_idle()) continue;
+      const auto spins = spinners_.find(task.pid);
+      const bool for_ever =
+          spins != spinners_.end() &&
+          (never_released(task) || std::ranges::find(blocked_, &task) != blocked_.end());
+      if (!for_ever && system_.ending() == Ending::kDone) continue;
+      result_.busy.push_back({id, name(task), task.pid, system_.machine().cpu(id).irqs_disabled(),
+                              spins != spinners_.end() ? spins->second : std::string(),
+                              where(task)});
+    }
+  }
+
+  System& system_;
+  const sim::NameTable& names_;
+  std::map<const Task*, Edge> edges_;
+  std::vector<const Task*> order_;
+  std::map<std::int32_t, std::string> spinners_;  // by PID: what for
+  std::vector<const Task*> blocked_;              // in a cycle
+  Stuck result_;
+};
+
+}  // namespace
+
+bool Stuck::lost_wakeup() const {
+  return std::ranges::any_of(sleepers, [](const Sleeper& s) { return s.lost.has_value(); });
+}
+
+Stuck find_stuck(System& system) {
+  return Finder(system).find();
+}
+
+bool is_defect(System& system, const Stuck& stuck) {
+  if (system.ending() != Ending::kDone || !stuck.cycles.empty() || stuck.dead_owner) return true;
+  if (system.nothing_since() == sim::kNever) return false;
+  const bool idle = system.horizon() == sim::kNever;
+  return std::ranges::any_of(stuck.sleepers, [idle](const Sleeper& sleeper) {
+    if (sleeper.parked) return false;
+    return idle || sleeper.state == 'D' || sleeper.lost.has_value();
+  });
+}
+
+}  // namespace kt::run
