@@ -339,6 +339,10 @@ Platform::Platform(Calendar& calendar, const PlatformSpec& spec) {
   if (spec.energy) sg_host_energy_plugin_init();
   build_simgrid_machine(spec);
   impl_->index_machine();
+  // SimGrid lists disks by name, the spec in an order of its own.
+  std::ranges::sort(impl_->disks_, {}, [&spec](const s4u::Disk* disk) {
+    return std::ranges::find(spec.disks, disk->get_name(), &PlatformSpec::Disk::name);
+  });
 }
 
 Platform::Platform(Calendar& calendar, const std::string& xml_file) {

@@ -44,7 +44,7 @@ class Platform {
   /// (the N-th CPU, with node="M"), memory="M" (the memory of NUMA node M) and port="M" (where the
   /// CPUs of node M reach the machine: streams run from a memory to a port). Each kind is numbered
   /// from 0 without gaps and there are as many ports as memories. Every disk counts, in
-  /// alphabetical order of its host and then in file order. CPUs that have wattage_per_state
+  /// alphabetical order of its host and then of its name. CPUs that have wattage_per_state
   /// account for energy. Throws UserError when the file cannot be read or is no such platform.
   Platform(Calendar& calendar, const std::string& xml_file);
   ~Platform();

@@ -111,6 +111,18 @@ TEST_CASE("platform: a disk reads and writes at its rates, shared", "[platform]"
   REQUIRE(machine.done == Done{{1, 1_ms}, {2, 11_ms}, {3, 22_ms}, {4, 22_ms}});
 }
 
+TEST_CASE("platform: disks are numbered as the spec lists them", "[platform]") {
+  Machine machine;
+  sim::PlatformSpec spec = two_nodes();
+  spec.disks = {{"slow", 1, 100e6, 100e6}, {"fast", 0, 500e6, 500e6}, {"faster", 0, 1e9, 1e9}};
+  machine.simulation.make_platform(spec);
+  machine.platform().start_io(0, 1'000'000, sim::IoOperation::kRead, machine.completion(0));
+  machine.platform().start_io(1, 1'000'000, sim::IoOperation::kRead, machine.completion(1));
+  machine.platform().start_io(2, 1'000'000, sim::IoOperation::kRead, machine.completion(2));
+  machine.simulation.run_until(sim::kNever);
+  REQUIRE(machine.done == Done{{2, 1_ms}, {1, 2_ms}, {0, 10_ms}});
+}
+
 TEST_CASE("platform: nothing to move completes after the latency alone", "[platform]") {
   Machine machine;
   machine.simulation.make_platform(two_nodes());

@@ -68,7 +68,6 @@ scenario::Scenario load_scenario(const std::string& file,
   for (const cpu::CostEntry& entry : cpu::cost_entries()) {
     options.vocabulary.costs.emplace_back(entry.name);
   }
-  options.vocabulary.cost_presets = {"default"};
   options.vocabulary.machine_presets = preset_names(folders);
   scenario::Scenario scenario = scenario::load_file(file, options);
   scenario::require_modelled(scenario);

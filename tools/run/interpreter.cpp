@@ -123,16 +123,12 @@ Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
   return body.interpreter->run_body(self, kthread.program);
 }
 
-namespace {
-
 // A handler runs as the task that it interrupted; what is atomic, or about to sleep, is inside a
 // system call.
-bool in_user_mode(const Task& self) {
-  return self.is_user() && self.preempt_count == 0 && !self.cpu->irqs_disabled() &&
-         self.state == sched::kTaskRunning;
+bool Interpreter::in_user_mode(const Task& self) const {
+  return self.is_user() && &self != control_ && self.preempt_count == 0 &&
+         !self.cpu->irqs_disabled() && self.state == sched::kTaskRunning;
 }
-
-}  // namespace
 
 Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   const scenario::Program& program =
@@ -172,7 +168,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
 }
 
 // The CPU time that belongs to a statement itself; false if it takes none.
-bool Interpreter::segment_of(Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+bool Interpreter::segment_of(const Task& self, const Op& op, Time cost, cpu::Segment& segment) {
   switch (op.verb) {
     case Verb::kJump:
     case Verb::kLoopBegin:

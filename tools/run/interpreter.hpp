@@ -91,6 +91,9 @@ class Interpreter {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
   [[nodiscard]] Models& models() const { return models_; }
   void set_devices(Devices& devices) { devices_ = &devices; }
+  /// The task that runs the events: inside the kernel, as a write to a control file, so that
+  /// between two statements it does not return to user mode.
+  void set_control(const Task& control) { control_ = &control; }
   /// pending() of a kthread work.
   [[nodiscard]] std::int64_t work_pending(std::int64_t argument) const;
   /// The name of an object as traces show it.
@@ -110,7 +113,8 @@ class Interpreter {
   [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
-  bool segment_of(Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
+  [[nodiscard]] bool in_user_mode(const Task& self) const;
+  bool segment_of(const Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
   bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
   void make_timers();
   void make_works();
@@ -157,6 +161,7 @@ class Interpreter {
   const scenario::Scenario& scenario_;
   Models& models_;
   Devices* devices_ = nullptr;
+  const Task* control_ = nullptr;
   std::vector<std::int64_t> variables_;
   std::vector<locking::WaitQueue> waitqueues_;
   std::vector<locking::Completion> completions_;

@@ -105,6 +105,7 @@ void System::boot(int start_cpu) {
   }
   boot_->boot(config);
   control_ = &boot_->control();
+  interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
                            *kthreads_->kthreadd());
   for (std::size_t i = 0; i < scenario_.tasks.size(); ++i) {
