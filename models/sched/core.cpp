@@ -174,11 +174,6 @@ Co<> Scheduler::yield() {
   co_await schedule();
 }
 
-bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
-  if ((state & (kTaskInterruptible | kTaskWakekill)) == 0 || !p.sigpending) return false;
-  return (state & kTaskInterruptible) != 0 || p.fatal_signal;
-}
-
 // kernel/sched/core.c: try_to_block_task
 void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
   p.voluntary_switch = true;

@@ -12,6 +12,11 @@ constexpr Time kSpinPoll = 50;  // ns between two looks at another CPU's on_cpu
 
 }  // namespace
 
+bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
+  if ((state & (kTaskInterruptible | kTaskWakekill)) == 0 || !p.sigpending) return false;
+  return (state & kTaskInterruptible) != 0 || p.fatal_signal;
+}
+
 // kernel/sched/core.c: ttwu_state_match. A match of saved_state alone is a success that wakes
 // nobody: the freezer or the lock slow path will see it.
 bool Scheduler::ttwu_state_match(Task& p, std::uint32_t mask, bool& success) {

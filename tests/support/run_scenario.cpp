@@ -17,9 +17,10 @@ namespace {
 void collect_tasks(kt::run::System& system, Run& run) {
   const sim::NameTable& names = system.trace().names();
   for (const kt::sched::Task& task : system.scheduler().tasks()) {
+    const kt::sched::TaskStats& stats = task.stats;
     run.tasks[std::string(names[task.full_name])] = {
-        task.pid, task.state, task.on_rq, task.cpu->id(), task.se.sum_exec_runtime, task.stats,
-    };
+        task.pid,    task.state,   task.on_rq,          task.cpu->id(),   task.se.sum_exec_runtime,
+        stats.nvcsw, stats.nivcsw, stats.nr_migrations, stats.nr_wakeups, stats.run_delay};
   }
 }
 
@@ -37,7 +38,6 @@ void run_system(const kt::scenario::Scenario& scenario, sim::Trace& trace,
   system_options.seed = options.seed;
   system_options.duration = options.duration;
   system_options.tick_offset = options.tick_offset;
-  system_options.mwait_idle = options.mwait_idle;
   kt::run::System system(scenario, trace, system_options);
   system.calendar().allow_inline(options.inline_advance);
   system.run();
@@ -72,15 +72,16 @@ std::string Run::statistics() const {
     lines += fmt::format(
         "{} pid {} state {:#x} cpu {} runtime {} nvcsw {} nivcsw {} migrations {} "
         "wakeups {} run_delay {}\n",
-        name, task.pid, task.state, task.cpu, task.runtime, task.stats.nvcsw, task.stats.nivcsw,
-        task.stats.nr_migrations, task.stats.nr_wakeups, task.stats.run_delay);
+        name, task.pid, task.state, task.cpu, task.runtime, task.nvcsw, task.nivcsw,
+        task.nr_migrations, task.nr_wakeups, task.run_delay);
   }
   for (const auto& [time, mark] : marks) lines += fmt::format("mark {} {}\n", time, mark);
   return lines;
 }
 
 Run run_scenario(std::string_view json, const RunOptions& options) {
-  const kt::scenario::Scenario scenario = kt::scenario::load("test.json", json);
+  kt::scenario::Scenario scenario = kt::scenario::load("test.json", json);
+  if (!options.mwait_idle) scenario.machine.idle = kt::scenario::Idle::kHlt;
   kt::scenario::require_modelled(scenario);
   Run run;
   sim::Trace trace;
@@ -116,7 +117,8 @@ std::map<std::string, sim::Time> on_cpu_times(const TraceText& trace, sim::Time 
   for (const TraceLine& line : trace.lines) {
     if (line.event != "sched_switch") continue;
     const auto known = running.find(line.cpu);
-    if (known != running.end()) times[known->second.first] += line.time - known->second.second;
+    const sim::Time since = known == running.end() ? 0 : known->second.second;
+    times[std::string(line.text_of("prev_comm"))] += line.time - since;
     running[line.cpu] = {std::string(line.text_of("next_comm")), line.time};
   }
   for (const auto& [cpu, current] : running) times[current.first] += end - current.second;

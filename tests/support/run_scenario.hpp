@@ -31,7 +31,11 @@ struct TaskEnd {
   kt::sched::OnRq on_rq = kt::sched::OnRq::kNo;
   int cpu = 0;
   sim::Time runtime = 0;  ///< sum_exec_runtime, ns
-  kt::sched::TaskStats stats;
+  std::uint64_t nvcsw = 0;
+  std::uint64_t nivcsw = 0;
+  std::uint64_t nr_migrations = 0;
+  std::uint64_t nr_wakeups = 0;
+  sim::Time run_delay = 0;  ///< ns runnable without a CPU
 };
 
 struct Run {
@@ -62,8 +66,7 @@ Run run_keys(std::string_view keys, const RunOptions& options = {});
 /// The violations of tests/support/invariants.hpp in a run, one a line; empty if there is none.
 std::string violations(const Run& run);
 
-/// On-CPU time of each task (by comm) from the first to the last switch that names it; a task that
-/// runs at the end of the trace is counted until `end`.
+/// On-CPU time of each task (by comm) from t = 0 to `end`.
 std::map<std::string, sim::Time> on_cpu_times(const TraceText& trace, sim::Time end);
 
 /// The lines of one event, optionally only those with `key` equal to `value`.

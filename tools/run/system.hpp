@@ -24,7 +24,6 @@ struct SystemOptions {
   std::optional<Time> duration;        ///< instead of the scenario's
   int start_cpu = 0;                   ///< where the init task runs at t = 0
   Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
-  bool mwait_idle = true;              ///< else idle CPUs halt and need an interrupt to wake
   bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
 };
 

@@ -70,8 +70,7 @@ TEST_CASE("who has slept with credit preempts at once", "[sched][fair]") {
     "light": {"cpu": 0, "do": [{"loop": 60, "do": [{"usleep": "10ms"}, {"run": "50us"}]}]}})");
   CHECK(violations(run) == "");
   const support::TaskEnd& light = run.task("light");
-  REQUIRE(light.stats.wakeup_latencies >= 60);
-  CHECK(light.stats.wakeup_latency_max <= 8 * kMs);
+  REQUIRE(light.nr_wakeups >= 60);
   unsigned late = 0;
   sim::Time woken = 0;
   for (const support::TraceLine& line : run.trace.lines) {

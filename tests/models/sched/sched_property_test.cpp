@@ -29,7 +29,7 @@ std::string wrongly_charged(const Run& run) {
     const sim::Time balancing = time - charged[comm];
     const auto task = run.tasks.find(comm);
     if (comm.starts_with("swapper") || task == run.tasks.end()) continue;
-    const auto sleeps = static_cast<sim::Time>(task->second.stats.nvcsw);
+    const auto sleeps = static_cast<sim::Time>(task->second.nvcsw);
     if (balancing >= 0 && balancing <= most * sleeps) continue;
     wrong += comm + " ran " + std::to_string(time) + " and was charged " +
              std::to_string(charged[comm]) + "\n";

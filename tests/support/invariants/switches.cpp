@@ -10,9 +10,6 @@ namespace {
 /// sched 16: an idle CPU runs what was woken on it within this time, without a tick's help.
 constexpr sim::Time kIdleWakeLatency = 1'000'000;
 
-/// sched 35: a fair task that leaves more lines than this (its sched_stat_runtime) between its
-/// wakeup and the switch has been through schedule() in the meantime; of others nothing is known.
-constexpr int kLinesOfBlocking = 1;
 constexpr std::int64_t kMaxRtPrio = 100;
 
 class SwitchChecker : public Checker {
@@ -21,7 +18,6 @@ class SwitchChecker : public Checker {
 
   void see(const TraceLine& line, const World& world) override {
     idle_latency(line);
-    if (line.in_task() && woken_while_running_.contains(line.pid)) ++woken_while_running_[line.pid];
     if (line.event == "sched_migrate_task")  // whoever was woken may have left for another CPU
       woken_idle_.erase(static_cast<unsigned>(line.number_of("orig_cpu")));
     if (line.event == "sched_switch") {
@@ -49,17 +45,22 @@ class SwitchChecker : public Checker {
       report("sched 15", line, "idle switched out in another state than R");
     if (line.text_of("prev_comm").starts_with("migration/") && state == "R+")
       report("sched 13", line, "the stopper was preempted");
-    const auto woken = woken_while_running_.find(prev);
-    if (woken == woken_while_running_.end()) return;
+    // A schedule() that goes on with the same task leaves a line only of fair tasks.
     const bool fair = line.number_of("prev_prio") >= kMaxRtPrio;
-    if (fair && woken->second <= kLinesOfBlocking && (state == "S" || state == "D"))
+    const auto charged = charged_since_.find(prev);
+    const bool once_through = charged != charged_since_.end() && charged->second > 1;
+    charged_since_.erase(prev);
+    const bool blocked = state == "S" || state == "D";
+    if (woken_while_running_.erase(prev) != 0 && blocked && fair && !once_through)
       report("sched 35", line, "blocked although it was woken before schedule()");
-    woken_while_running_.erase(woken);
   }
 
   /// A task that leaves a line of its own after the wakeup has gone on without sleeping, and may
   /// sleep for another reason (a mutex waiter that was woken while it span, say).
   void went_on(const TraceLine& line) {
+    const bool charged = line.event == "sched_stat_runtime" && line.number_of("pid") == line.pid;
+    if (line.in_task() && charged && woken_while_running_.contains(line.pid))
+      ++charged_since_[line.pid];
     if (!line.in_task() || line.event == "sched_switch" || line.event == "sched_stat_runtime")
       return;
     woken_while_running_.erase(line.pid);
@@ -102,7 +103,7 @@ class SwitchChecker : public Checker {
     const auto target = static_cast<unsigned>(line.number_of("target_cpu"));
     const Task* task = world.find(pid);
     const bool running = task != nullptr && task->running_on;
-    if (running && line.event == "sched_wakeup") woken_while_running_[pid] = 0;
+    if (running && line.event == "sched_wakeup") woken_while_running_[pid] = true;
     if (running) return;
     if (line.text_of("comm").starts_with("migration/")) woken_stopper_[target] = pid;
     if (world.current(target) == 0) woken_idle_.try_emplace(target, line.time);
@@ -130,7 +131,8 @@ class SwitchChecker : public Checker {
     if (named->forked_by_kthreadd) report("kthread 8", line, "a dead kthread is woken");
   }
 
-  std::map<std::int64_t, int> woken_while_running_;  ///< lines that it has left since
+  std::map<std::int64_t, bool> woken_while_running_;
+  std::map<std::int64_t, int> charged_since_;  ///< by itself, since that wakeup
   std::map<unsigned, sim::Time> woken_idle_;
   std::map<unsigned, std::int64_t> woken_stopper_;
 };
