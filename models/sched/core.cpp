@@ -378,7 +378,7 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   if (next.runnable_since >= 0) {
     next.stats.run_delay += now - next.runnable_since;
     if (next.woken) {
-      next.stats.note_latency(now - next.waking_time);
+      next.note_latency(now - next.waking_time);
       wakeup_latencies.record(now - next.waking_time);
     }
     next.runnable_since = -1;

@@ -125,17 +125,7 @@ struct TaskStats {
   Time wakeup_latency_max = 0;
   Time wakeup_latency_sum = 0;
   std::uint64_t wakeup_latencies = 0;
-  /// The distribution of wakeup latencies, for tasks that the reports name: most never need one.
-  bool keep_distribution = false;
-  std::unique_ptr<sim::Histogram> distribution;
-  /// When the task last tested a condition (scenario code): a later wakeup that finds it awake
-  /// cannot have been seen by that test.
-  Time last_test = -1;
   void note_latency(Time latency) {
-    if (keep_distribution) {
-      if (distribution == nullptr) distribution = std::make_unique<sim::Histogram>();
-      distribution->record(latency);
-    }
     ++wakeup_latencies;
     wakeup_latency_sum += latency;
     if (latency > wakeup_latency_max) wakeup_latency_max = latency;
@@ -195,6 +185,18 @@ struct Task : cpu::ThreadInfo {
 
   // For reports
   TaskStats stats;
+  /// The distribution of wakeup latencies, for tasks that the reports name: most never need one.
+  bool keep_distribution = false;
+  std::unique_ptr<sim::Histogram> distribution;
+  /// When the task last tested a condition (scenario code): a later wakeup that finds it awake
+  /// cannot have been seen by that test.
+  Time last_test = -1;
+  void note_latency(Time latency) {
+    stats.note_latency(latency);
+    if (!keep_distribution) return;
+    if (distribution == nullptr) distribution = std::make_unique<sim::Histogram>();
+    distribution->record(latency);
+  }
   Wait wait;
   NoopWake noop_wake;
   Time sleep_start = 0;

@@ -195,7 +195,7 @@ bool Interpreter::execute_inline(Frame& frame, const Op& op, std::size_t& at) {
       at = static_cast<std::size_t>(op.target);
       return true;
     case Verb::kBranchUnless:
-      frame.self.stats.last_test = models_.machine.now();
+      frame.self.last_test = models_.machine.now();
       if (evaluate(frame.self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
       return true;
     case Verb::kLoopBegin:

@@ -75,7 +75,7 @@ class Interpreter {
   }
   void set_thread(std::int32_t index, Task& task) {
     threads_[static_cast<std::size_t>(index)] = &task;
-    task.stats.keep_distribution = true;
+    task.keep_distribution = true;
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);

@@ -47,8 +47,8 @@ ThreadUse thread_use(System& system, const Task& task, bool of_scenario) {
   use.involuntary = stats.nivcsw;
   use.migrations = stats.nr_migrations;
   use.wakeups = stats.nr_wakeups;
-  if (stats.distribution != nullptr) {
-    use.latency = latency_of(*stats.distribution);
+  if (task.distribution != nullptr) {
+    use.latency = latency_of(*task.distribution);
   } else if (stats.wakeup_latencies != 0) {
     use.latency.count = stats.wakeup_latencies;
     use.latency.mean =

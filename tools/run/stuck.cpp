@@ -115,7 +115,7 @@ class Finder {
   [[nodiscard]] std::optional<LostWakeup> lost_wakeup(const Task& task) const {
     const sched::NoopWake& wake = task.noop_wake;
     if (task.wait.kind != WaitKind::kSchedule && task.wait.kind != WaitKind::kWaitQueue) return {};
-    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.stats.last_test)
+    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.last_test)
       return {};
     return LostWakeup{wake.time, std::string(names_[wake.waker]), wake.waker_pid};
   }
