@@ -78,7 +78,7 @@ class KthreadChecker : public Checker {
     const auto creation = creations_.find(static_cast<std::int32_t>(pid));
     const Task* creator = world.find(creation->second.creator);
     creation->second.creator_slept =
-        creator != nullptr && creator->blocked() && creator->out_state == "D";
+        creator != nullptr && creator->blocked() && !creator->waking && creator->out_state == "D";
   }
 
   void out(const TraceLine& line, const World& world) {
