@@ -39,6 +39,7 @@ std::string_view class_of(Policy policy) {
 std::string name_of(sched::Scheduler& scheduler, const Task& p) {
   const std::uint32_t id = p.is_kthread() ? p.full_name : p.comm;
   std::string name(scheduler.machine().trace().names()[id]);
+  if (p.is_kthread()) return fmt::format("[{}]", name);
   if (p.exit_state == sched::kExitZombie) name += " <defunct>";
   return name;
 }

@@ -22,7 +22,7 @@ struct PsRow {
   std::string_view cls;       ///< TS, FF, RR, B or IDL
   std::optional<int> rtprio;  ///< 1 … 99 of FF and RR, 0 of B and IDL; none of TS
   std::optional<int> ni;      ///< none where ps prints -: FF, RR, IDL
-  /// A kernel thread's full name; else up to 15 characters. ps puts no brackets in this column.
+  /// A kernel thread's full name in brackets (as ps prints it under args); else up to 15 characters.
   std::string comm;
 };
 

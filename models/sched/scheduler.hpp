@@ -3,7 +3,7 @@
 // caller runs on (Machine::this_cpu), as the kernel's do.
 #pragma once
 
-#include <deque>
+#include <boost/container/deque.hpp>
 #include <memory>
 #include <vector>
 
@@ -24,6 +24,11 @@ enum WakeFlag : unsigned { kWfSync = 1, kWfMigrated = 2, kWfFork = 4, kWfTtwu = 
 
 /// Why __schedule() is called (SM_IDLE, SM_NONE, SM_PREEMPT).
 enum class Mode : std::uint8_t { kIdle, kNone, kPreempt };
+
+/// Tasks stay where they are made; in blocks, as there may be a hundred thousand.
+using TaskList =
+    boost::container::deque<Task, void,
+                            boost::container::deque_options_t<boost::container::block_size<64>>>;
 
 struct SchedConfig {
   Preempt preempt = Preempt::kVoluntary;
@@ -66,7 +71,7 @@ class Scheduler {
   // Tasks ---------------------------------------------------------------------------------------
   /// A task in TASK_NEW with the next PID, nice 0, allowed everywhere. Lives as long as this.
   Task& new_task(std::string_view comm);
-  [[nodiscard]] std::deque<Task>& tasks() { return tasks_; }
+  [[nodiscard]] TaskList& tasks() { return tasks_; }
   [[nodiscard]] Task* find_task(std::int32_t pid);
   /// The next PID that new_task() gives.
   std::int32_t next_pid = 1;
@@ -278,7 +283,7 @@ class Scheduler {
   cpu::CpuMask active_;
   std::unique_ptr<SchedDomains> domains_;
   std::vector<std::unique_ptr<Rq>> rqs_;
-  std::deque<Task> tasks_;
+  TaskList tasks_;
   std::vector<Stopper> stoppers_;
   std::vector<bool> llc_has_idle_cores_;    // by llc id (lowest CPU)
   std::vector<DomainState> domain_state_;   // by Domain::id

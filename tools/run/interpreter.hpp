@@ -75,7 +75,8 @@ class Interpreter {
   }
   void set_thread(std::int32_t index, Task& task) {
     threads_[static_cast<std::size_t>(index)] = &task;
-    task.keep_distribution = true;
+    constexpr std::size_t kMostDistributions = 1'000;  // beyond that nobody reads them one by one
+    task.keep_distribution = threads_.size() <= kMostDistributions;
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);

@@ -63,13 +63,18 @@ bool is_kworker(const std::string& name) {
   return name.starts_with("kworker/") && !name.starts_with("kworker/R-");
 }
 
+// Without the brackets of a kernel thread.
+std::string name_of(const PsRow& row) {
+  return row.comm.front() == '[' ? row.comm.substr(1, row.comm.size() - 2) : row.comm;
+}
+
 std::vector<std::string> described(BootedMachine& booted, bool kworkers) {
   std::vector<std::string> lines;
   for (const PsRow& row : ps_rows(booted.scheduler)) {
-    if (is_kworker(row.comm) != kworkers) continue;
+    if (is_kworker(name_of(row)) != kworkers) continue;
     const auto dash = [](auto value) { return value ? std::to_string(*value) : "-"; };
     const Task& p = *booted.scheduler.find_task(row.pid);
-    lines.push_back(row.comm + " " + row.stat + " " + std::string(row.cls) + " " +
+    lines.push_back(name_of(row) + " " + row.stat + " " + std::string(row.cls) + " " +
                     dash(row.rtprio) + " " + dash(row.ni) + " " + p.cpus_mask.to_list());
   }
   return lines;
@@ -77,7 +82,7 @@ std::vector<std::string> described(BootedMachine& booted, bool kworkers) {
 
 std::vector<std::string> names(BootedMachine& booted) {
   std::vector<std::string> list;
-  for (const PsRow& row : ps_rows(booted.scheduler)) list.push_back(row.comm);
+  for (const PsRow& row : ps_rows(booted.scheduler)) list.push_back(name_of(row));
   return list;
 }
 

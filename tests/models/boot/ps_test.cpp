@@ -26,11 +26,11 @@ TEST_CASE("the table looks like that of ps", "[boot]") {
   CHECK(ps_table(ps_rows(scheduler), 2) ==
         "  PID  PPID STAT PSR CLS RTPRIO  NI COMMAND\n"
         "    1     0 R      0  TS      -   0 control\n"
-        "    2     0 S      0  TS      -   0 kthreadd\n"
-        "    3     2 S      0  TS      -   0 ksoftirqd/0\n"
-        "    4     2 S      0  FF     99   - migration/0\n"
-        "    5     2 S      1  FF     99   - migration/1\n"
-        "    6     2 S      1  TS      -   0 ksoftirqd/1\n"
+        "    2     0 S      0  TS      -   0 [kthreadd]\n"
+        "    3     2 S      0  TS      -   0 [ksoftirqd/0]\n"
+        "    4     2 S      0  FF     99   - [migration/0]\n"
+        "    5     2 S      1  FF     99   - [migration/1]\n"
+        "    6     2 S      1  TS      -   0 [ksoftirqd/1]\n"
         "    7     1 SN     0   B      0   5 batch\n"
         "    8     1 S      0 IDL      0   - idle\n"
         "    9     1 S      0  FF     10   - fifo\n"
@@ -59,7 +59,7 @@ TEST_CASE("states print as the kernel reports them", "[boot]") {
   CHECK(letter(sched::kTaskDead, sched::kExitZombie) == "Z");
   CHECK(ps_rows(booted.scheduler).front().comm == "control <defunct>");
   p.exit_state = sched::kExitDead;
-  CHECK(ps_rows(booted.scheduler).front().comm == "kthreadd");
+  CHECK(ps_rows(booted.scheduler).front().comm == "[kthreadd]");
 }
 
 TEST_CASE("a machine with more CPUs has wider PIDs", "[boot]") {

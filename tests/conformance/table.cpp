@@ -1,0 +1,78 @@
+// Prints results/conformance.md: for every mark, return, fork, stop and exit of the recorded
+// scenarios, when it happened in the recording and in the simulator, worst first.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "tests/conformance/simulate.hpp"
+
+namespace {
+
+using namespace support;
+
+struct Row {
+  std::string scenario;
+  std::string what;
+  sim::Time recorded = 0;
+  sim::Time simulated = 0;
+  [[nodiscard]] sim::Time error() const { return std::abs(simulated - recorded); }
+};
+
+// What happened when, by a name that is unique within the trace.
+std::map<std::string, sim::Time> moments(const Facts& facts) {
+  std::map<std::string, sim::Time> result;
+  const auto add = [&result](const std::string& name, sim::Time time) {
+    std::string unique = name;
+    for (int n = 2; !result.emplace(unique, time).second; ++n) unique = fmt::format("{} #{}", name, n);
+  };
+  const auto comm = [](const std::string& thread) { return thread.substr(0, thread.rfind('-')); };
+  for (const Note& mark : facts.marks) {
+    if (!mark.text.starts_with("ktoracle ")) add("mark " + mark.text, mark.time);
+  }
+  for (const Note& note : facts.returns) add("return " + recorded_spelling(note.text), note.time);
+  for (const ThreadForked& fork : facts.threads_forked) add("fork of " + comm(fork.thread), fork.time);
+  for (const ThreadExit& exit : facts.exits) add("exit of " + exit.comm, exit.time);
+  for (const KthreadStop& stop : facts.kthread_stops) {
+    if (stop.event == "sched_kthread_stop_ret") add("kthread_stop " + stop.payload, stop.time);
+  }
+  return result;
+}
+
+std::vector<Row> compare() {
+  std::vector<Row> rows;
+  for (const auto& folder : recorded_scenarios()) {
+    const TraceText recorded = recorded_trace(folder);
+    const auto expected = moments(extract_facts(recorded));
+    const auto actual = moments(extract_facts(simulate(folder, beginning_of(recorded))));
+    for (const auto& [what, time] : expected) {
+      const auto found = actual.find(what);
+      if (found == actual.end()) continue;
+      rows.push_back({folder.filename().string(), what, time, found->second});
+    }
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.error() > b.error(); });
+  return rows;
+}
+
+}  // namespace
+
+int main() {
+  fmt::print(
+      "# Times against the recorded kernel\n\n"
+      "Linux 6.12.117 on an emulator that counts instructions (2 ns each), and ktsim on the preset\n"
+      "`qemu-icount`, from the same scenario, tick phase and CPU of the init task. Order and counts\n"
+      "are held exactly by tests (tests/conformance); this is how far the times are off, worst\n"
+      "first, in microseconds since t = 0. Recorded stamps are whole microseconds. The recorder's\n"
+      "CPUs take turns: one sees a remote wakeup late when another is inside a kernel path.\n\n"
+      "Made by `build/release/tests/ktsim-conformance > results/conformance.md`.\n\n"
+      "| scenario | what | recorded | simulated | error |\n| --- | --- | ---: | ---: | ---: |\n");
+  constexpr double kMicrosecond = 1000;
+  const auto us = [](sim::Time time) { return static_cast<double>(time) / kMicrosecond; };
+  for (const Row& row : compare()) {
+    fmt::print("| {} | {} | {:.1f} | {:.1f} | {:+.1f} |\n", row.scenario, row.what,
+               us(row.recorded), us(row.simulated), us(row.simulated - row.recorded));
+  }
+}
