@@ -41,6 +41,12 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
   refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
   refused(R"("events": [{"t": 0, "memory_pressure": {"level": "low"}}])", "memory_pressure");
+  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus and nohz_full");
+  refused(R"("kernel": {"cmdline": "workqueue.cpu_intensive_thresh_us=1"})",
+          "workqueue boot parameters");
+  refused(R"("hrtimers": {"h": {"soft": true, "do": []}})", "soft hrtimers");
+  refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
+  refused(R"("machine": {"power": {"busy": 1, "idle": 1}})", "energy accounting (power)");
 }
 
 TEST_CASE("the rest is not refused", "[scenario][modelled]") {

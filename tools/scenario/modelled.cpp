@@ -48,6 +48,28 @@ void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places)
     places.push_back(scenario.kernel.memory_model_origin);
 }
 
+void isolation(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  const Kernel& kernel = scenario.kernel;
+  if (!kernel.isolcpus.empty() || !kernel.nohz_full.empty()) places.push_back(kernel.origin);
+}
+
+void workqueue_parameters(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (!scenario.kernel.workqueue.empty()) places.push_back(scenario.kernel.origin);
+}
+
+void soft_hrtimers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  for (const Hrtimer& timer : scenario.hrtimers)
+    if (timer.soft) places.push_back(timer.origin);
+}
+
+void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
+}
+
+void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.machine.power.given) places.push_back(scenario.machine.origin);
+}
+
 constexpr std::array kMissing{
     Missing{"workqueues", workqueues},
     Missing{"works", objects<&Scenario::works>},
@@ -63,6 +85,11 @@ constexpr std::array kMissing{
     Missing{"memory_pressure", verb_used<Verb::kMemoryPressure>},
     Missing{"preempt rt", preempt_rt},
     Missing{"memory_model tso", store_buffers},
+    Missing{"isolcpus and nohz_full", isolation},
+    Missing{"workqueue boot parameters", workqueue_parameters},
+    Missing{"soft hrtimers", soft_hrtimers},
+    Missing{"frequency governors", governors},
+    Missing{"energy accounting (power)", energy},
 };
 
 }  // namespace
