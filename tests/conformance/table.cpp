@@ -66,7 +66,9 @@ int main() {
       "`qemu-icount`, from the same scenario, tick phase and CPU of the init task. Order and counts\n"
       "are held exactly by tests (tests/conformance); this is how far the times are off, worst\n"
       "first, in microseconds since t = 0. Recorded stamps are whole microseconds. The recorder's\n"
-      "CPUs take turns: one sees a remote wakeup late when another is inside a kernel path.\n\n"
+      "CPUs take turns: one sees a remote wakeup late when another is inside a kernel path. In\n"
+      "lost_wakeup that decides the CPU on which a busy-waiting thread starts, and here the init task\n"
+      "is behind it for a tick; what follows is late by as much.\n\n"
       "Made by `build/release/tests/ktsim-conformance > results/conformance.md`.\n\n"
       "| scenario | what | recorded | simulated | error |\n| --- | --- | ---: | ---: | ---: |\n");
   constexpr double kMicrosecond = 1000;
