@@ -46,6 +46,7 @@ Time Calendar::next_time() {
 }
 
 bool Calendar::step() {
+  inline_run_ = 0;
   if (heap_.empty() || heap_[0].time > horizon_) return false;
   const Entry top = heap_[0];
   const auto index = static_cast<std::uint32_t>(top.key & kSlotMask);
