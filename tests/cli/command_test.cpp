@@ -247,5 +247,5 @@ TEST_CASE("ps lists the threads at a moment", "[cli]") {
   CHECK_THAT(booted.out, Contains("kthreadd") && Contains("migration/1"));
   const json rows = json::parse(bench.ktsim("ps good.json --at 1ms --json").out)["threads"];
   CHECK(rows[0]["pid"] == 1);
-  CHECK(std::any_of(rows.begin(), rows.end(), [](const json& row) { return row["comm"] == "k"; }));
+  CHECK(std::any_of(rows.begin(), rows.end(), [](const json& row) { return row["comm"] == "[k]"; }));
 }
