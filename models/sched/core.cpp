@@ -301,7 +301,6 @@ void Scheduler::put_prev_task(Rq& rq, Task& p) {
   } else {
     update_curr(rq);
   }
-  rq.picked_by_server = false;
 }
 
 void Scheduler::set_next_task(Rq& rq, Task& p) {
@@ -320,7 +319,6 @@ Task& Scheduler::pick_next_task(Rq& rq) {
     pull_rt_task(rq);  // balance_rt()
   }
   Task* next = nullptr;
-  bool by_server = false;
   if (rq.stop_queued != nullptr) {
     next = rq.stop_queued;
   } else {
@@ -328,7 +326,6 @@ Task& Scheduler::pick_next_task(Rq& rq) {
       Entity* se = rq.cfs.pick(rq.clock());
       if (se != nullptr) {
         next = &task_of(*se);
-        by_server = true;
       } else {
         rq.fair_server.stop();
       }
@@ -343,7 +340,6 @@ Task& Scheduler::pick_next_task(Rq& rq) {
     put_prev_task(rq, *rq.curr);
     set_next_task(rq, *next);
   }
-  rq.picked_by_server = by_server;
   return *next;
 }
 

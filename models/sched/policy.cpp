@@ -90,8 +90,7 @@ void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice)
 }
 
 void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
-  constexpr Time kSlice = 100'000'000;
-  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+  p.rt.time_slice = static_cast<std::int32_t>(kRrTimeslice / config_.tick);
   if (p.on_rq == OnRq::kNo && !p.on_cpu) {
     set_priority(p, policy, rt_priority, nice);
     p.se.load = weight_of(p);

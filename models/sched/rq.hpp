@@ -45,7 +45,6 @@ struct Rq final : FairHooks {
   CfsRq cfs;
   RtRq rt;
   FairServer fair_server;
-  bool picked_by_server = false;  ///< rq->dl_server: curr was picked through the fair server
   std::uint32_t active_mm = 0;    ///< address space loaded, borrowed by kernel threads
 
   Task* wake_list = nullptr;  ///< in order of arrival
@@ -56,7 +55,6 @@ struct Rq final : FairHooks {
   Time idle_stamp = 0;  ///< when it went idle; 0: it is not
   Time avg_idle = 1'000'000;
   Time next_balance = 0;
-  Time last_balance = 0;
   bool tick_stopped = false;  ///< member of nohz.idle_cpus_mask
   Pelt load_avg;  ///< weights of runnable fair tasks
   Pelt util_avg;  ///< 1024 while anything but idle runs

@@ -114,8 +114,7 @@ bool Scheduler::pull_rt_task(Rq& rq) {
 void Scheduler::task_tick_rt(Rq& rq, Task& p) {
   update_curr(rq);
   if (p.policy != Policy::kRr || --p.rt.time_slice > 0) return;
-  constexpr Time kSlice = 100'000'000;  // RR_TIMESLICE
-  p.rt.time_slice = static_cast<std::int32_t>(kSlice / config_.tick);
+  p.rt.time_slice = static_cast<std::int32_t>(kRrTimeslice / config_.tick);
   if (!rq.rt.alone_at_prio(p)) {
     rq.rt.requeue(p, false);
     resched_curr(rq);

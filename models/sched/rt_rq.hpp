@@ -9,6 +9,8 @@
 
 namespace kt::sched {
 
+inline constexpr Time kRrTimeslice = 100'000'000;  ///< ns, RR_TIMESLICE
+
 class RtRq {
  public:
   /// Queues at the tail of its priority, or (a preempted task, ENQUEUE_HEAD) at its head.

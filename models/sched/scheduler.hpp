@@ -174,7 +174,6 @@ class Scheduler {
   AllIdleHook all_idle;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
-  [[nodiscard]] int nr_idle_cpus() const { return nr_halted_; }
 
   // Internals shared by the files of this folder ---------------------------------------------------
   void resched_curr(Rq& rq);
