@@ -150,6 +150,7 @@ class Cpu {
 
   ThreadInfo* current = nullptr;      ///< the task on this CPU
   std::uint32_t softirq_pending = 0;  ///< one bit a vector (irq_cpustat_t)
+  std::uint32_t irq_work = 0;  ///< softirqs that other CPUs want raised here, a bit a vector
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
 
  private:

@@ -110,7 +110,7 @@ Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
   Rq& rq = scheduler.rq(cpu.id());
   co_await cpu.run(cpu.costs().ipi_handler);
   if (rq.nohz_kick) scheduler.time_hooks.raise_sched_softirq(scheduler.time_hooks.object, cpu);
-  co_await scheduler.sched_ttwu_pending(rq);
+  co_await scheduler.flush_calls(rq);
 }
 
 // preempt_schedule_irq(): entered and left with interrupts off.

@@ -45,6 +45,13 @@ struct TimeHooks {
   void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
 };
 
+/// What a CPU does for others in the call-function interrupt before their wakeups: Cpu::irq_work
+/// (kernel/irq_work.c: irq_work_single).
+struct IrqWorkHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Cpu&) = nullptr;
+};
+
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
 struct AllIdleHook {
   void* object = nullptr;
@@ -169,6 +176,14 @@ class Scheduler {
   /// Starts the machine: `init`, unless null, runs on its CPU, all others idle.
   void start(Task* init);
   TimeHooks time_hooks;
+  IrqWorkHook irq_work_hook;
+  /// Whether something is queued for the call-function interrupt of a CPU; who queues the first
+  /// calls send_call_function_single_ipi().
+  [[nodiscard]] bool calls_queued(const Rq& rq) const {
+    return rq.wake_list != nullptr || rq.cpu->irq_work != 0;
+  }
+  /// An IPI, or the flag of a polling idle loop; kernel/sched/core.c: send_call_function_single_ipi
+  void send_call_function_single_ipi(Rq& rq);
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
@@ -236,6 +251,7 @@ class Scheduler {
   void ttwu_do_activate(Rq& rq, Task& p, unsigned wake_flags);
   void ttwu_do_wakeup(Task& p);
   Co<> sched_ttwu_pending(Rq& rq);
+  Co<> flush_calls(Rq& rq);
   void record_noop_wake(Task& p);
 
   // fair.cpp, select.cpp

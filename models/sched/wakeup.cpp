@@ -72,23 +72,26 @@ bool Scheduler::ttwu_queue_cond(const Task& p, int cpu) {
 // kernel/sched/core.c: __ttwu_queue_wakelist, kernel/smp.c: __smp_call_single_queue
 void Scheduler::ttwu_queue_wakelist(Task& p, int cpu, unsigned wake_flags) {
   Rq& rq = this->rq(cpu);
-  Cpu& here = machine_.this_cpu();
   p.sched_remote_wakeup = (wake_flags & kWfMigrated) != 0;
   rq.ttwu_pending = true;
-  const bool was_empty = rq.wake_list == nullptr;
+  const bool was_empty = !calls_queued(rq);
   p.wake_entry = nullptr;
   *rq.wake_list_tail = &p;
   rq.wake_list_tail = &p.wake_entry;
-  if (!was_empty) return;
+  if (was_empty) send_call_function_single_ipi(rq);
+}
+
+void Scheduler::send_call_function_single_ipi(Rq& rq) {
+  Cpu& here = machine_.this_cpu();
   if (rq.cpu->polling) {  // call_function_single_prep_ipi(): the flag is enough
     rq.idle->need_resched = true;
-    here.trace(Event::kSchedWakeIdleWithoutIpi, cpu);
+    here.trace(Event::kSchedWakeIdleWithoutIpi, rq.id());
     rq.cpu->end_halt(machine_.costs().idle_poll);
     return;
   }
   if (here.traced(Event::kIpiSendCpu)) {
     sim::NameTable& names = machine_.trace().names();
-    here.trace(Event::kIpiSendCpu, cpu, names.intern("__smp_call_single_queue"),
+    here.trace(Event::kIpiSendCpu, rq.id(), names.intern("__smp_call_single_queue"),
                names.intern("generic_smp_call_function_single_interrupt"));
   }
   here.send_ipi(*rq.cpu, cpu::Vector::kCallFunctionSingle);
@@ -128,6 +131,12 @@ Co<> Scheduler::sched_ttwu_pending(Rq& rq) {
     ttwu_do_activate(rq, p, p.sched_remote_wakeup ? kWfMigrated : 0U);
   }
   rq.ttwu_pending = false;
+}
+
+// kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last.
+Co<> Scheduler::flush_calls(Rq& rq) {
+  if (rq.cpu->irq_work != 0) co_await irq_work_hook.run(irq_work_hook.object, *rq.cpu);
+  co_await sched_ttwu_pending(rq);
 }
 
 Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_flags) {

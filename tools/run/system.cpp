@@ -68,6 +68,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   const timers::Ticks ticks{config.tick, options.tick_offset,
                             timers::initial_jiffies(scenario.kernel.hz)};
   softirqs_ = std::make_unique<softirq::Softirqs>(*scheduler_, ticks);
+  tasklets_ = std::make_unique<softirq::Tasklets>(*softirqs_);
   timers_ = std::make_unique<timers::Timers>(*scheduler_, *softirqs_, ticks);
   waits_ = std::make_unique<locking::Waits>(*scheduler_, *timers_);
   completions_ = std::make_unique<locking::Completions>(*scheduler_, *timers_);

@@ -10,6 +10,7 @@
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
 #include "models/softirq/softirq.hpp"
+#include "models/softirq/tasklet.hpp"
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
@@ -85,6 +86,7 @@ class System {
   std::unique_ptr<cpu::Machine> machine_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   std::unique_ptr<softirq::Softirqs> softirqs_;
+  std::unique_ptr<softirq::Tasklets> tasklets_;
   std::unique_ptr<timers::Timers> timers_;
   std::unique_ptr<locking::Waits> waits_;
   std::unique_ptr<locking::Completions> completions_;
