@@ -246,7 +246,7 @@ Co<> Kthreads::kthread_unpark(Task& k) {
 Co<> Kthreads::kthread_parkme() {
   Task& self = scheduler_.current();
   for (;;) {
-    scheduler_.set_special_state(sched::kTaskParked);
+    co_await scheduler_.set_special_state(sched::kTaskParked);
     if (!self.kthread->should_park) break;
     // No preemption between the completion and the sleep: the parker waits for both.
     scheduler_.preempt_disable();

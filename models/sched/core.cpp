@@ -486,7 +486,7 @@ Co<> Scheduler::schedule_tail() {
 }
 
 Co<> Scheduler::do_task_dead() {
-  set_special_state(kTaskDead);
+  co_await set_special_state(kTaskDead);
   co_await schedule();
   KT_ASSERT(false, "a dead task was scheduled");
 }

@@ -90,7 +90,7 @@ void Scheduler::put_on_cpu(Task& init) {
   init.cache_cpu = rq.id();
   rq.active_mm = init.mm;
   set_next_task(rq, init);
-  time_hooks.exit(time_hooks.object, *rq.cpu);
+  time_hooks.start_tick(time_hooks.object, *rq.cpu);
 }
 
 void Scheduler::start(Task* init) {

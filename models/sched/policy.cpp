@@ -25,10 +25,16 @@ LoadWeight weight_of(const Task& p) {
 
 }  // namespace
 
-// task_rq_lock(): nobody is choosing a CPU for the task.
+// Until nobody is choosing a CPU for the task, or otherwise holds its pi_lock.
 Co<> Scheduler::wait_pi_lock(const Task& p) {
-  constexpr Time kSpinPoll = 50;
-  while (p.pi_locked) co_await machine_.run(kSpinPoll);
+  while (p.pi_locked) co_await machine_.run(cpu::kSpinPoll);
+}
+
+// include/linux/sched.h: set_special_state
+Co<> Scheduler::set_special_state(std::uint32_t state) {
+  Task& p = current();
+  if (p.pi_locked) co_await wait_pi_lock(p);
+  p.state = state;
 }
 
 namespace {
@@ -36,15 +42,12 @@ namespace {
 // task_rq_lock(): interrupts off, pi_lock and the rq lock held. Not across a co_await.
 class TaskRqLock {
  public:
-  explicit TaskRqLock(Cpu& cpu) : cpu_(cpu), irqs_were_off_(cpu.irqs_disabled()) {
-    cpu_.local_irq_disable();
-    cpu_.preempt_disable();
+  explicit TaskRqLock(Cpu& cpu) : cpu_(cpu), irqs_were_off_(cpu.lock_irqsave()) {
     cpu_.preempt_disable();
   }
   ~TaskRqLock() {
     cpu_.preempt_enable_no_resched();
-    cpu_.preempt_enable_no_resched();
-    if (!irqs_were_off_) cpu_.local_irq_enable();
+    cpu_.unlock_irqrestore(irqs_were_off_);
   }
   TaskRqLock(const TaskRqLock&) = delete;
   TaskRqLock& operator=(const TaskRqLock&) = delete;

@@ -40,6 +40,7 @@ struct SchedConfig {
 struct TimeHooks {
   void* object = nullptr;
   Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
+  void (*start_tick)(void*, Cpu&) = nullptr;         ///< of the CPU that does not idle at t = 0
   void (*stop_tick)(void*, Cpu&) = nullptr;  ///< tick_nohz_idle_stop_tick()
   void (*exit)(void*, Cpu&) = nullptr;       ///< tick_nohz_idle_exit()
   void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
@@ -103,8 +104,9 @@ class Scheduler {
   Co<bool> wake_up_state(Task& p, std::uint32_t mask) { return try_to_wake_up(p, mask, 0); }
   /// kernel/sched/core.c: wait_task_inactive. 0 if the state does not match, else non-zero.
   Co<std::uint64_t> wait_task_inactive(Task& p, std::uint32_t match);
-  /// set_special_state(): a store that no late wakeup can overwrite.
-  void set_special_state(std::uint32_t state) { current().state = state; }
+  /// set_special_state(): a store that no late wakeup can overwrite, as it waits for a waker that
+  /// holds pi_lock and will store TASK_RUNNING. The state is set when the caller goes on.
+  Co<> set_special_state(std::uint32_t state);
   /// include/linux/sched/signal.h: signal_pending_state
   [[nodiscard]] static bool signal_pending_state(std::uint32_t state, const Task& p);
 

@@ -75,8 +75,9 @@ class Timers {
   /// hrtimer_cancel
   Co<bool> hrtimer_cancel(KernelHrtimer& timer);
 
-  // Sleeps. The caller has set its state where the kernel's would have ------------------------------
-  /// Jiffies left, 0 if the timeout passed. kernel/time/sleep_timeout.c: schedule_timeout
+  // Sleeps. The caller has set its state where the kernel's would have
+  // ------------------------------
+  /// Jiffies left, 0 if the timeout passed. kernel/time/timer.c: schedule_timeout
   Co<Jiffies> schedule_timeout(Jiffies timeout);
   /// 0 if the timer fired, else -EINTR. kernel/time/hrtimer.c: schedule_hrtimeout_range
   Co<int> schedule_hrtimeout_range(Time at, Time range);
@@ -123,6 +124,8 @@ class Timers {
 
   // tick.cpp
   static Co<bool> tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu);
+  void restart_tick(Base& base);
+  static void start_tick(void* self, Cpu& cpu);
   static void stop_tick(void* self, Cpu& cpu);
   static void idle_exit(void* self, Cpu& cpu);
   static void raise_sched_softirq(void* self, Cpu& cpu);

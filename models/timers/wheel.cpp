@@ -5,12 +5,6 @@ namespace kt::timers {
 
 using trace::Event;
 
-namespace {
-
-constexpr Time kSpinPoll = 50;
-
-}  // namespace
-
 void Timers::enqueue(KernelTimer& timer, Jiffies expires) {
   Cpu& here = machine_.this_cpu();
   Base& target = base(here.id());
@@ -54,7 +48,7 @@ Co<bool> Timers::del_timer_sync(KernelTimer& timer) {
   for (;;) {
     const TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
     if (wheel.running() != &timer) break;
-    co_await machine_.run(kSpinPoll);
+    co_await machine_.run(cpu::kSpinPoll);
   }
   co_return del_timer(timer);
 }
