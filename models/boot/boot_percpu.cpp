@@ -69,8 +69,8 @@ void Boot::secondary_cpus(bool minimal) {
     migration(cpu);
     ksoftirqd(cpu);
     if (minimal) continue;
-    bound_workers(cpu, false, 0, 1);
-    bound_workers(cpu, true, 0, 1);
+    bound_workers(cpu, false, 1);
+    bound_workers(cpu, true, 1);
     rcu_leaf(cpu);
   }
 }

@@ -64,6 +64,10 @@ struct CostTable {
   Time handover_node = 180;    // … is on the same node
   Time handover_remote = 450;  // … is on another node
   Time work_item = 100;        // taking one item off a worker's list
+  Time queue_work = 120;       // __queue_work() under the pool's lock, without the wakeup
+  Time flush_work = 80;        // flush_work() around the lock and the wait
+  Time cancel_work = 60;       // one attempt to grab a work's PENDING bit and timer
+  Time queue_work_pending = 40;  // queue_work() of a work that is pending already
   // Caches
   Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
   Time cold_node = 8'000;      // … of the same node

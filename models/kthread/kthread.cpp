@@ -189,9 +189,15 @@ Co<Created> Kthreads::kthread_create_on_cpu(std::string_view name, ThreadFunctio
 }
 
 Co<bool> Kthreads::kthread_bind(Task& k, int cpu) {
+  const cpu::CpuMask mask = cpu::CpuMask::of(scheduler_.machine().nr_cpus(), cpu);
+  const bool bound = co_await kthread_bind_mask(k, mask);
+  co_return bound;
+}
+
+Co<bool> Kthreads::kthread_bind_mask(Task& k, const cpu::CpuMask& mask) {
   const std::uint64_t off_cpu = co_await scheduler_.wait_task_inactive(k, sched::kTaskUninterruptible);
   if (off_cpu == 0) co_return false;
-  scheduler_.set_cpus_mask(k, cpu::CpuMask::of(scheduler_.machine().nr_cpus(), cpu));
+  scheduler_.set_cpus_mask(k, mask);
   k.flags |= sched::kPfNoSetaffinity;
   co_return true;
 }

@@ -3,6 +3,10 @@
 
 namespace kt::sched {
 
+void Scheduler::wake_up_idle_cpu(int cpu) {
+  if (rq(cpu).curr->is_idle()) resched_curr(rq(cpu));
+}
+
 using trace::Event;
 
 namespace {

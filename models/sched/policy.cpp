@@ -174,10 +174,10 @@ void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& wor
 
 }  // namespace
 
-Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
+Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_user) {
   co_await machine_.run(machine_.costs().syscall);
   if (p.pi_locked) co_await wait_pi_lock(p);
-  if ((p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
+  if (by_user && (p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
   const cpu::CpuMask valid = mask & active_;
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
@@ -211,6 +211,15 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
   }
   if (should_resched()) co_await preempt_schedule();
   co_return 0;
+}
+
+// kernel/sched/syscalls.c: do_sched_yield
+Co<> Scheduler::yield() {
+  Rq& rq = this_rq();
+  Task& curr = *rq.curr;
+  if (curr.sched_class == Class::kFair && rq.nr_running > 1) rq.cfs.yield(rq.clock());
+  if (curr.sched_class == Class::kRt) rq.rt.requeue(curr, false);
+  co_await schedule();
 }
 
 }  // namespace kt::sched

@@ -53,6 +53,14 @@ struct IrqWorkHook {
   Co<> (*run)(void*, Cpu&) = nullptr;
 };
 
+/// What the workqueues (a layer above) want to know of their workers (PF_WQ_WORKER).
+struct WorkerHooks {
+  void* object = nullptr;
+  Co<> (*sleeping)(void*, Task&) = nullptr;   ///< about to block: wq_worker_sleeping()
+  void (*running)(void*, Task&) = nullptr;    ///< back from schedule(): wq_worker_running()
+  Co<> (*tick)(void*, Task&) = nullptr;       ///< hit by the tick: wq_worker_tick()
+};
+
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
 struct AllIdleHook {
   void* object = nullptr;
@@ -138,7 +146,7 @@ class Scheduler {
   void init_policy(Task& p, Policy policy, int rt_priority, int nice);
   /// kernel/sched/core.c: set_cpus_allowed_ptr. -EINVAL if no active CPU is in the mask, or if user
   /// space asks for a task with PF_NO_SETAFFINITY.
-  Co<int> set_cpus_allowed(Task& p, const cpu::CpuMask& mask);
+  Co<int> set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_user = true);
   /// Sets the mask of a task that is not queued (do_set_cpus_allowed).
   void set_cpus_mask(Task& p, const cpu::CpuMask& mask);
   /// include/linux/sched.h: is_per_cpu_kthread
@@ -150,6 +158,8 @@ class Scheduler {
   // The tick and balancing ------------------------------------------------------------------------
   /// kernel/sched/core.c: sched_tick, on the CPU whose tick it is. True: raise the SCHED softirq.
   bool sched_tick(Cpu& cpu);
+  /// Makes an idle CPU look at its timers again. kernel/sched/core.c: wake_up_idle_cpu
+  void wake_up_idle_cpu(int cpu);
   /// The CPU joins or leaves the idle CPUs without a tick (nohz_balance_enter_idle, _exit_idle).
   void nohz_idle(int cpu, bool tickless);
   /// The SCHED softirq; kernel/sched/fair.c: sched_balance_softirq
@@ -189,6 +199,7 @@ class Scheduler {
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
+  WorkerHooks worker_hooks;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
 
@@ -230,6 +241,7 @@ class Scheduler {
 
   // core.cpp
   Co<> schedule_loop(Mode mode);  // __schedule()
+  Co<> schedule_worker();
   bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
   Time switch_cost(const Task& next);
   void finish_task_switch();

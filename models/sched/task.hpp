@@ -52,6 +52,7 @@ constexpr bool special_state(std::uint32_t state) {
 /// task_struct::flags (include/linux/sched.h: PF_*), those that something reads.
 enum TaskFlag : std::uint32_t {
   kPfExiting = 0x4,
+  kPfWqWorker = 0x20,
   kPfNofreeze = 0x8000,
   kPfKthread = 0x200000,
   kPfNoSetaffinity = 0x4000000,
@@ -100,6 +101,8 @@ enum class WaitKind : std::uint8_t {
   kKthreadFlush,
   kFrozen,
   kIo,
+  kWorkerIdle,     ///< a worker without works, or a rescuer that nobody calls
+  kWorkFlush,      ///< the end of a work
 };
 struct Wait {
   WaitKind kind = WaitKind::kNothing;

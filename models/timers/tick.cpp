@@ -11,9 +11,13 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   Base& base = *static_cast<Base*>(timer.object);
   co_await cpu.run(cpu.costs().tick);
   if (timers.timers_due(base)) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kTimer);
-  if (timers.scheduler_.sched_tick(cpu)) {
-    timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
+  sched::Scheduler& scheduler = timers.scheduler_;
+  Task& current = static_cast<Task&>(*cpu.current);
+  const bool balance = scheduler.sched_tick(cpu);
+  if ((current.flags & sched::kPfWqWorker) != 0) {
+    co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
+  if (balance) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
   if (base.tick_stopped) co_return false;  // armed again, or not, on the way back to idle
   timer.set_expires(timers.ticks_.next(cpu.now()));
   co_return true;

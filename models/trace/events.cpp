@@ -53,6 +53,10 @@ constexpr std::array<EventInfo, kEvents> kInfo{{
     {"csd", "csd_function_entry", true},
     {"csd", "csd_function_exit", true},
     {"power", "cpu_idle", true},
+    {"workqueue", "workqueue_queue_work", true},
+    {"workqueue", "workqueue_activate_work", true},
+    {"workqueue", "workqueue_execute_start", true},
+    {"workqueue", "workqueue_execute_end", true},
     {"ftrace", "print", true},
     {"ktsim", "ktsim_return", false},
 }};

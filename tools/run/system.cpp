@@ -76,10 +76,13 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   spinlocks_ = std::make_unique<locking::Spinlocks>(*scheduler_);
   kthreads_ = std::make_unique<kthread::Kthreads>(*scheduler_, *timers_, *completions_);
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
-  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_);
+  workqueues_ = std::make_unique<workqueue::Workqueues>(
+      workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
+      workqueue::WorkqueueParams(machine_->topology()));
+  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_});
+                                            *workers_, *workqueues_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   if (PlatformDevices::needed(scenario)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
@@ -98,13 +101,15 @@ System::~System() {
 void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
-  boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal};
+  boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
+                          .workers = !scenario_.works.empty()};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
     }
   }
   boot_->boot(config);
+  interpreter_->make_workqueues();
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,

@@ -94,6 +94,7 @@ class System {
   std::unique_ptr<locking::Spinlocks> spinlocks_;
   std::unique_ptr<kthread::Kthreads> kthreads_;
   std::unique_ptr<kthread::KthreadWorkers> workers_;
+  std::unique_ptr<workqueue::Workqueues> workqueues_;
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;

@@ -15,7 +15,7 @@ inline sim::Co<> acquire(TestMachine& m, kt::locking::Mutex& x) {
 inline sim::Co<> release(TestMachine& m, kt::locking::Mutex& x) {
   return m.mutexes.unlock(x);
 }
-inline sim::Co<> acquire(TestMachine& m, kt::locking::Spinlock& x) {
+inline kt::locking::Acquire acquire(TestMachine& m, kt::locking::Spinlock& x) {
   return m.spinlocks.lock(x);
 }
 inline sim::Co<> release(TestMachine& m, kt::locking::Spinlock& x) {
