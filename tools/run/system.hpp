@@ -64,6 +64,7 @@ class System {
   [[nodiscard]] cpu::Machine& machine() { return *machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
   /// Tasks that the scenario declares and that exist: kthreads, workers, user tasks.
