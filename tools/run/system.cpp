@@ -52,6 +52,13 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
   return config;
 }
 
+workqueue::WorkqueueParams workqueue_params(const scenario::Scenario& scenario,
+                                             const cpu::Topology& topology) {
+  workqueue::WorkqueueParams params(topology);
+  params.legacy = scenario.kernel.legacy_workqueues;
+  return params;
+}
+
 }  // namespace
 
 System::System(const scenario::Scenario& scenario, sim::Trace& trace, const SystemOptions& options)
@@ -78,7 +85,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
   workqueues_ = std::make_unique<workqueue::Workqueues>(
       workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
-      workqueue::WorkqueueParams(machine_->topology()));
+      workqueue_params(scenario, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,

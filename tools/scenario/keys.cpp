@@ -23,7 +23,8 @@ constexpr Keys<2> kNode{"cpus", "memory"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
 constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
-constexpr Keys<6> kKernel{"hz", "preempt", "cmdline", "memory_model", "boot", "kworkers"};
+constexpr Keys<7> kKernel{"hz",   "preempt",  "cmdline",        "memory_model",
+                          "boot", "kworkers", "workqueue_model"};
 constexpr Keys<7> kWorkqueue{"flags", "max_active",     "ordered",        "nice",
                              "cpus",  "affinity_scope", "affinity_strict"};
 constexpr Keys<4> kWork{"workqueue", "do", "count", "delayed"};

@@ -104,6 +104,7 @@ struct Kernel {
   std::vector<KernelParameter> workqueue;  ///< workqueue.NAME=VALUE, NAME without its prefix
   std::vector<KernelParameter> unknown;    ///< kept aside, as the kernel hands them to init
   MemoryModel memory_model = MemoryModel::kSc;
+  bool legacy_workqueues = false;  ///< "workqueue_model": "legacy"
   Boot boot = Boot::kFull;
   std::optional<std::vector<PoolWorkers>> kworkers;  ///< unset: a freshly booted 6.12's
   std::uint32_t origin = 0;
