@@ -29,6 +29,8 @@ struct PoolWorkers {
 struct BootConfig {
   /// Only PID 1, kthreadd, migration/N and ksoftirqd/N: for explorations.
   bool minimal = false;
+  /// kswapdN also if minimal.
+  bool kswapd = false;
   /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
   std::vector<PoolWorkers> kworkers{};
 };
@@ -60,6 +62,8 @@ class Boot {
   /// The kworkers, and the rescuers (kworker/R-NAME) in the order of their workqueues.
   [[nodiscard]] const std::vector<BootedWorker>& workers() const { return workers_; }
   [[nodiscard]] const std::vector<Task*>& rescuers() const { return rescuers_; }
+  /// kswapdN, in the order of the nodes.
+  [[nodiscard]] const std::vector<Task*>& kswapds() const { return kswapds_; }
 
   /// kernel/cpu.c: cpuhp_threads, powercap's idle_inject_threads. Nothing asks them to run until
   /// the layer that they belong to sets its callbacks here.
@@ -71,7 +75,7 @@ class Boot {
   Task& sleeper(std::string_view name, std::uint32_t state, int nice);
   Task& sleeper(const Step& step, std::string_view name);
   static void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
-  void per_node(const Step& step);
+  std::vector<Task*> per_node(const Step& step);
   void rcu_leaf(int cpu);
   void acpi_irq(const Step& step);
 
@@ -103,6 +107,7 @@ class Boot {
   Task* control_ = nullptr;
   std::vector<BootedWorker> workers_;
   std::vector<Task*> rescuers_;
+  std::vector<Task*> kswapds_;
 };
 
 }  // namespace kt::boot

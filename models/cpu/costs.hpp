@@ -62,6 +62,13 @@ struct CostTable {
   Time handover_node = 180;    // … is on the same node
   Time handover_remote = 450;  // … is on another node
   Time work_item = 100;        // taking one item off a worker's list
+  // Memory
+  Time alloc_pages = 120;      // __alloc_pages() from the free list, per call
+  Time free_pages = 80;        // giving a block back
+  Time alloc_slowpath = 400;   // __alloc_pages_slowpath() without reclaim
+  Time reclaim_scan = 100;     // looking at one page of the page cache
+  Time reclaim_page = 500;     // freeing one clean page
+  Time writeback_page = 300;   // putting one dirty page into a request to the disk
   // Caches
   Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
   Time cold_node = 8'000;      // … of the same node

@@ -53,6 +53,12 @@ constexpr std::array<EventInfo, kEvents> kInfo{{
     {"csd", "csd_function_entry", true},
     {"csd", "csd_function_exit", true},
     {"power", "cpu_idle", true},
+    {"vmscan", "mm_vmscan_kswapd_sleep", true},
+    {"vmscan", "mm_vmscan_kswapd_wake", true},
+    {"vmscan", "mm_vmscan_wakeup_kswapd", true},
+    {"vmscan", "mm_vmscan_direct_reclaim_begin", true},
+    {"vmscan", "mm_vmscan_direct_reclaim_end", true},
+    {"vmscan", "mm_vmscan_throttled", true},
     {"ftrace", "print", true},
     {"ktsim", "ktsim_return", false},
 }};

@@ -137,6 +137,12 @@ constexpr Table make_table() {
   table.set(Event::kCsdFunctionEntry, csd_function);
   table.set(Event::kCsdFunctionExit, csd_function);
   table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kVmscanKswapdSleep, kswapd_sleep);
+  table.set(Event::kVmscanKswapdWake, kswapd_wake);
+  table.set(Event::kVmscanWakeupKswapd, wakeup_kswapd);
+  table.set(Event::kVmscanDirectReclaimBegin, direct_reclaim_begin);
+  table.set(Event::kVmscanDirectReclaimEnd, direct_reclaim_end);
+  table.set(Event::kVmscanThrottled, vmscan_throttled);
   table.set(Event::kMark, mark);
   table.set(Event::kReturn, returned);
   return table;
