@@ -13,6 +13,7 @@
 #include "models/locking/mutex.hpp"
 #include "models/locking/spinlock.hpp"
 #include "models/locking/wait.hpp"
+#include "models/mm/memory.hpp"
 #include "models/sched/scheduler.hpp"
 #include "models/timers/timers.hpp"
 #include "sim/distribution.hpp"
@@ -36,6 +37,7 @@ struct Models {
   locking::Spinlocks& spinlocks;
   kthread::Kthreads& kthreads;
   kthread::KthreadWorkers& workers;
+  mm::Memory& memory;
 };
 
 /// Where memory streams and disk requests go.
@@ -126,9 +128,12 @@ class Interpreter {
   Co<> execute_locking(Frame& frame, const scenario::Op& op);
   Co<> execute_kthread(Frame& frame, const scenario::Op& op);
   Co<> execute_worker(const scenario::Op& op);
+  Co<> execute_memory(const scenario::Op& op);
 
   Co<> mem(const scenario::Op& op);
   Co<> io(const scenario::Op& op);
+  Co<> alloc(const scenario::Op& op);
+  Co<> free(const scenario::Op& op);
   Co<> cond_resched();
   Co<> wake(const scenario::Op& op);
   Co<> prepare_to_wait(Frame& frame, const scenario::Op& op);
