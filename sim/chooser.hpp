@@ -9,8 +9,7 @@ namespace sim {
 
 /// What a question is about. Each has a physical reading; the default is answer 0.
 enum class Question : std::uint8_t {
-  kAllocation,      ///< 0: the allocation succeeds; 1: it fails
-  kSpuriousWakeup,  ///< 0: none; 1: the sleeper wakes without a cause
+  kAllocation,  ///< 0: the allocation succeeds; 1: it fails
 };
 
 class Chooser {

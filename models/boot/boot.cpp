@@ -18,7 +18,7 @@ namespace {
 
 enum class What : std::uint8_t {
   kThread,
-  kRescuer,
+  kWorkqueue,
   kPerNode,      // one for each NUMA node
   kKswapd,       // the same
   kBootWorkers,  // workqueue_init(): the pools that exist while one CPU is up
@@ -43,22 +43,34 @@ struct Step {
   std::uint32_t state = kS;
   int nice = 0;
   bool freezable = false;
+  std::uint32_t wq_flags = 0;
+  int max_active = 0;
 };
 
 namespace {
 
+constexpr Step queue(std::string_view name, std::uint32_t flags, int max_active = 0) {
+  return {.what = What::kWorkqueue, .name = name, .wq_flags = flags, .max_active = max_active};
+}
+
+// include/linux/workqueue.h: create_workqueue, create_singlethread_workqueue
+constexpr std::uint32_t kCreateWorkqueue = workqueue::kWqLegacy | workqueue::kWqMemReclaim;
+constexpr std::uint32_t kSingleThread =
+    kCreateWorkqueue | workqueue::kWqUnbound | workqueue::kWqOrdered;
+
 // The order of a 6.12 x86-64 boot, as ps shows it: start_kernel() and the initcalls.
 constexpr auto boot_order() {
   using enum What;
+  using enum workqueue::WqFlag;
   return std::to_array<Step>({
       {kThread, "pool_workqueue_release"},
-      {kRescuer, "kvfree_rcu_reclaim"},
-      {kRescuer, "rcu_gp"},
-      {kRescuer, "sync_wq"},
-      {kRescuer, "slub_flushwq"},
-      {kRescuer, "netns"},
+      queue("kvfree_rcu_reclaim", kWqUnbound | kWqMemReclaim),
+      queue("rcu_gp", kWqMemReclaim),
+      queue("sync_wq", kWqMemReclaim),
+      queue("slub_flushwq", kWqMemReclaim),
+      queue("netns", kSingleThread, 1),
       {kBootWorkers},
-      {kRescuer, "mm_percpu_wq"},
+      queue("mm_percpu_wq", kWqMemReclaim),
       {kThread, "rcu_tasks_kthread", kI},
       {kThread, "rcu_tasks_rude_kthread", kI},
       {kThread, "rcu_tasks_trace_kthread", kI},
@@ -70,24 +82,25 @@ constexpr auto boot_order() {
       {kSecondaryCpus},
       {kUnboundWorkers},
       {kThread, "kdevtmpfs"},
-      {kRescuer, "inet_frag_wq"},
+      queue("inet_frag_wq", kCreateWorkqueue, 1),
       {kThread, "kauditd", kS, 0, true},
       {kThread, "khungtaskd"},
       {kThread, "oom_reaper", kS, 0, true},
-      {kRescuer, "writeback"},
+      queue("writeback", kWqMemReclaim | kWqUnbound | kWqSysfs),
       {kPerNode, "kcompactd", kS, 0, true},
       {kThread, "ksmd", kS, 5, true},
       {kThread, "khugepaged", kS, 19, true},
-      {kRescuer, "kintegrityd"},
-      {kRescuer, "kblockd"},
-      {kRescuer, "blkcg_punt_bio"},
+      queue("kintegrityd", kWqMemReclaim | kWqHighpri | kWqCpuIntensive, 1),
+      queue("kblockd", kWqMemReclaim | kWqHighpri),
+      queue("blkcg_punt_bio", kWqMemReclaim | kWqFreezable | kWqUnbound | kWqSysfs),
       {kAcpiIrq, "irq/9-acpi"},
-      {kRescuer, "quota_events_unbound"},
+      queue("quota_events_unbound", kWqUnbound | kWqMemReclaim),
       {kKswapd, "kswapd", kS, 0, true},
-      {kRescuer, "kthrotld"},
-      {kRescuer, "mld"},
-      {kRescuer, "ipv6_addrconf"},
-      {kRescuer, "kstrp"},
+      queue("kthrotld", kWqMemReclaim),
+      queue("mld", kCreateWorkqueue, 1),
+      queue("ipv6_addrconf", kCreateWorkqueue, 1),
+      queue("kstrp", kSingleThread, 1),
+      queue("tr_max_lat_wq", kWqUnbound | kWqHighpri),
       {kMoreWorkers},
   });
 }
@@ -128,10 +141,11 @@ Co<> run_stop_works(void* object, Cpu& cpu) {
 
 }  // namespace
 
-Boot::Boot(Kthreads& kthreads, softirq::Softirqs& softirqs)
+Boot::Boot(Kthreads& kthreads, softirq::Softirqs& softirqs, workqueue::Workqueues& workqueues)
     : kthreads_(kthreads),
       scheduler_(kthreads.scheduler()),
       softirqs_(softirqs),
+      workqueues_(workqueues),
       topology_(scheduler_.machine().topology()),
       one_cpu_(topology_.nr_cpus()) {
   softirq_threads_ = {.comm = "ksoftirqd",
@@ -153,10 +167,13 @@ void Boot::boot(const BootConfig& config) {
   control_ = &scheduler_.new_task("control");
   control_->mm = 1;
   kthreads_.start_kthreadd();
+  workqueues_.workqueue_init_early();
   if (config.minimal) {
     ksoftirqd(0);
     migration(0);
     secondary_cpus(true);
+    workqueues_.workqueue_init_topology();
+    if (config.workers) more_workers();
     if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true});
     return;
   }
@@ -169,8 +186,8 @@ void Boot::take(const Step& step) {
     case What::kThread:
       sleeper(step, step.name);
       break;
-    case What::kRescuer:
-      rescuer(step.name);
+    case What::kWorkqueue:
+      workqueues_.boot_workqueue(step.name, step.wq_flags, step.max_active);
       break;
     case What::kPerNode:
       per_node(step);
@@ -196,7 +213,8 @@ void Boot::take(const Step& step) {
       secondary_cpus(false);
       break;
     case What::kUnboundWorkers:
-      unbound_workers(false, topology_.nr_llcs() > 1 ? 0 : 1, 2);
+      workqueues_.workqueue_init_topology();
+      unbound_workers(false, 2);
       break;
     case What::kAcpiIrq:
       acpi_irq(step);

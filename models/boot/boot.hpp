@@ -11,6 +11,7 @@
 
 #include "models/kthread/smpboot.hpp"
 #include "models/softirq/softirq.hpp"
+#include "models/workqueue/workqueues.hpp"
 
 namespace kt::boot {
 
@@ -29,28 +30,19 @@ struct PoolWorkers {
 struct BootConfig {
   /// Only PID 1, kthreadd, migration/N and ksoftirqd/N: for explorations.
   bool minimal = false;
+  /// With `minimal`: the kworkers too, as something queues works.
+  bool workers = true;
   /// kswapdN also if minimal.
   bool kswapd = false;
   /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
   std::vector<PoolWorkers> kworkers{};
 };
 
-/// A worker of the workqueues as it stands after boot: a name that sleeps. The workqueues take it
-/// over by setting its Kthread's function and data, which its first wakeup starts.
-struct BootedWorker {
-  Task* task = nullptr;
-  int pool = -1;  ///< worker_pool::id
-  int cpu = -1;   ///< -1: unbound
-  int llc = -1;   ///< the cache whose CPUs an unbound pool serves; -1: all of them
-  int id = 0;     ///< worker::id
-  bool highpri = false;
-};
-
 struct Step;  // one entry of the boot's order
 
 class Boot {
  public:
-  Boot(Kthreads& kthreads, softirq::Softirqs& softirqs);
+  Boot(Kthreads& kthreads, softirq::Softirqs& softirqs, workqueue::Workqueues& workqueues);
   Boot(const Boot&) = delete;
   Boot& operator=(const Boot&) = delete;
 
@@ -59,9 +51,6 @@ class Boot {
 
   /// PID 1: in TASK_NEW, without code. Whoever runs the scenario gives it a body and starts it.
   [[nodiscard]] Task& control() const { return *control_; }
-  /// The kworkers, and the rescuers (kworker/R-NAME) in the order of their workqueues.
-  [[nodiscard]] const std::vector<BootedWorker>& workers() const { return workers_; }
-  [[nodiscard]] const std::vector<Task*>& rescuers() const { return rescuers_; }
   /// kswapdN, in the order of the nodes.
   [[nodiscard]] const std::vector<Task*>& kswapds() const { return kswapds_; }
 
@@ -87,17 +76,16 @@ class Boot {
   void secondary_cpus(bool minimal);
   [[nodiscard]] std::vector<int> bringup_order() const;
 
-  void rescuer(std::string_view workqueue);
   void boot_workers();
   void more_workers();
-  void bound_workers(int cpu, bool highpri, int from, int to);
-  void unbound_workers(bool highpri, int from, int to);
-  void worker(const BootedWorker& worker);
+  void bound_workers(int cpu, bool highpri, int to);
+  void unbound_workers(bool highpri, int to);
   [[nodiscard]] int worker_count(int cpu, bool highpri) const;
 
   Kthreads& kthreads_;
   sched::Scheduler& scheduler_;
   softirq::Softirqs& softirqs_;
+  workqueue::Workqueues& workqueues_;
   const cpu::Topology& topology_;
   std::vector<PoolWorkers> kworkers_;
   kthread::HotplugThread softirq_threads_;
@@ -105,8 +93,6 @@ class Boot {
   std::deque<SmpbootThread> percpu_;
   cpu::CpuMask one_cpu_;  // scratch: on a big machine a mask is an allocation
   Task* control_ = nullptr;
-  std::vector<BootedWorker> workers_;
-  std::vector<Task*> rescuers_;
   std::vector<Task*> kswapds_;
 };
 

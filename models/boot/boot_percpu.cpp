@@ -12,14 +12,8 @@ using cpu::CpuMask;
 using kthread::HotplugThreadStatus;
 using sched::Policy;
 
-// kernel/softirq.c: run_ksoftirqd
 Co<> Boot::run_ksoftirqd(void* self, Cpu& cpu) {
-  const Boot& boot = *static_cast<Boot*>(self);
-  cpu.local_irq_disable();
-  const bool pending = cpu.softirq_pending != 0;
-  if (pending) co_await boot.softirqs_.handle_softirqs(cpu);
-  cpu.local_irq_enable();
-  if (pending) co_await boot.scheduler_.cond_resched();
+  return static_cast<Boot*>(self)->softirqs_.run_ksoftirqd(cpu);
 }
 
 // kernel/smpboot.c: __smpboot_create_thread, and the first run of smpboot_thread_fn().
@@ -75,8 +69,8 @@ void Boot::secondary_cpus(bool minimal) {
     migration(cpu);
     ksoftirqd(cpu);
     if (minimal) continue;
-    bound_workers(cpu, false, 0, 1);
-    bound_workers(cpu, true, 0, 1);
+    bound_workers(cpu, false, 1);
+    bound_workers(cpu, true, 1);
     rcu_leaf(cpu);
   }
 }

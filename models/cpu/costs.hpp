@@ -31,6 +31,7 @@ struct CostTable {
   Time ipi_remote = 1400;      // delivery across nodes
   Time irq_entry = 250;        // from the CPU's acceptance to the handler
   Time irq_exit = 150;         // from the handler back to what was interrupted
+  Time irq_handler = 150;      // handle_edge_irq() around a device's handler
   Time ipi_handler = 100;      // body of the reschedule and call-function vectors
   // Idle
   Time idle_enter = 300;       // do_idle() until the CPU halts
@@ -45,6 +46,7 @@ struct CostTable {
   Time tick = 700;               // tick_nohz_handler(): accounting and sched_tick()
   Time softirq_entry = 100;      // handle_softirqs() around each pass
   Time softirq_vector = 150;     // one vector's own overhead
+  Time tasklet = 50;             // taking one tasklet off the list and trying its lock
   Time balance = 1500;           // one sched_balance_rq() over one domain
   // Kernel threads and processes
   Time fork = 25'000;          // kernel_thread() in kthreadd, up to the wakeup of the child
@@ -62,6 +64,10 @@ struct CostTable {
   Time handover_node = 180;    // … is on the same node
   Time handover_remote = 450;  // … is on another node
   Time work_item = 100;        // taking one item off a worker's list
+  Time queue_work = 120;       // __queue_work() under the pool's lock, without the wakeup
+  Time flush_work = 80;        // flush_work() around the lock and the wait
+  Time cancel_work = 60;       // one attempt to grab a work's PENDING bit and timer
+  Time queue_work_pending = 40;  // queue_work() of a work that is pending already
   // Memory
   Time alloc_pages = 120;      // __alloc_pages() from the free list, per call
   Time free_pages = 80;        // giving a block back

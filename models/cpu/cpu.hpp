@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/cpu/costs.hpp"
@@ -39,6 +40,9 @@ inline constexpr std::uint32_t kSoftirqDisableOffset = 2 * kSoftirqOffset;
 inline constexpr std::uint32_t kSoftirqMask = 0xff00;
 inline constexpr std::uint32_t kHardirqOffset = 0x10000;
 inline constexpr std::uint32_t kHardirqMask = 0xf0000;
+
+/// ns between two looks of a busy-waiting CPU at what another CPU holds or runs.
+inline constexpr Time kSpinPoll = 50;
 
 /// What a CPU has to know of the task that runs on it (struct thread_info and a name for traces).
 struct ThreadInfo {
@@ -129,6 +133,17 @@ class Cpu {
 
   void preempt_disable() { current->preempt_count += kPreemptOffset; }
   void preempt_enable_no_resched() { current->preempt_count -= kPreemptOffset; }
+  /// raw_spin_lock_irqsave(), but for contention: interrupts and preemption off. Whether interrupts
+  /// were off before, for unlock_irqrestore(). What was woken meanwhile may run after that: the
+  /// caller asks Scheduler::should_resched().
+  [[nodiscard]] bool lock_irqsave() {
+    preempt_disable();
+    return std::exchange(irqs_off_, true);
+  }
+  void unlock_irqrestore(bool irqs_were_off) {
+    preempt_enable_no_resched();
+    irqs_off_ = irqs_were_off;
+  }
   [[nodiscard]] bool in_interrupt() const {
     return (current->preempt_count & (kHardirqMask | kSoftirqMask)) != 0;
   }
@@ -150,6 +165,7 @@ class Cpu {
 
   ThreadInfo* current = nullptr;      ///< the task on this CPU
   std::uint32_t softirq_pending = 0;  ///< one bit a vector (irq_cpustat_t)
+  std::uint32_t irq_work = 0;  ///< softirqs that other CPUs want raised here, a bit a vector
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
 
  private:

@@ -199,9 +199,15 @@ Co<Created> Kthreads::kthread_create_on_cpu(std::string_view name, ThreadFunctio
 }
 
 Co<bool> Kthreads::kthread_bind(Task& k, int cpu) {
+  const cpu::CpuMask mask = cpu::CpuMask::of(scheduler_.machine().nr_cpus(), cpu);
+  const bool bound = co_await kthread_bind_mask(k, mask);
+  co_return bound;
+}
+
+Co<bool> Kthreads::kthread_bind_mask(Task& k, const cpu::CpuMask& mask) {
   const std::uint64_t off_cpu = co_await scheduler_.wait_task_inactive(k, sched::kTaskUninterruptible);
   if (off_cpu == 0) co_return false;
-  scheduler_.set_cpus_mask(k, cpu::CpuMask::of(scheduler_.machine().nr_cpus(), cpu));
+  scheduler_.set_cpus_mask(k, mask);
   k.flags |= sched::kPfNoSetaffinity;
   co_return true;
 }
@@ -256,7 +262,7 @@ Co<> Kthreads::kthread_unpark(Task& k) {
 Co<> Kthreads::kthread_parkme() {
   Task& self = scheduler_.current();
   for (;;) {
-    scheduler_.set_special_state(sched::kTaskParked);
+    co_await scheduler_.set_special_state(sched::kTaskParked);
     if (!self.kthread->should_park) break;
     // No preemption between the completion and the sleep: the parker waits for both.
     scheduler_.preempt_disable();

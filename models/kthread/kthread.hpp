@@ -72,6 +72,8 @@ class Kthreads {
                                     int cpu);
   /// kernel/kthread.c: kthread_bind. False (and no effect) if the thread is not asleep in D.
   Co<bool> kthread_bind(Task& k, int cpu);
+  /// kernel/kthread.c: kthread_bind_mask
+  Co<bool> kthread_bind_mask(Task& k, const cpu::CpuMask& mask);
   /// kernel/kthread.c: kthread_set_per_cpu; -1 clears it.
   void kthread_set_per_cpu(Task& k, int cpu);
 

@@ -21,38 +21,21 @@ void link(Completion& x, Completion::Waiter& waiter) {
 
 }  // namespace
 
-// kernel/sched/completion.c: complete_with_flags, kernel/sched/swait.c: swake_up_locked
-Co<> Completions::complete(Completion& x) {
+// kernel/sched/completion.c: complete_with_flags, complete_all; kernel/sched/swait.c:
+// swake_up_locked
+Co<> Completions::complete(Completion& x, bool all) {
   cpu::Cpu& cpu = scheduler_.machine().this_cpu();
-  const bool irqs_were_off = cpu.irqs_disabled();
-  cpu.local_irq_disable();
-  cpu.preempt_disable();
+  const bool irqs_were_off = cpu.lock_irqsave();
   co_await cpu.run(cpu.costs().completion);
+  if (all) x.done = kAll;
   if (x.done != kAll) ++x.done;
-  if (Completion::Waiter* first = x.head; first != nullptr) {
+  while (Completion::Waiter* first = x.head) {
     Task& task = *first->task;
     unlink(x, *first);  // the waker unlinks, whether or not the task was asleep
     co_await scheduler_.wake_up_process(task);
+    if (!all) break;
   }
-  cpu.preempt_enable_no_resched();
-  if (!irqs_were_off) cpu.local_irq_enable();
-  if (scheduler_.should_resched()) co_await scheduler_.preempt_schedule();
-}
-
-Co<> Completions::complete_all(Completion& x) {
-  cpu::Cpu& cpu = scheduler_.machine().this_cpu();
-  const bool irqs_were_off = cpu.irqs_disabled();
-  cpu.local_irq_disable();
-  cpu.preempt_disable();
-  co_await cpu.run(cpu.costs().completion);
-  x.done = kAll;
-  while (Completion::Waiter* first = x.head) {
-    Task& task = *first->task;
-    unlink(x, *first);
-    co_await scheduler_.wake_up_process(task);
-  }
-  cpu.preempt_enable_no_resched();
-  if (!irqs_were_off) cpu.local_irq_enable();
+  cpu.unlock_irqrestore(irqs_were_off);
   if (scheduler_.should_resched()) co_await scheduler_.preempt_schedule();
 }
 

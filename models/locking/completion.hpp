@@ -28,15 +28,17 @@ class Completions {
   [[nodiscard]] sim::FramePool& frame_pool() const { return scheduler_.frame_pool(); }
 
   /// Lets one waiter go, the first.
-  Co<> complete(Completion& x);
+  Co<> complete(Completion& x) { return complete(x, false); }
   /// Lets all go, now and for ever.
-  Co<> complete_all(Completion& x);
+  Co<> complete_all(Completion& x) { return complete(x, true); }
   /// Jiffies left (at least 1), 0 if the timeout passed, -ERESTARTSYS on a signal that `state`
   /// admits. `why` is what the reports say that the task waits for.
   Co<std::int64_t> wait_for_completion(Completion& x, std::uint32_t state, Jiffies timeout,
                                        sched::Wait why);
 
  private:
+  Co<> complete(Completion& x, bool all);
+
   sched::Scheduler& scheduler_;
   timers::Timers& timers_;
 };

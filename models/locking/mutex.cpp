@@ -6,7 +6,7 @@ namespace kt::locking {
 
 namespace {
 
-constexpr sim::Time kSpinPoll = 200;  // ns between two looks at the owner
+constexpr sim::Time kOwnerPoll = 200;  // ns between two looks at the owner
 
 void add_waiter(Mutex& mutex, Mutex::Waiter& waiter) {
   Mutex::Waiter** tail = &mutex.head;
@@ -62,14 +62,14 @@ Co<bool> Mutexes::spin_on_owner(Mutex& mutex, Task& current, bool is_waiter) {
   if (current.need_resched || !owner_runs()) co_return false;
   while (!is_waiter && mutex.spinner != nullptr) {  // osq_lock()
     if (current.need_resched || !owner_runs()) co_return false;
-    co_await current.cpu->run(kSpinPoll);
+    co_await current.cpu->run(kOwnerPoll);
   }
   if (!is_waiter) mutex.spinner = &current;
   bool acquired = false;
   for (;;) {
     acquired = trylock(mutex, current, false);
     if (acquired || current.need_resched || !owner_runs()) break;
-    co_await current.cpu->run(kSpinPoll);
+    co_await current.cpu->run(kOwnerPoll);
   }
   if (!is_waiter) mutex.spinner = nullptr;
   co_return acquired;

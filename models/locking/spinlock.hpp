@@ -21,6 +21,26 @@ struct Spinlock {
   int owner_cpu = -1;
   bool irqs_were_off = false;  ///< what spin_lock_irqsave() saved
   Waiter* head = nullptr;
+  std::uint64_t contentions = 0;  ///< acquisitions that had to wait
+  sim::Time waited = 0;           ///< ns, in all
+};
+
+/// What `co_await spinlocks.lock(lock)` waits with: the cost of a free lock, or the CPU spinning until
+/// the owner has handed it over.
+struct Acquire {
+  cpu::Machine* machine;
+  Spinlock* lock;
+  bool irqsave = false;
+  bool irqs_were_off = false;
+  sim::Time since = -1;  ///< when it began to wait; -1: the lock was free
+  Spinlock::Waiter waiter{};
+  cpu::Segment segment{};
+
+  bool await_ready();
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) {
+    return segment.await_suspend(waiting);
+  }
+  void await_resume() const noexcept;
 };
 
 class Spinlocks {
@@ -28,14 +48,15 @@ class Spinlocks {
   explicit Spinlocks(sched::Scheduler& scheduler) : scheduler_(scheduler) {}
   [[nodiscard]] sim::FramePool& frame_pool() const { return scheduler_.frame_pool(); }
 
-  Co<> lock(Spinlock& lock);
+  Acquire lock(Spinlock& lock) { return {&scheduler_.machine(), &lock}; }
   Co<> unlock(Spinlock& lock);
-  Co<> lock_irqsave(Spinlock& lock);
+  Acquire lock_irqsave(Spinlock& lock) { return {&scheduler_.machine(), &lock, true}; }
   Co<> unlock_irqrestore(Spinlock& lock);
 
  private:
-  void check_owner(const Spinlock& lock) const;
   void release(Spinlock& lock);
+  /// The preemption point of preempt_enable(), a coroutine only if it is taken.
+  Co<> preempt_enable();
 
   sched::Scheduler& scheduler_;
 };

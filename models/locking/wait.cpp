@@ -6,8 +6,6 @@ namespace kt::locking {
 
 namespace {
 
-constexpr sim::Time kSpinPoll = 50;  // ns between two looks at a lock that is held
-
 void link_head(WaitQueue& queue, WaitEntry& entry) {
   entry.previous = nullptr;
   entry.next = queue.head;
@@ -34,12 +32,12 @@ void unlink(WaitQueue& queue, WaitEntry& entry) {
 }  // namespace
 
 Co<> Waits::add_wait_queue(WaitQueue& queue, WaitEntry& entry) {
-  while (queue.locked) co_await scheduler_.machine().run(kSpinPoll);
+  while (queue.locked) co_await scheduler_.machine().run(cpu::kSpinPoll);
   link_head(queue, entry);
 }
 
 Co<> Waits::remove_wait_queue(WaitQueue& queue, WaitEntry& entry) {
-  while (queue.locked) co_await scheduler_.machine().run(kSpinPoll);
+  while (queue.locked) co_await scheduler_.machine().run(cpu::kSpinPoll);
   unlink(queue, entry);
 }
 
@@ -47,7 +45,7 @@ Co<> Waits::prepare_to_wait(WaitQueue& queue, WaitEntry& entry, std::uint32_t st
                             bool exclusive) {
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
-  while (queue.locked) co_await current.cpu->run(kSpinPoll);
+  while (queue.locked) co_await current.cpu->run(cpu::kSpinPoll);
   entry.task = &current;
   entry.exclusive = exclusive;
   if (!entry.linked) exclusive ? link_tail(queue, entry) : link_head(queue, entry);
@@ -61,7 +59,7 @@ Co<> Waits::finish_wait(WaitQueue& queue, WaitEntry& entry) {
   current.state = sched::kTaskRunning;
   current.wait = {};
   if (!entry.linked) co_return;
-  while (queue.locked) co_await current.cpu->run(kSpinPoll);
+  while (queue.locked) co_await current.cpu->run(cpu::kSpinPoll);
   unlink(queue, entry);
 }
 
@@ -69,7 +67,7 @@ Co<int> Waits::prepare_to_wait_event(WaitQueue& queue, WaitEntry& entry, std::ui
                                      bool exclusive) {
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
-  while (queue.locked) co_await current.cpu->run(kSpinPoll);
+  while (queue.locked) co_await current.cpu->run(cpu::kSpinPoll);
   if (sched::Scheduler::signal_pending_state(state, current)) {
     unlink(queue, entry);
     co_return -kErestartsys;
@@ -93,11 +91,9 @@ Co<bool> Waits::call_wake_function(WaitQueue& queue, WaitEntry& entry, std::uint
 // kernel/sched/wait.c: __wake_up_common_lock
 Co<int> Waits::wake_up(WaitQueue& queue, std::uint32_t mask, int nr_exclusive) {
   cpu::Cpu& cpu = scheduler_.machine().this_cpu();
-  const bool irqs_were_off = cpu.irqs_disabled();
-  cpu.local_irq_disable();
-  cpu.preempt_disable();
+  const bool irqs_were_off = cpu.lock_irqsave();
   co_await cpu.run(cpu.costs().wait_queue);
-  while (queue.locked) co_await cpu.run(kSpinPoll);
+  while (queue.locked) co_await cpu.run(cpu::kSpinPoll);
   queue.locked = true;
   int woken = 0;
   WaitEntry* next = nullptr;
@@ -110,8 +106,7 @@ Co<int> Waits::wake_up(WaitQueue& queue, std::uint32_t mask, int nr_exclusive) {
     if (done && exclusive && --nr_exclusive == 0) break;
   }
   queue.locked = false;
-  cpu.preempt_enable_no_resched();
-  if (!irqs_were_off) cpu.local_irq_enable();
+  cpu.unlock_irqrestore(irqs_were_off);
   if (scheduler_.should_resched()) co_await scheduler_.preempt_schedule();
   co_return woken;
 }

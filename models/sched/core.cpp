@@ -110,7 +110,7 @@ Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
   Rq& rq = scheduler.rq(cpu.id());
   co_await cpu.run(cpu.costs().ipi_handler);
   if (rq.nohz_kick) scheduler.time_hooks.raise_sched_softirq(scheduler.time_hooks.object, cpu);
-  co_await scheduler.sched_ttwu_pending(rq);
+  co_await scheduler.flush_calls(rq);
 }
 
 // preempt_schedule_irq(): entered and left with interrupts off.
@@ -135,7 +135,17 @@ Co<> Scheduler::exit_to_user_mode() {
   while (current().need_resched) co_await schedule();
 }
 
-Co<> Scheduler::schedule() { return schedule_loop(Mode::kNone); }
+Co<> Scheduler::schedule() {
+  return (current().flags & kPfWqWorker) != 0 ? schedule_worker() : schedule_loop(Mode::kNone);
+}
+
+// sched_submit_work() and sched_update_worker() around it.
+Co<> Scheduler::schedule_worker() {
+  Task& self = current();
+  if (self.state != kTaskRunning) co_await worker_hooks.sleeping(worker_hooks.object, self);
+  co_await schedule_loop(Mode::kNone);
+  worker_hooks.running(worker_hooks.object, self);
+}
 
 Co<> Scheduler::preempt_schedule() { return schedule_loop(Mode::kPreempt); }
 
@@ -163,15 +173,6 @@ Co<> Scheduler::might_sleep() {
 Co<> Scheduler::preempt_enable() {
   machine_.this_cpu().preempt_enable_no_resched();
   if (should_resched()) co_await preempt_schedule();
-}
-
-// kernel/sched/syscalls.c: do_sched_yield
-Co<> Scheduler::yield() {
-  Rq& rq = this_rq();
-  Task& curr = *rq.curr;
-  if (curr.sched_class == Class::kFair && rq.nr_running > 1) rq.cfs.yield(rq.clock());
-  if (curr.sched_class == Class::kRt) rq.rt.requeue(curr, false);
-  co_await schedule();
 }
 
 // kernel/sched/core.c: try_to_block_task
@@ -486,7 +487,7 @@ Co<> Scheduler::schedule_tail() {
 }
 
 Co<> Scheduler::do_task_dead() {
-  set_special_state(kTaskDead);
+  co_await set_special_state(kTaskDead);
   co_await schedule();
   KT_ASSERT(false, "a dead task was scheduled");
 }

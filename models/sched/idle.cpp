@@ -3,6 +3,10 @@
 
 namespace kt::sched {
 
+void Scheduler::wake_up_idle_cpu(int cpu) {
+  if (rq(cpu).curr->is_idle()) resched_curr(rq(cpu));
+}
+
 using trace::Event;
 
 namespace {
@@ -44,9 +48,13 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
     }
     time_hooks.exit(time_hooks.object, cpu);
     cpu.polling = false;
-    // flush_smp_call_function_queue(): wakeups whose IPI the polling flag has spared.
+    // flush_smp_call_function_queue(): calls and wakeups whose IPI the polling flag has spared, then
+    // the softirqs that they raised (do_softirq_post_smp_call_flush).
     cpu.local_irq_disable();
-    if (rq.wake_list != nullptr) co_await sched_ttwu_pending(rq);
+    if (calls_queued(rq)) {
+      co_await flush_calls(rq);
+      if (cpu.softirq_pending != 0) co_await machine_.hooks.softirq.body(machine_.hooks.softirq.object, cpu);
+    }
     cpu.local_irq_enable();
     idle.resched_folded = idle.need_resched;
     co_await schedule_loop(Mode::kIdle);  // schedule_idle()
@@ -86,7 +94,7 @@ void Scheduler::put_on_cpu(Task& init) {
   init.cache_cpu = rq.id();
   rq.active_mm = init.mm;
   set_next_task(rq, init);
-  time_hooks.exit(time_hooks.object, *rq.cpu);
+  time_hooks.start_tick(time_hooks.object, *rq.cpu);
 }
 
 void Scheduler::start(Task* init) {

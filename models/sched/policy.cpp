@@ -25,10 +25,16 @@ LoadWeight weight_of(const Task& p) {
 
 }  // namespace
 
-// task_rq_lock(): nobody is choosing a CPU for the task.
+// Until nobody is choosing a CPU for the task, or otherwise holds its pi_lock.
 Co<> Scheduler::wait_pi_lock(const Task& p) {
-  constexpr Time kSpinPoll = 50;
-  while (p.pi_locked) co_await machine_.run(kSpinPoll);
+  while (p.pi_locked) co_await machine_.run(cpu::kSpinPoll);
+}
+
+// include/linux/sched.h: set_special_state
+Co<> Scheduler::set_special_state(std::uint32_t state) {
+  Task& p = current();
+  if (p.pi_locked) co_await wait_pi_lock(p);
+  p.state = state;
 }
 
 namespace {
@@ -36,15 +42,12 @@ namespace {
 // task_rq_lock(): interrupts off, pi_lock and the rq lock held. Not across a co_await.
 class TaskRqLock {
  public:
-  explicit TaskRqLock(Cpu& cpu) : cpu_(cpu), irqs_were_off_(cpu.irqs_disabled()) {
-    cpu_.local_irq_disable();
-    cpu_.preempt_disable();
+  explicit TaskRqLock(Cpu& cpu) : cpu_(cpu), irqs_were_off_(cpu.lock_irqsave()) {
     cpu_.preempt_disable();
   }
   ~TaskRqLock() {
     cpu_.preempt_enable_no_resched();
-    cpu_.preempt_enable_no_resched();
-    if (!irqs_were_off_) cpu_.local_irq_enable();
+    cpu_.unlock_irqrestore(irqs_were_off_);
   }
   TaskRqLock(const TaskRqLock&) = delete;
   TaskRqLock& operator=(const TaskRqLock&) = delete;
@@ -171,10 +174,10 @@ void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& wor
 
 }  // namespace
 
-Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
+Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_user) {
   co_await machine_.run(machine_.costs().syscall);
   if (p.pi_locked) co_await wait_pi_lock(p);
-  if ((p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
+  if (by_user && (p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
   const cpu::CpuMask valid = mask & active_;
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
@@ -208,6 +211,15 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask) {
   }
   if (should_resched()) co_await preempt_schedule();
   co_return 0;
+}
+
+// kernel/sched/syscalls.c: do_sched_yield
+Co<> Scheduler::yield() {
+  Rq& rq = this_rq();
+  Task& curr = *rq.curr;
+  if (curr.sched_class == Class::kFair && rq.nr_running > 1) rq.cfs.yield(rq.clock());
+  if (curr.sched_class == Class::kRt) rq.rt.requeue(curr, false);
+  co_await schedule();
 }
 
 }  // namespace kt::sched

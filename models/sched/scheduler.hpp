@@ -40,9 +40,25 @@ struct SchedConfig {
 struct TimeHooks {
   void* object = nullptr;
   Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
+  void (*start_tick)(void*, Cpu&) = nullptr;         ///< of the CPU that does not idle at t = 0
   void (*stop_tick)(void*, Cpu&) = nullptr;  ///< tick_nohz_idle_stop_tick()
   void (*exit)(void*, Cpu&) = nullptr;       ///< tick_nohz_idle_exit()
   void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
+};
+
+/// What a CPU does for others in the call-function interrupt before their wakeups: Cpu::irq_work
+/// (kernel/irq_work.c: irq_work_single).
+struct IrqWorkHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Cpu&) = nullptr;
+};
+
+/// What the workqueues (a layer above) want to know of their workers (PF_WQ_WORKER).
+struct WorkerHooks {
+  void* object = nullptr;
+  Co<> (*sleeping)(void*, Task&) = nullptr;   ///< about to block: wq_worker_sleeping()
+  void (*running)(void*, Task&) = nullptr;    ///< back from schedule(): wq_worker_running()
+  Co<> (*tick)(void*, Task&) = nullptr;       ///< hit by the tick: wq_worker_tick()
 };
 
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
@@ -96,8 +112,9 @@ class Scheduler {
   Co<bool> wake_up_state(Task& p, std::uint32_t mask) { return try_to_wake_up(p, mask, 0); }
   /// kernel/sched/core.c: wait_task_inactive. 0 if the state does not match, else non-zero.
   Co<std::uint64_t> wait_task_inactive(Task& p, std::uint32_t match);
-  /// set_special_state(): a store that no late wakeup can overwrite.
-  void set_special_state(std::uint32_t state) { current().state = state; }
+  /// set_special_state(): a store that no late wakeup can overwrite, as it waits for a waker that
+  /// holds pi_lock and will store TASK_RUNNING. The state is set when the caller goes on.
+  Co<> set_special_state(std::uint32_t state);
   /// include/linux/sched/signal.h: signal_pending_state
   [[nodiscard]] static bool signal_pending_state(std::uint32_t state, const Task& p);
 
@@ -129,7 +146,7 @@ class Scheduler {
   void init_policy(Task& p, Policy policy, int rt_priority, int nice);
   /// kernel/sched/core.c: set_cpus_allowed_ptr. -EINVAL if no active CPU is in the mask, or if user
   /// space asks for a task with PF_NO_SETAFFINITY.
-  Co<int> set_cpus_allowed(Task& p, const cpu::CpuMask& mask);
+  Co<int> set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_user = true);
   /// Sets the mask of a task that is not queued (do_set_cpus_allowed).
   void set_cpus_mask(Task& p, const cpu::CpuMask& mask);
   /// include/linux/sched.h: is_per_cpu_kthread
@@ -141,6 +158,8 @@ class Scheduler {
   // The tick and balancing ------------------------------------------------------------------------
   /// kernel/sched/core.c: sched_tick, on the CPU whose tick it is. True: raise the SCHED softirq.
   bool sched_tick(Cpu& cpu);
+  /// Makes an idle CPU look at its timers again. kernel/sched/core.c: wake_up_idle_cpu
+  void wake_up_idle_cpu(int cpu);
   /// The CPU joins or leaves the idle CPUs without a tick (nohz_balance_enter_idle, _exit_idle).
   void nohz_idle(int cpu, bool tickless);
   /// The SCHED softirq; kernel/sched/fair.c: sched_balance_softirq
@@ -169,9 +188,18 @@ class Scheduler {
   /// Starts the machine: `init`, unless null, runs on its CPU, all others idle.
   void start(Task* init);
   TimeHooks time_hooks;
+  IrqWorkHook irq_work_hook;
+  /// Whether something is queued for the call-function interrupt of a CPU; who queues the first
+  /// calls send_call_function_single_ipi().
+  [[nodiscard]] bool calls_queued(const Rq& rq) const {
+    return rq.wake_list != nullptr || rq.cpu->irq_work != 0;
+  }
+  /// An IPI, or the flag of a polling idle loop; kernel/sched/core.c: send_call_function_single_ipi
+  void send_call_function_single_ipi(Rq& rq);
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
+  WorkerHooks worker_hooks;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
 
@@ -213,6 +241,7 @@ class Scheduler {
 
   // core.cpp
   Co<> schedule_loop(Mode mode);  // __schedule()
+  Co<> schedule_worker();
   bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
   Time switch_cost(const Task& next);
   void finish_task_switch();
@@ -236,6 +265,7 @@ class Scheduler {
   void ttwu_do_activate(Rq& rq, Task& p, unsigned wake_flags);
   void ttwu_do_wakeup(Task& p);
   Co<> sched_ttwu_pending(Rq& rq);
+  Co<> flush_calls(Rq& rq);
   void record_noop_wake(Task& p);
 
   // fair.cpp, select.cpp

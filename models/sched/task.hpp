@@ -103,6 +103,8 @@ enum class WaitKind : std::uint8_t {
   kKthreadFlush,
   kFrozen,
   kIo,
+  kWorkerIdle,     ///< a worker without works, or a rescuer that nobody calls
+  kWorkFlush,      ///< the end of a work
 };
 struct Wait {
   WaitKind kind = WaitKind::kNothing;

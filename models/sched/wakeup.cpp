@@ -6,12 +6,6 @@ namespace kt::sched {
 
 using trace::Event;
 
-namespace {
-
-constexpr Time kSpinPoll = 50;  // ns between two looks at another CPU's on_cpu
-
-}  // namespace
-
 bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
   if ((state & (kTaskInterruptible | kTaskWakekill)) == 0 || !p.sigpending) return false;
   return (state & kTaskInterruptible) != 0 || p.fatal_signal;
@@ -72,23 +66,26 @@ bool Scheduler::ttwu_queue_cond(const Task& p, int cpu) {
 // kernel/sched/core.c: __ttwu_queue_wakelist, kernel/smp.c: __smp_call_single_queue
 void Scheduler::ttwu_queue_wakelist(Task& p, int cpu, unsigned wake_flags) {
   Rq& rq = this->rq(cpu);
-  Cpu& here = machine_.this_cpu();
   p.sched_remote_wakeup = (wake_flags & kWfMigrated) != 0;
   rq.ttwu_pending = true;
-  const bool was_empty = rq.wake_list == nullptr;
+  const bool was_empty = !calls_queued(rq);
   p.wake_entry = nullptr;
   *rq.wake_list_tail = &p;
   rq.wake_list_tail = &p.wake_entry;
-  if (!was_empty) return;
+  if (was_empty) send_call_function_single_ipi(rq);
+}
+
+void Scheduler::send_call_function_single_ipi(Rq& rq) {
+  Cpu& here = machine_.this_cpu();
   if (rq.cpu->polling) {  // call_function_single_prep_ipi(): the flag is enough
     rq.idle->need_resched = true;
-    here.trace(Event::kSchedWakeIdleWithoutIpi, cpu);
+    here.trace(Event::kSchedWakeIdleWithoutIpi, rq.id());
     rq.cpu->end_halt(machine_.costs().idle_poll);
     return;
   }
   if (here.traced(Event::kIpiSendCpu)) {
     sim::NameTable& names = machine_.trace().names();
-    here.trace(Event::kIpiSendCpu, cpu, names.intern("__smp_call_single_queue"),
+    here.trace(Event::kIpiSendCpu, rq.id(), names.intern("__smp_call_single_queue"),
                names.intern("generic_smp_call_function_single_interrupt"));
   }
   here.send_ipi(*rq.cpu, cpu::Vector::kCallFunctionSingle);
@@ -130,10 +127,15 @@ Co<> Scheduler::sched_ttwu_pending(Rq& rq) {
   rq.ttwu_pending = false;
 }
 
+// kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last.
+Co<> Scheduler::flush_calls(Rq& rq) {
+  if (rq.cpu->irq_work != 0) co_await irq_work_hook.run(irq_work_hook.object, *rq.cpu);
+  co_await sched_ttwu_pending(rq);
+}
+
 Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_flags) {
   Cpu& cpu = machine_.this_cpu();
   const cpu::CostTable& costs = machine_.costs();
-  const bool irqs_were_off = cpu.irqs_disabled();
   Task& curr = current();
   bool success = false;
   cpu.preempt_disable();
@@ -143,10 +145,9 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
       ttwu_do_wakeup(p);
     }
   } else {
-    cpu.local_irq_disable();
-    cpu.preempt_disable();  // pi_lock
+    const bool irqs_were_off = cpu.lock_irqsave();  // pi_lock
     co_await cpu.run(costs.ttwu_noop);
-    while (p.pi_locked) co_await cpu.run(kSpinPoll);
+    while (p.pi_locked) co_await cpu.run(cpu::kSpinPoll);
     p.pi_locked = true;
     if (ttwu_state_match(p, mask, success)) {
       trace_task(Event::kSchedWaking, p);
@@ -158,7 +159,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
         if (p.on_cpu && ttwu_queue_cond(p, p.cpu->id())) {
           ttwu_queue_wakelist(p, p.cpu->id(), wake_flags);
         } else {
-          while (p.on_cpu) co_await cpu.run(kSpinPoll);
+          while (p.on_cpu) co_await cpu.run(cpu::kSpinPoll);
           co_await cpu.run(costs.ttwu);
           const int target = select_task_rq(p, p.wake_cpu, wake_flags | kWfTtwu);
           if (target != p.cpu->id()) {
@@ -178,8 +179,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
       record_noop_wake(p);
     }
     p.pi_locked = false;
-    cpu.preempt_enable_no_resched();
-    if (!irqs_were_off) cpu.local_irq_enable();
+    cpu.unlock_irqrestore(irqs_were_off);
   }
   cpu.preempt_enable_no_resched();
   if (should_resched()) co_await preempt_schedule();
@@ -188,9 +188,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
 
 Co<> Scheduler::wake_up_new_task(Task& p) {
   Cpu& cpu = machine_.this_cpu();
-  const bool irqs_were_off = cpu.irqs_disabled();
-  cpu.local_irq_disable();
-  cpu.preempt_disable();  // pi_lock
+  const bool irqs_were_off = cpu.lock_irqsave();  // pi_lock
   p.state = kTaskRunning;
   co_await cpu.run(machine_.costs().ttwu);
   p.recent_used_cpu = p.cpu->id();
@@ -207,8 +205,7 @@ Co<> Scheduler::wake_up_new_task(Task& p) {
   trace_task(Event::kSchedWakeupNew, p);
   wakeup_preempt(rq, p);
   cpu.preempt_enable_no_resched();
-  cpu.preempt_enable_no_resched();
-  if (!irqs_were_off) cpu.local_irq_enable();
+  cpu.unlock_irqrestore(irqs_were_off);
   if (should_resched()) co_await preempt_schedule();
 }
 
@@ -228,7 +225,7 @@ Co<std::uint64_t> Scheduler::wait_task_inactive(Task& p, std::uint32_t match) {
   for (;;) {
     while (p.on_cpu) {
       if ((p.state & match) == 0 && (p.saved_state & match) == 0) co_return 0;
-      co_await machine_.run(kSpinPoll);
+      co_await machine_.run(cpu::kSpinPoll);
     }
     machine_.this_cpu().trace(Event::kSchedWaitTask, cpu::pack(p.comm, p.pid), p.prio);
     if (p.se.sched_delayed) {

@@ -2,22 +2,32 @@
 
 #include <bit>
 
+#include "sim/error.hpp"
+
 namespace kt::softirq {
 
 using trace::Event;
 
 namespace {
 
-constexpr int kMaxRestart = 10;                  // MAX_SOFTIRQ_RESTART
-constexpr sim::Time kMaxTime = 2'000'000;        // MAX_SOFTIRQ_TIME, ns, rounded up to jiffies
+constexpr int kMaxRestart = 10;            // MAX_SOFTIRQ_RESTART
+constexpr sim::Time kMaxTime = 2'000'000;  // MAX_SOFTIRQ_TIME, ns, rounded up to jiffies
+
+constexpr std::array<std::string_view, kVectors> kNames{
+    "HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"};
+
+constexpr std::uint32_t bit(Vec vec) { return 1U << static_cast<unsigned>(vec); }
 
 }  // namespace
+
+std::string_view name_of(Vec vec) { return kNames[static_cast<std::size_t>(vec)]; }
 
 Softirqs::Softirqs(sched::Scheduler& scheduler, const timers::Ticks& ticks)
     : scheduler_(scheduler), ticks_(ticks) {
   cpu::Machine& machine = scheduler.machine();
-  ksoftirqd_.resize(static_cast<std::size_t>(machine.nr_cpus()));
+  percpu_.resize(static_cast<std::size_t>(machine.nr_cpus()));
   machine.hooks.softirq = {&invoke_softirq, this};
+  scheduler.irq_work_hook = {this, &run_irq_work};
 }
 
 void Softirqs::open_softirq(Vec vec, Action action, void* object) {
@@ -26,20 +36,46 @@ void Softirqs::open_softirq(Vec vec, Action action, void* object) {
 
 void Softirqs::raise_irqoff(Cpu& cpu, Vec vec) {
   cpu.trace(Event::kSoftirqRaise, static_cast<std::uint64_t>(vec));
-  cpu.softirq_pending |= 1U << static_cast<unsigned>(vec);
+  if ((cpu.softirq_pending & bit(vec)) != 0) return;
+  cpu.softirq_pending |= bit(vec);
+  at(cpu.id()).raised[static_cast<std::size_t>(vec)] = cpu.now();
+}
+
+Co<> Softirqs::raise_softirq_irqoff(Cpu& cpu, Vec vec) {
+  raise_irqoff(cpu, vec);
+  // In an interrupt, in a softirq or with softirqs off the way out serves it.
+  if (cpu.in_interrupt()) return {};
+  return wakeup_softirqd(cpu);
 }
 
 Co<> Softirqs::raise(Vec vec) {
   Cpu& cpu = scheduler_.machine().this_cpu();
   const bool irqs_were_off = cpu.irqs_disabled();
   cpu.local_irq_disable();
-  raise_irqoff(cpu, vec);
-  if (!cpu.in_interrupt()) co_await wakeup_softirqd(cpu);
+  co_await raise_softirq_irqoff(cpu, vec);
   if (!irqs_were_off) cpu.local_irq_enable();
 }
 
+Co<> Softirqs::raise_on(int target, Vec vec) {
+  Cpu& here = scheduler_.machine().this_cpu();
+  if (here.id() == target) return raise_softirq_irqoff(here, vec);
+  sched::Rq& rq = scheduler_.rq(target);
+  const bool was_empty = !scheduler_.calls_queued(rq);
+  rq.cpu->irq_work |= bit(vec);
+  if (was_empty) scheduler_.send_call_function_single_ipi(rq);
+  return {};
+}
+
+Co<> Softirqs::run_irq_work(void* self, Cpu& cpu) {
+  Softirqs& softirqs = *static_cast<Softirqs*>(self);
+  std::uint32_t asked = std::exchange(cpu.irq_work, 0);
+  for (; asked != 0; asked &= asked - 1) {
+    co_await softirqs.raise_softirq_irqoff(cpu, static_cast<Vec>(std::countr_zero(asked)));
+  }
+}
+
 Co<> Softirqs::wakeup_softirqd(Cpu& cpu) {
-  Task* thread = ksoftirqd_[static_cast<std::size_t>(cpu.id())];
+  Task* thread = at(cpu.id()).ksoftirqd;
   if (thread != nullptr) co_await scheduler_.wake_up_process(*thread);
 }
 
@@ -47,24 +83,49 @@ Co<> Softirqs::invoke_softirq(void* self, Cpu& cpu) {
   return static_cast<Softirqs*>(self)->handle_softirqs(cpu);
 }
 
-// Entered with interrupts off; preemption stays off by way of the softirq count.
+Co<> Softirqs::local_bh_disable() {
+  scheduler_.current().preempt_count += cpu::kSoftirqDisableOffset;
+  return {};
+}
+
+Co<> Softirqs::local_bh_enable() {
+  Task& self = scheduler_.current();
+  Cpu& cpu = *self.cpu;
+  KT_ASSERT((self.preempt_count & cpu::kSoftirqMask) >= cpu::kSoftirqDisableOffset,
+            "local_bh_enable() without local_bh_disable()");
+  // Preemption stays off until the softirqs are done.
+  self.preempt_count -= cpu::kSoftirqDisableOffset - cpu::kPreemptOffset;
+  if (cpu.softirq_pending != 0 && !cpu.in_interrupt()) {
+    const bool irqs_were_off = cpu.irqs_disabled();
+    cpu.local_irq_disable();
+    co_await handle_softirqs(cpu);
+    if (!irqs_were_off) cpu.local_irq_enable();
+  }
+  co_await scheduler_.preempt_enable();
+}
+
+Co<> Softirqs::run_ksoftirqd(Cpu& cpu) {
+  cpu.local_irq_disable();
+  if (cpu.softirq_pending == 0) {
+    cpu.local_irq_enable();
+    co_return;
+  }
+  co_await handle_softirqs(cpu);
+  cpu.local_irq_enable();
+  co_await scheduler_.cond_resched();
+}
+
+// Entered and left with interrupts off; preemption stays off by way of the softirq count.
 Co<> Softirqs::handle_softirqs(Cpu& cpu) {
   const timers::Jiffies end = ticks_.at(cpu.now()) + ticks_.from_time(kMaxTime);
   int restarts = kMaxRestart;
   cpu.current->preempt_count += cpu::kSoftirqOffset;
   for (;;) {
-    std::uint32_t pending = std::exchange(cpu.softirq_pending, 0);
+    const std::uint32_t pending = std::exchange(cpu.softirq_pending, 0);
+    at(cpu.id()).serving = at(cpu.id()).raised;
     cpu.local_irq_enable();
     co_await cpu.run(cpu.costs().softirq_entry);
-    while (pending != 0) {
-      const auto vec = static_cast<std::size_t>(std::countr_zero(pending));
-      pending &= pending - 1;
-      cpu.trace(Event::kSoftirqEntry, vec);
-      co_await cpu.run(cpu.costs().softirq_vector);
-      const Entry& entry = actions_[vec];
-      if (entry.action != nullptr) co_await entry.action(entry.object, cpu);
-      cpu.trace(Event::kSoftirqExit, vec);
-    }
+    co_await run_vectors(cpu, pending);
     cpu.local_irq_disable();
     if (cpu.softirq_pending == 0) break;
     const bool in_time = timers::time_before(ticks_.at(cpu.now()), end);
@@ -74,6 +135,24 @@ Co<> Softirqs::handle_softirqs(Cpu& cpu) {
     }
   }
   cpu.current->preempt_count -= cpu::kSoftirqOffset;
+}
+
+// One pass. A raise that comes meanwhile is for the next one, even if its vector is yet to run.
+Co<> Softirqs::run_vectors(Cpu& cpu, std::uint32_t pending) {
+  PerCpu& here = at(cpu.id());
+  const bool in_thread = cpu.current == here.ksoftirqd;
+  for (; pending != 0; pending &= pending - 1) {
+    const auto vec = static_cast<std::size_t>(std::countr_zero(pending));
+    VectorStats& stats = stats_[vec];
+    ++stats.runs;
+    if (in_thread) ++stats.in_ksoftirqd;
+    stats.latency.record(cpu.now() - here.serving[vec]);
+    cpu.trace(Event::kSoftirqEntry, vec);
+    co_await cpu.run(cpu.costs().softirq_vector);
+    const Entry& entry = actions_[vec];
+    if (entry.action != nullptr) co_await entry.action(entry.object, cpu);
+    cpu.trace(Event::kSoftirqExit, vec);
+  }
 }
 
 }  // namespace kt::softirq

@@ -1,5 +1,7 @@
-// Softirqs (kernel/softirq.c): ten vectors, a pending mask on each CPU, served at irq exit or by
-// ksoftirqd/N.
+// Softirqs (kernel/softirq.c): ten vectors, a pending mask on each CPU, served at irq exit, when the
+// outermost local_bh_enable() comes, by the idle loop after remote calls, or by ksoftirqd/N. At most
+// ten passes and 2 ms (rounded up to jiffies) at a time, and no second one once a switch is due:
+// then ksoftirqd takes over.
 #pragma once
 
 #include <array>
@@ -7,12 +9,14 @@
 
 #include "models/sched/scheduler.hpp"
 #include "models/timers/jiffies.hpp"
+#include "sim/histogram.hpp"
 
 namespace kt::softirq {
 
 using cpu::Cpu;
 using sched::Task;
 using sim::Co;
+using sim::Time;
 
 /// include/linux/interrupt.h: the vectors, most urgent first.
 enum class Vec : std::uint8_t {
@@ -29,6 +33,16 @@ enum class Vec : std::uint8_t {
 };
 inline constexpr std::size_t kVectors = 10;
 
+/// The name that the kernel prints (softirq_to_name).
+std::string_view name_of(Vec vec);
+
+/// What a vector has done, on all CPUs.
+struct VectorStats {
+  std::uint64_t runs = 0;        ///< of its action, as /proc/softirqs counts
+  std::uint64_t in_ksoftirqd = 0;  ///< of those, in ksoftirqd/N
+  sim::Histogram latency;        ///< ns from the raise that set the bit to softirq_entry
+};
+
 class Softirqs {
  public:
   Softirqs(sched::Scheduler& scheduler, const timers::Ticks& ticks);
@@ -36,20 +50,44 @@ class Softirqs {
   using Action = Co<> (*)(void* object, Cpu& cpu);
   void open_softirq(Vec vec, Action action, void* object);
 
-  /// Marks the vector pending on this CPU; for code that irq exit will follow (kernel/softirq.c:
-  /// __raise_softirq_irqoff).
+  /// Marks the vector pending on this CPU and no more: for code with interrupts off that irq exit
+  /// or local_bh_enable() will follow (kernel/softirq.c: __raise_softirq_irqoff).
   void raise_irqoff(Cpu& cpu, Vec vec);
-  /// The same from anywhere: wakes ksoftirqd if nothing else would serve it (raise_softirq).
+  /// The same from anywhere with interrupts off: wakes ksoftirqd if nothing else would serve it
+  /// (raise_softirq_irqoff).
+  Co<> raise_softirq_irqoff(Cpu& cpu, Vec vec);
+  /// The same with interrupts as they are (raise_softirq).
   Co<> raise(Vec vec);
+  /// Raises it on another CPU, from that CPU's call-function interrupt, or here if it is this one
+  /// (kernel/irq_work.c: irq_work_queue_on with a work that raises). With interrupts off.
+  Co<> raise_on(int cpu, Vec vec);
 
-  /// Serves what is pending; ksoftirqd or irq exit (kernel/softirq.c: handle_softirqs).
-  Co<> handle_softirqs(Cpu& cpu);
+  /// No softirq runs on this CPU until the matching local_bh_enable(), which runs what is pending
+  /// (kernel/softirq.c: __local_bh_disable_ip, __local_bh_enable_ip). They nest. Not in hardirq.
+  Co<> local_bh_disable();
+  Co<> local_bh_enable();
+
+  /// The function of ksoftirqd/N once its CPU has something pending (run_ksoftirqd).
+  Co<> run_ksoftirqd(Cpu& cpu);
   /// The thread of a CPU, once it exists.
-  void set_ksoftirqd(int cpu, Task& thread) { ksoftirqd_[static_cast<std::size_t>(cpu)] = &thread; }
+  void set_ksoftirqd(int cpu, Task& thread) { at(cpu).ksoftirqd = &thread; }
   [[nodiscard]] sim::FramePool& frame_pool() const { return scheduler_.frame_pool(); }
+  [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
+  [[nodiscard]] const VectorStats& stats(Vec vec) const {
+    return stats_[static_cast<std::size_t>(vec)];
+  }
 
  private:
+  struct PerCpu {
+    Task* ksoftirqd = nullptr;
+    std::array<Time, kVectors> raised{};  ///< when the pending bit was set
+    std::array<Time, kVectors> serving{};  ///< the same of those that are being served
+  };
+  [[nodiscard]] PerCpu& at(int cpu) { return percpu_[static_cast<std::size_t>(cpu)]; }
   static Co<> invoke_softirq(void* self, Cpu& cpu);
+  static Co<> run_irq_work(void* self, Cpu& cpu);
+  Co<> handle_softirqs(Cpu& cpu);
+  Co<> run_vectors(Cpu& cpu, std::uint32_t pending);
   Co<> wakeup_softirqd(Cpu& cpu);
 
   sched::Scheduler& scheduler_;
@@ -59,7 +97,8 @@ class Softirqs {
     void* object = nullptr;
   };
   std::array<Entry, kVectors> actions_{};
-  std::vector<Task*> ksoftirqd_;
+  std::array<VectorStats, kVectors> stats_;
+  std::vector<PerCpu> percpu_;
 };
 
 }  // namespace kt::softirq

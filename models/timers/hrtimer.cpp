@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::uint32_t kModeAbs = 0;  // HRTIMER_MODE_ABS
 constexpr std::uint32_t kModePinned = 2;
-constexpr Time kSpinPoll = 50;
 
 }  // namespace
 
@@ -65,7 +64,7 @@ void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {
 }
 
 Co<bool> Timers::hrtimer_cancel(KernelHrtimer& timer) {
-  while (timer.running) co_await machine_.run(kSpinPoll);
+  while (timer.running) co_await machine_.run(cpu::kSpinPoll);
   if (!timer.queued()) co_return false;
   Base& owner = base(timer.cpu);
   owner.hrtimers.remove(timer);

@@ -11,9 +11,13 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   Base& base = *static_cast<Base*>(timer.object);
   co_await cpu.run(cpu.costs().tick);
   if (timers.timers_due(base)) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kTimer);
-  if (timers.scheduler_.sched_tick(cpu)) {
-    timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
+  sched::Scheduler& scheduler = timers.scheduler_;
+  Task& current = static_cast<Task&>(*cpu.current);
+  const bool balance = scheduler.sched_tick(cpu);
+  if ((current.flags & sched::kPfWqWorker) != 0) {
+    co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
+  if (balance) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
   if (base.tick_stopped) co_return false;  // armed again, or not, on the way back to idle
   timer.set_expires(timers.ticks_.next(cpu.now()));
   co_return true;
@@ -85,20 +89,31 @@ void Timers::raise_sched_softirq(void* self, Cpu& cpu) {
   static_cast<Timers*>(self)->softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
 }
 
-// tick_nohz_idle_exit(): back onto the grid.
+// tick_nohz_restart_sched_tick(): back onto the grid.
+void Timers::restart_tick(Base& base) {
+  base.tick_stopped = false;
+  retract_global(base);
+  scheduler_.nohz_idle(base.cpu->id(), false);
+  if (base.tick.queued()) base.hrtimers.remove(base.tick);
+  base.tick.set_expires(ticks_.next(machine_.now()));
+  base.hrtimers.add(base.tick);
+  program(base);
+}
+
+void Timers::start_tick(void* self, Cpu& cpu) {
+  Timers& timers = *static_cast<Timers*>(self);
+  timers.busy_.set(cpu.id());
+  timers.restart_tick(timers.base(cpu.id()));
+}
+
+// tick_nohz_idle_exit()
 void Timers::idle_exit(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
   timers.busy_.set(cpu.id());
   if (!base.tick_stopped) return;
-  base.tick_stopped = false;
-  timers.retract_global(base);
   cpu.trace(Event::kTimerBaseIdle, 0, cpu.id());
-  timers.scheduler_.nohz_idle(cpu.id(), false);
-  if (base.tick.queued()) base.hrtimers.remove(base.tick);
-  base.tick.set_expires(timers.ticks_.next(timers.machine_.now()));
-  base.hrtimers.add(base.tick);
-  timers.program(base);
+  timers.restart_tick(base);
 }
 
 }  // namespace kt::timers

@@ -1,4 +1,4 @@
-// Set-up and the sleeps (kernel/time/sleep_timeout.c, hrtimer.c, timer.c).
+// Set-up and the sleeps (kernel/time/timer.c, hrtimer.c).
 #include "models/timers/timers.hpp"
 
 #include <cerrno>
@@ -46,7 +46,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
     base.tick.function_name = tick_name;
     base.tick.pinned = true;
     base.tick.address = 0xffff88807dc00000 + (static_cast<std::uint64_t>(id) << 20);
-    base.tick_stopped = true;  // at t = 0 every CPU idles
+    base.tick_stopped = true;  // at t = 0 every CPU idles but the init task's
     scheduler.nohz_idle(id, true);
   }
   machine_.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kLocalTimer)] = {&hrtimer_interrupt,
@@ -56,6 +56,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
   sched::TimeHooks& hooks = scheduler.time_hooks;
   hooks.object = this;
   hooks.sleep = &sleep_for;
+  hooks.start_tick = &start_tick;
   hooks.stop_tick = &stop_tick;
   hooks.exit = &idle_exit;
   hooks.raise_sched_softirq = &raise_sched_softirq;
@@ -72,7 +73,7 @@ std::uint64_t Timers::stack_address(const Task& p) {
 
 namespace {
 
-// kernel/time/sleep_timeout.c: process_timeout
+// kernel/time/timer.c: process_timeout
 Co<> process_timeout(Timers& timers, KernelTimer& timer) {
   co_await timers.scheduler().wake_up_process(*static_cast<Task*>(timer.object));
 }

@@ -57,12 +57,19 @@ class Timers {
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
-  /// Wheel timers and hrtimers that are armed, ticks not counted.
+  /// Wheel timers and hrtimers that are armed, without ticks and deferrable ones: those wake nobody.
   [[nodiscard]] std::size_t armed() const { return armed_; }
 
   // Wheel timers -----------------------------------------------------------------------------------
   /// True if it was pending. kernel/time/timer.c: mod_timer
   Co<bool> mod_timer(KernelTimer& timer, Jiffies expires);
+  /// Arms a timer that is not pending, on this CPU, in no time of its own. kernel/time/timer.c:
+  /// add_timer
+  void add_timer(KernelTimer& timer, Jiffies expires);
+  /// The same for the base that an idle CPU leaves to others, and for the base of one CPU.
+  /// kernel/time/timer.c: add_timer_global, add_timer_on
+  Co<> add_timer_global(KernelTimer& timer, Jiffies expires);
+  Co<> add_timer_on(KernelTimer& timer, int cpu, Jiffies expires);
   /// True if it was pending. kernel/time/timer.c: timer_delete
   bool del_timer(KernelTimer& timer);
   /// The same, and waits for the callback if it runs. kernel/time/timer.c: timer_delete_sync
@@ -75,8 +82,9 @@ class Timers {
   /// hrtimer_cancel
   Co<bool> hrtimer_cancel(KernelHrtimer& timer);
 
-  // Sleeps. The caller has set its state where the kernel's would have ------------------------------
-  /// Jiffies left, 0 if the timeout passed. kernel/time/sleep_timeout.c: schedule_timeout
+  // Sleeps. The caller has set its state where the kernel's would have
+  // ------------------------------
+  /// Jiffies left, 0 if the timeout passed. kernel/time/timer.c: schedule_timeout
   Co<Jiffies> schedule_timeout(Jiffies timeout);
   /// 0 if the timer fired, else -EINTR. kernel/time/hrtimer.c: schedule_hrtimeout_range
   Co<int> schedule_hrtimeout_range(Time at, Time range);
@@ -116,13 +124,15 @@ class Timers {
   static Co<> hrtimer_interrupt(void* self, Cpu& cpu);
 
   // wheel.cpp
-  void enqueue(KernelTimer& timer, Jiffies expires);
+  void enqueue(KernelTimer& timer, Jiffies expires, int cpu);
   static Co<> run_timer_softirq(void* self, Cpu& cpu);
   Co<> run_timers(Cpu& cpu, TimerWheel& wheel);
   [[nodiscard]] bool timers_due(Base& base);
 
   // tick.cpp
   static Co<bool> tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu);
+  void restart_tick(Base& base);
+  static void start_tick(void* self, Cpu& cpu);
   static void stop_tick(void* self, Cpu& cpu);
   static void idle_exit(void* self, Cpu& cpu);
   static void raise_sched_softirq(void* self, Cpu& cpu);

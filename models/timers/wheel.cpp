@@ -5,26 +5,41 @@ namespace kt::timers {
 
 using trace::Event;
 
-namespace {
-
-constexpr Time kSpinPoll = 50;
-
-}  // namespace
-
-void Timers::enqueue(KernelTimer& timer, Jiffies expires) {
+void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
   Cpu& here = machine_.this_cpu();
-  Base& target = base(here.id());
+  Base& target = base(cpu);
   const Jiffies now = jiffies();
   TimerWheel& wheel = this->wheel(target, timer_base_kind(timer.flags));
   const Enqueued done = wheel.add(timer, expires, now);
-  ++armed_;
+  if ((timer.flags & kTimerDeferrable) == 0) ++armed_;
   if (here.traced(Event::kTimerStart)) {
     const auto timeout = static_cast<std::uint32_t>(expires - now);
     here.trace(Event::kTimerStart, timer.address, timer.function_name, expires, done.bucket.expiry,
                std::uint64_t{timeout} << 32 | std::uint64_t{done.bucket.index} << 16 |
-                   std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(here.id()));
+                   std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(cpu));
+  }
+  // trigger_dyntick_cpu(): another CPU that idles has to look at its timers again.
+  if (done.earliest && cpu != here.id() && target.tick_stopped &&
+      (timer.flags & kTimerDeferrable) == 0) {
+    scheduler_.wake_up_idle_cpu(cpu);
   }
   // An idle CPU whose own code arms a timer (from an interrupt) re-evaluates on its way back to idle.
+}
+
+void Timers::add_timer(KernelTimer& timer, Jiffies expires) {
+  enqueue(timer, expires, machine_.this_cpu().id());
+}
+
+Co<> Timers::add_timer_global(KernelTimer& timer, Jiffies expires) {
+  co_await machine_.run(machine_.costs().timer_start);
+  timer.flags &= static_cast<std::uint8_t>(~unsigned{kTimerPinned});
+  add_timer(timer, expires);
+}
+
+Co<> Timers::add_timer_on(KernelTimer& timer, int cpu, Jiffies expires) {
+  co_await machine_.run(machine_.costs().timer_start);
+  timer.flags |= kTimerPinned;
+  enqueue(timer, expires, cpu);
 }
 
 Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
@@ -36,16 +51,16 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
       co_return true;
     }
     wheel.remove(timer);
-    --armed_;
+    if ((timer.flags & kTimerDeferrable) == 0) --armed_;
   }
-  enqueue(timer, expires);
+  enqueue(timer, expires, machine_.this_cpu().id());
   co_return was_pending;
 }
 
 bool Timers::del_timer(KernelTimer& timer) {
   if (!timer.pending()) return false;
   wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
-  --armed_;
+  if ((timer.flags & kTimerDeferrable) == 0) --armed_;
   machine_.this_cpu().trace(Event::kTimerCancel, timer.address);
   return true;
 }
@@ -54,7 +69,7 @@ Co<bool> Timers::del_timer_sync(KernelTimer& timer) {
   for (;;) {
     const TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
     if (wheel.running() != &timer) break;
-    co_await machine_.run(kSpinPoll);
+    co_await machine_.run(cpu::kSpinPoll);
   }
   co_return del_timer(timer);
 }
@@ -75,7 +90,7 @@ Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
   if (wheel.running() != nullptr) co_return;  // another CPU expires them
   while (Timer* expired = wheel.take_expired(jiffies())) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
-    --armed_;
+    if ((timer.flags & kTimerDeferrable) == 0) --armed_;
     const std::uint64_t address = timer.address;
     const bool irqsafe = (timer.flags & kTimerIrqsafe) != 0;
     if (irqsafe) cpu.local_irq_disable();

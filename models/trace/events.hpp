@@ -73,6 +73,11 @@ enum class Event : std::uint16_t {
   kCsdFunctionExit,    ///< as entry
   // power (include/trace/events/power.h)
   kCpuIdle,  ///< [0]=state (4294967295: leaving idle) [1]=cpu_id
+  // workqueue (include/trace/events/workqueue.h)
+  kWorkqueueQueueWork,     ///< [0]=work address [1]=function name [2]=workqueue name [3]=(req_cpu,cpu)
+  kWorkqueueActivateWork,  ///< [0]=work address [1]=function name
+  kWorkqueueExecuteStart,  ///< as activate
+  kWorkqueueExecuteEnd,    ///< as activate
   // vmscan (include/trace/events/vmscan.h)
   kVmscanKswapdSleep,   ///< [0]=nid
   kVmscanKswapdWake,    ///< [0]=nid [1]=order

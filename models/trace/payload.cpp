@@ -65,6 +65,21 @@ char* cpu_idle(char* at, const Context& c) {
   return put_number(put(put_number(put(at, "state="), c.raw(0)), " cpu_id="), c.raw(1));
 }
 
+char* queue_work(char* at, const Context& c) {
+  at = put(put_address(put(at, "work struct="), c.raw(0)), " function=");
+  at = put(put(put(at, c.name(1)), " workqueue="), c.name(2));
+  return put_number(put(put_number(put(at, " req_cpu="), c.high_int(3)), " cpu="), c.low_int(3));
+}
+
+char* activate_work(char* at, const Context& c) {
+  at = put(put_address(put(at, "work struct "), c.raw(0)), " function=");
+  return put(put(at, c.name(1)), " ");
+}
+
+char* execute_work(char* at, const Context& c) {
+  return put(put(put_address(put(at, "work struct "), c.raw(0)), ": function "), c.name(1));
+}
+
 char* mark(char* at, const Context& c) {
   return put(at, c.name(0));
 }
@@ -137,6 +152,10 @@ constexpr Table make_table() {
   table.set(Event::kCsdFunctionEntry, csd_function);
   table.set(Event::kCsdFunctionExit, csd_function);
   table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kWorkqueueQueueWork, queue_work);
+  table.set(Event::kWorkqueueActivateWork, activate_work);
+  table.set(Event::kWorkqueueExecuteStart, execute_work);
+  table.set(Event::kWorkqueueExecuteEnd, execute_work);
   table.set(Event::kVmscanKswapdSleep, kswapd_sleep);
   table.set(Event::kVmscanKswapdWake, kswapd_wake);
   table.set(Event::kVmscanWakeupKswapd, wakeup_kswapd);

@@ -1,5 +1,5 @@
 // The text after the time stamp of a trace line: "event: payload", as TP_printk in
-// include/trace/events/{sched,irq,timer,ipi,csd,power}.h prints it in Linux 6.12.
+// include/trace/events/{sched,irq,timer,ipi,csd,power,workqueue}.h prints it in Linux 6.12.
 #pragma once
 
 #include <cstddef>

@@ -2,11 +2,10 @@
 
 #include <fnmatch.h>
 
-#include <algorithm>
 #include <limits>
 #include <string_view>
-#include <vector>
 
+#include "sim/edit_distance.hpp"
 #include "sim/error.hpp"
 
 namespace kt::trace {
@@ -31,29 +30,13 @@ EventSet matching(const std::string& pattern) {
   return set;
 }
 
-/// Levenshtein distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 /// Among the names in the form of the pattern: "name", "group:name" and "group:*".
 std::string nearest_name(const std::string& pattern) {
   const bool with_group = pattern.find(':') != std::string::npos;
   std::string best;
   std::size_t best_distance = std::numeric_limits<std::size_t>::max();
   const auto consider = [&](std::string candidate) {
-    const std::size_t d = distance(pattern, candidate);
+    const std::size_t d = sim::edit_distance(pattern, candidate);
     if (d >= best_distance) return;
     best_distance = d;
     best = std::move(candidate);

@@ -30,9 +30,7 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   const auto refused = [](const std::string& keys, const std::string& what) {
     CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
   };
-  refused(R"("workqueues": {"q": {}})", "workqueues");
-  refused(R"("works": {"w": {"do": []}})", "works");
-  refused(R"("events": [{"t": 0, "flush_workqueue": "events"}])", "statements on workqueues");
+  refused(R"("events": [{"t": 0, "drain_workqueue": "events"}])", "drain_workqueue");
   refused(R"("percpu_threads": {"p": {"should_run": 0, "do": []}})", "percpu_threads");
   refused(R"("irqs": {"i": {"arrival": {"at": []}, "do": []}})", "irqs");
   refused(R"("softirqs": {"BLOCK": {"do": []}})", "softirqs");

@@ -2,15 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using kt::scenario::edit_distance;
 using kt::scenario::nearest;
-
-TEST_CASE("the edit distance counts single edits", "[scenario][nearest]") {
-  CHECK(edit_distance("", "abc") == 3);
-  CHECK(edit_distance("kitten", "sitting") == 3);
-  CHECK(edit_distance("wokr", "work") == 1);
-  CHECK(edit_distance("same", "same") == 0);
-}
 
 TEST_CASE("the nearest name is suggested only if it is near", "[scenario][nearest]") {
   const std::vector<std::string> names{"queue_work", "flush_work", "a"};

@@ -39,10 +39,7 @@ Co<int> ksoftirqd(Kthreads& kthreads, Task& self, void* data) {
       continue;
     }
     self.state = kt::sched::kTaskRunning;
-    self.cpu->local_irq_disable();
-    co_await softirqs.handle_softirqs(*self.cpu);
-    self.cpu->local_irq_enable();
-    co_await kthreads.scheduler().cond_resched();
+    co_await softirqs.run_ksoftirqd(*self.cpu);
   }
 }
 
@@ -57,6 +54,7 @@ TestMachine::TestMachine(const MachineOptions& options)
       scheduler(machine, options.sched),
       ticks(options.ticks),
       softirqs(scheduler, ticks),
+      tasklets(softirqs),
       timers(scheduler, softirqs, ticks),
       completions(scheduler, timers),
       waits(scheduler, timers),

@@ -13,6 +13,7 @@
 #include "models/locking/mutex.hpp"
 #include "models/locking/spinlock.hpp"
 #include "models/locking/wait.hpp"
+#include "models/softirq/tasklet.hpp"
 #include "models/trace/events.hpp"
 #include "sim/calendar.hpp"
 #include "tests/support/trace_text.hpp"
@@ -74,6 +75,7 @@ class TestMachine {
   kt::sched::Scheduler scheduler;
   kt::timers::Ticks ticks;
   kt::softirq::Softirqs softirqs;
+  kt::softirq::Tasklets tasklets;
   kt::timers::Timers timers;
   kt::locking::Completions completions;
   kt::locking::Waits waits;

@@ -36,6 +36,7 @@ struct Environment {
         return task != nullptr ? task->state : std::uint32_t{sched::kTaskDead};
       }
       case Call::kPending:
+        return interpreter.queued_work_pending(argument);
       case Call::kKthreadPending:
         return interpreter.work_pending(argument);
     }

@@ -3,6 +3,7 @@
 // interrupted, preempted or overtaken by other CPUs.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "models/mm/memory.hpp"
 #include "models/sched/scheduler.hpp"
 #include "models/timers/timers.hpp"
+#include "models/workqueue/workqueues.hpp"
 #include "sim/distribution.hpp"
 #include "sim/random.hpp"
 #include "tools/scenario/scenario.hpp"
@@ -37,6 +39,7 @@ struct Models {
   locking::Spinlocks& spinlocks;
   kthread::Kthreads& kthreads;
   kthread::KthreadWorkers& workers;
+  workqueue::Workqueues& workqueues;
   mm::Memory& memory;
 };
 
@@ -97,8 +100,11 @@ class Interpreter {
   /// The task that runs the events: inside the kernel, as a write to a control file, so that
   /// between two statements it does not return to user mode.
   void set_control(const Task& control) { control_ = &control; }
-  /// pending() of a kthread work.
+  /// pending() of a kthread work, and of a work.
   [[nodiscard]] std::int64_t work_pending(std::int64_t argument) const;
+  [[nodiscard]] std::int64_t queued_work_pending(std::int64_t argument) const;
+  /// The queues and works that the scenario declares; once, when the kernel has booted.
+  void make_workqueues();
   /// The name of an object as traces show it.
   [[nodiscard]] std::uint32_t intern(std::string_view name) const {
     return models_.machine.trace().names().intern(name);
@@ -128,8 +134,11 @@ class Interpreter {
   Co<> execute_locking(Frame& frame, const scenario::Op& op);
   Co<> execute_kthread(Frame& frame, const scenario::Op& op);
   Co<> execute_worker(const scenario::Op& op);
+  Co<> execute_workqueue(const scenario::Op& op);
   Co<> execute_memory(const scenario::Op& op);
 
+  Co<> spin_lock(locking::Spinlock& lock);
+  Co<> spin_lock_irqsave(locking::Spinlock& lock);
   Co<> mem(const scenario::Op& op);
   Co<> io(const scenario::Op& op);
   Co<> alloc(const scenario::Op& op);
@@ -157,6 +166,12 @@ class Interpreter {
   Co<> queue_work(const scenario::Op& op);
   Co<> queue_delayed_work(const scenario::Op& op);
   Co<> cancel_work(const scenario::Op& op);
+  [[nodiscard]] workqueue::DelayedWork& queued_work_of(const scenario::Op& op);
+  [[nodiscard]] workqueue::Workqueue& workqueue_of(const scenario::Op& op) const;
+  Co<> queue_work_on(const scenario::Op& op);
+  Co<> queue_delayed_work_on(const scenario::Op& op);
+  Co<> returned_by(const scenario::Op& op, Co<bool> call);
+  static Co<> queued_work_body(workqueue::Workqueues& workqueues, workqueue::Work& work);
   static Co<> work_body(kthread::KthreadWorkers& workers, kthread::KthreadWork& work);
   Co<> run_handler(std::int32_t program);
   static bool until_true(const void* object);
@@ -187,6 +202,16 @@ class Interpreter {
   };
   std::vector<kthread::KthreadWorker*> workers_;
   std::vector<ScenarioWork> works_;
+  // As ScenarioWork, for the works of workqueues.
+  struct QueuedWork {
+    Body body;
+    std::vector<std::unique_ptr<workqueue::DelayedWork>> instances;
+    std::size_t next = 0;
+    workqueue::WorkStats stats;
+  };
+  std::vector<workqueue::Workqueue*> workqueues_;
+  std::vector<workqueue::WorkStats> workqueue_stats_;
+  std::deque<QueuedWork> queued_works_;
   struct ScenarioTimer {
     timers::KernelTimer timer;
     Body body;

@@ -69,7 +69,9 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
     case Verb::kStartHrtimer:
       return start_hrtimer(op);
     default:
-      return execute_worker(op);
+      return op.verb >= Verb::kQueueWork && op.verb <= Verb::kSetWorkqueueAttrs
+                 ? execute_workqueue(op)
+                 : execute_worker(op);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/interpreter.hpp"
+#include "tools/run/work_address.hpp"
 
 namespace kt::run {
 
@@ -13,11 +14,7 @@ using scenario::Verb;
 
 namespace {
 
-// Works lie where scenario-format puts them: the k-th declared work 16 MiB further, its instances
-// 256 bytes apart. Workers are tokens of their own, as a slab would place them.
-constexpr std::uint64_t kWorkAddress = 0xffff888100000000;
-constexpr std::uint64_t kWorkStride = 16 * 1024 * 1024;
-constexpr std::uint64_t kInstanceStride = 256;
+// Workers are tokens of their own, as a slab would place them.
 constexpr std::uint64_t kWorkerAddress = 0xffff888003000000;
 constexpr std::uint64_t kWorkerStride = 128;
 
@@ -33,8 +30,7 @@ void Interpreter::make_works() {
       auto& work = *works_[i].instances.emplace_back(std::make_unique<KthreadDelayedWork>());
       models_.workers.kthread_init_delayed_work(
           work, &work_body, spec.name,
-          kWorkAddress + (scenario_.works.size() + i) * kWorkStride +
-              static_cast<std::uint64_t>(instance) * kInstanceStride);
+          work_address(scenario_.works.size() + i, static_cast<std::uint64_t>(instance)));
       work.object = &works_[i].body;
     }
   }

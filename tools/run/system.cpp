@@ -90,6 +90,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   const timers::Ticks ticks{config.tick, options.tick_offset,
                             timers::initial_jiffies(scenario.kernel.hz)};
   softirqs_ = std::make_unique<softirq::Softirqs>(*scheduler_, ticks);
+  tasklets_ = std::make_unique<softirq::Tasklets>(*softirqs_);
   timers_ = std::make_unique<timers::Timers>(*scheduler_, *softirqs_, ticks);
   waits_ = std::make_unique<locking::Waits>(*scheduler_, *timers_);
   completions_ = std::make_unique<locking::Completions>(*scheduler_, *timers_);
@@ -97,11 +98,14 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   spinlocks_ = std::make_unique<locking::Spinlocks>(*scheduler_);
   kthreads_ = std::make_unique<kthread::Kthreads>(*scheduler_, *timers_, *completions_);
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
+  workqueues_ = std::make_unique<workqueue::Workqueues>(
+      workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
+      workqueue::WorkqueueParams(machine_->topology()));
+  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
-  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *memory_});
+                                            *workers_, *workqueues_, *memory_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
@@ -120,7 +124,8 @@ System::~System() {
 void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
-  boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal};
+  boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
+                          .workers = !scenario_.works.empty()};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
@@ -132,6 +137,7 @@ void System::boot(int start_cpu) {
   if (Flusher::needed(scenario_.machine)) {
     flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
   }
+  interpreter_->make_workqueues();
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,

@@ -10,6 +10,7 @@
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
 #include "models/softirq/softirq.hpp"
+#include "models/softirq/tasklet.hpp"
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
@@ -87,6 +88,7 @@ class System {
   std::unique_ptr<cpu::Machine> machine_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   std::unique_ptr<softirq::Softirqs> softirqs_;
+  std::unique_ptr<softirq::Tasklets> tasklets_;
   std::unique_ptr<timers::Timers> timers_;
   std::unique_ptr<locking::Waits> waits_;
   std::unique_ptr<locking::Completions> completions_;
@@ -94,6 +96,7 @@ class System {
   std::unique_ptr<locking::Spinlocks> spinlocks_;
   std::unique_ptr<kthread::Kthreads> kthreads_;
   std::unique_ptr<kthread::KthreadWorkers> workers_;
+  std::unique_ptr<workqueue::Workqueues> workqueues_;
   std::unique_ptr<mm::Memory> memory_;
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;

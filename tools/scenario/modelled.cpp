@@ -21,9 +21,11 @@ void objects(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   for (const auto& object : scenario.*Objects) places.push_back(object.origin);
 }
 
-void workqueues(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+void attributes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   for (const Workqueue& workqueue : scenario.workqueues)
-    if (!workqueue.system) places.push_back(workqueue.origin);
+    if (workqueue.nice != kNiceUnchanged || !workqueue.cpus.empty() ||
+        workqueue.affinity_scope != AffinityScope::kDefault || workqueue.affinity_strict)
+      places.push_back(workqueue.origin);
 }
 
 /// Statements with the verbs from First to Last.
@@ -71,9 +73,10 @@ void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 }
 
 constexpr std::array kMissing{
-    Missing{"workqueues", workqueues},
-    Missing{"works", objects<&Scenario::works>},
-    Missing{"statements on workqueues", verbs_used<Verb::kQueueWork, Verb::kSetWorkqueueAttrs>},
+    Missing{"set_workqueue_attrs", verb_used<Verb::kSetWorkqueueAttrs>},
+    Missing{"drain_workqueue", verb_used<Verb::kDrainWorkqueue>},
+    Missing{"destroy_workqueue", verb_used<Verb::kDestroyWorkqueue>},
+    Missing{"nice, cpus and affinity of a workqueue", attributes},
     Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
     Missing{"irqs", objects<&Scenario::irqs>},
     Missing{"softirqs", objects<&Scenario::softirqs>},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/edit_distance.hpp"
+
 namespace kt::scenario {
 namespace {
 
@@ -11,7 +13,7 @@ std::string nearest_of(std::string_view word, std::span<const Word> candidates) 
   std::size_t least = word.size() + 1;
   for (const Word& candidate : candidates) {
     if (candidate.empty()) continue;
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = sim::edit_distance(word, candidate);
     const std::size_t longer = std::max(word.size(), candidate.size());
     const std::size_t tolerated = std::min(std::max<std::size_t>(1, longer / 3), longer - 1);
     if (distance >= least || distance > tolerated) continue;
@@ -22,23 +24,6 @@ std::string nearest_of(std::string_view word, std::span<const Word> candidates) 
 }
 
 }  // namespace
-
-std::size_t edit_distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> before(to.size() + 1), previous(to.size() + 1), row(to.size() + 1);
-  for (std::size_t j = 0; j <= to.size(); ++j) previous[j] = j;
-  for (std::size_t i = 1; i <= from.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= to.size(); ++j) {
-      const std::size_t replaced = previous[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
-      row[j] = std::min({previous[j] + 1, row[j - 1] + 1, replaced});
-      const bool swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
-      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    before.swap(previous);
-    previous.swap(row);
-  }
-  return previous[to.size()];
-}
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
   return nearest_of(word, candidates);

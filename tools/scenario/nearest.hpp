@@ -4,15 +4,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace kt::scenario {
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
-std::size_t edit_distance(std::string_view from, std::string_view to);
-
-/// The candidate with the least edit distance (the first of equals), or "" if none is close: more
-/// than a third of the longer word (and more than one character), or all of it, would have to
+/// The candidate with the least sim::edit_distance() (the first of equals), or "" if none is close:
+/// more than a third of the longer word (and more than one character), or all of it, would have to
 /// change.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates);

@@ -44,10 +44,15 @@ struct BootedMachine {
   cpu::Machine machine;
   sched::Scheduler scheduler{machine, {}};
   softirq::Softirqs softirqs{scheduler, ticks};
+  softirq::Tasklets tasklets{softirqs};
   timers::Timers timers{scheduler, softirqs, ticks};
   locking::Completions completions{scheduler, timers};
   kthread::Kthreads kthreads{scheduler, timers, completions};
-  Boot boot{kthreads, softirqs};
+  locking::Mutexes mutexes{scheduler};
+  locking::Spinlocks spinlocks{scheduler};
+  workqueue::Workqueues workqueues{{timers, softirqs, tasklets, completions, mutexes, spinlocks, kthreads},
+                                   workqueue::WorkqueueParams(machine.topology())};
+  Boot boot{kthreads, softirqs, workqueues};
 };
 
 }  // namespace kt::boot

@@ -10,7 +10,7 @@ namespace {
 // The same letters, classes and dashes that procps-ng 4.0.2 printed for tasks started by chrt and
 // nice; the columns are those of its table.
 TEST_CASE("the table looks like that of ps", "[boot]") {
-  BootedMachine booted(cpus(2), {.minimal = true});
+  BootedMachine booted(cpus(2), {.minimal = true, .workers = false});
   sched::Scheduler& scheduler = booted.scheduler;
   const auto task = [&](const char* name, sched::Policy policy, int rt_priority, int nice) {
     Task& p = scheduler.new_task(name);

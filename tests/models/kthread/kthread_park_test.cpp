@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "models/kthread/kthread.hpp"
+#include "tests/models/kthread/parkable.hpp"
 #include "tests/support/test_machine.hpp"
 
 namespace {
@@ -13,6 +14,7 @@ using kt::kthread::Kthreads;
 using kt::sched::Task;
 using kt::trace::Event;
 using sim::Co;
+using support::parkable;
 using support::TestMachine;
 
 constexpr sim::Time kEnd = 1'000'000'000;
@@ -24,27 +26,9 @@ struct Run {
   std::vector<int> results;
 };
 
-Co<int> parkable(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  run.m.note("runs");
-  for (;;) {
-    self.state = kt::sched::kTaskInterruptible;
-    if (Kthreads::should_stop(self)) break;
-    if (Kthreads::should_park(self)) {
-      self.state = kt::sched::kTaskRunning;
-      co_await kthreads.kthread_parkme();
-      run.m.note("unparked");
-      continue;
-    }
-    co_await kthreads.scheduler().schedule();
-  }
-  self.state = kt::sched::kTaskRunning;
-  co_return 42;
-}
-
 Co<int> park_new(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  const Created created = co_await kthreads.kthread_create("parked", &parkable, data);
+  const Created created = co_await kthreads.kthread_create("parked", &parkable<Run>, data);
   run.thread = created.task;
   run.results.push_back(co_await kthreads.kthread_park(*run.thread));
   CHECK(run.thread->state == kt::sched::kTaskParked);
@@ -76,7 +60,7 @@ namespace {
 
 Co<int> park_running(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  const Created created = co_await kthreads.kthread_run("parked", &parkable, data);
+  const Created created = co_await kthreads.kthread_run("parked", &parkable<Run>, data);
   run.thread = created.task;
   co_await kthreads.timers().msleep(kPause);
   run.results.push_back(co_await kthreads.kthread_park(*run.thread));
@@ -132,7 +116,8 @@ namespace {
 
 Co<int> park_per_cpu(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  const Created created = co_await kthreads.kthread_create_on_cpu("percpu/1", &parkable, data, 1);
+  const Created created =
+      co_await kthreads.kthread_create_on_cpu("percpu/1", &parkable<Run>, data, 1);
   run.thread = created.task;
   kthreads.kthread_set_per_cpu(*run.thread, 1);
   run.results.push_back(co_await kthreads.kthread_park(*run.thread));

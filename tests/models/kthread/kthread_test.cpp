@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/models/kthread/parkable.hpp"
 #include "tests/support/test_machine.hpp"
 
 namespace {
@@ -15,6 +16,7 @@ using kt::sched::Task;
 using kt::trace::Event;
 using sim::Co;
 using support::MachineOptions;
+using support::parkable;
 using support::TestMachine;
 
 constexpr sim::Time kEnd = 1'000'000'000;
@@ -23,11 +25,11 @@ constexpr int kSigkill = 9;
 // What the threads of one test share.
 struct Run {
   explicit Run(const MachineOptions& options = {}) : m(options) {}
+  [[nodiscard]] bool ran() const { return !m.notes().empty(); }
   TestMachine m;
   Created created;
   int result = 12345;
   int second = 12345;
-  bool ran = false;
   sim::Time delay = 0;
   Task* other = nullptr;
 };
@@ -36,34 +38,14 @@ std::int32_t low(std::uint64_t value) {
   return static_cast<std::int32_t>(value);
 }
 
-// A thread as most are: sleeps until it is told to stop or to park.
-Co<int> waits_for_stop(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  run.ran = true;
-  run.m.note("runs");
-  for (;;) {
-    self.state = kt::sched::kTaskInterruptible;
-    if (Kthreads::should_stop(self)) break;
-    if (Kthreads::should_park(self)) {
-      self.state = kt::sched::kTaskRunning;
-      co_await kthreads.kthread_parkme();
-      run.m.note("unparked");
-      continue;
-    }
-    co_await kthreads.scheduler().schedule();
-  }
-  self.state = kt::sched::kTaskRunning;
-  co_return 42;
-}
-
 Co<int> returns_at_once(Kthreads&, Task&, void* data) {
-  static_cast<Run*>(data)->ran = true;
+  static_cast<Run*>(data)->m.note("runs");
   co_return 7;
 }
 
 Co<int> run_and_stop(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_run("worker", &waits_for_stop, data);
+  run.created = co_await kthreads.kthread_run("worker", &parkable<Run>, data);
   co_await kthreads.timers().msleep(10'000'000);
   run.result = co_await kthreads.kthread_stop(*run.created.task);
   co_return 0;
@@ -71,13 +53,13 @@ Co<int> run_and_stop(Kthreads& kthreads, Task&, void* data) {
 
 Co<int> create_only(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_create("worker", &waits_for_stop, data);
+  run.created = co_await kthreads.kthread_create("worker", &parkable<Run>, data);
   co_return 0;
 }
 
 Co<int> create_and_stop(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_create("worker", &waits_for_stop, data);
+  run.created = co_await kthreads.kthread_create("worker", &parkable<Run>, data);
   run.result = co_await kthreads.kthread_stop(*run.created.task);
   co_return 0;
 }
@@ -96,7 +78,7 @@ TEST_CASE("kthread: a thread is forked, sleeps in D, is woken, runs and is stopp
   run.m.thread("creator", &run_and_stop, &run);
   run.m.run_until(kEnd);
   REQUIRE(run.created.task != nullptr);
-  CHECK(run.ran);
+  CHECK(run.ran());
   CHECK(run.result == 42);
   CHECK(run.created.task->state == kt::sched::kTaskDead);
 
@@ -120,7 +102,7 @@ TEST_CASE("kthread: a thread that was created and not woken stays in D", "[kthre
   run.m.run_until(kEnd);
   REQUIRE(run.created.task != nullptr);
   CHECK(run.created.task->state == kt::sched::kTaskUninterruptible);
-  CHECK_FALSE(run.ran);
+  CHECK_FALSE(run.ran());
   CHECK(run.m.violations() == "");
 }
 
@@ -129,7 +111,7 @@ TEST_CASE("kthread: stopped before its first wake it never runs its function", "
   run.m.thread("creator", &create_and_stop, &run);
   run.m.run_until(kEnd);
   CHECK(run.result == -EINTR);
-  CHECK_FALSE(run.ran);
+  CHECK_FALSE(run.ran());
   CHECK(run.created.task->state == kt::sched::kTaskDead);
   CHECK(run.m.violations() == "");
 }
@@ -159,8 +141,7 @@ TEST_CASE("kthread: stopping an exited thread gives its result at once", "[kthre
 
 namespace {
 
-Co<int> sleeps_in_idle(Kthreads& kthreads, Task& self, void* data) {
-  static_cast<Run*>(data)->ran = true;
+Co<int> sleeps_in_idle(Kthreads& kthreads, Task& self, void*) {
   while (!Kthreads::should_stop(self)) {
     self.state = kt::sched::kTaskIdle;
     co_await kthreads.scheduler().schedule();
@@ -245,11 +226,11 @@ TEST_CASE("kthread: a creator that is killed at any moment gets -EINTR or the th
     if (run.created.task == nullptr) {
       ++killed;
       CHECK(run.created.error == -EINTR);
-      CHECK_FALSE(run.ran);
+      CHECK_FALSE(run.ran());
     } else {
       ++created;
       CHECK(run.created.error == 0);
-      CHECK(run.ran);
+      CHECK(run.ran());
     }
     // Whoever was forked has run to its end.
     for (const auto& fork : run.m.records(Event::kSchedProcessFork)) {
@@ -308,7 +289,7 @@ constexpr int kCpu = 1;
 
 Co<int> bind_and_run(Kthreads& kthreads, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_create("bound", &waits_for_stop, data);
+  run.created = co_await kthreads.kthread_create("bound", &parkable<Run>, data);
   const bool bound = co_await kthreads.kthread_bind(*run.created.task, kCpu);
   CHECK(bound);
   co_await kthreads.scheduler().wake_up_process(*run.created.task);

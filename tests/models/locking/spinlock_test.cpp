@@ -1,11 +1,11 @@
 #include "models/locking/spinlock.hpp"
 
 #include <catch2/catch.hpp>
-#include <deque>
 #include <string>
 #include <vector>
 
 #include "sim/error.hpp"
+#include "tests/models/locking/locker.hpp"
 #include "tests/support/test_machine.hpp"
 
 namespace {
@@ -14,25 +14,11 @@ using kt::kthread::Kthreads;
 using kt::locking::Spinlock;
 using kt::sched::Task;
 using sim::Co;
+using support::Locker;
 using support::MachineOptions;
-using support::TestMachine;
 
 constexpr sim::Time kEnd = 1'000'000'000;
 using Notes = std::vector<std::string>;
-
-struct Run;
-
-// A thread that takes the lock once.
-struct Locker {
-  Run* run = nullptr;
-  std::string name;
-  sim::Time start = 0;  // runs so long first
-  sim::Time hold = 0;
-  sim::Time asked = 0;
-  sim::Time acquired = 0;
-  sim::Time released = 0;
-  std::uint32_t preempt_count = 0;
-};
 
 // CPUs 0 and 1 share a core, 0-3 a cache, 0-7 a node; 8-15 are another node.
 MachineOptions two_nodes() {
@@ -44,44 +30,18 @@ MachineOptions two_nodes() {
   return options;
 }
 
-struct Run {
-  explicit Run(const MachineOptions& options = two_nodes()) : m(options) {}
-  TestMachine m;
-  Spinlock lock;
-  std::deque<Locker> lockers;
+struct Run : support::LockRun<Spinlock> {
+  Run() : LockRun(two_nodes()) {}
 };
-
-Co<int> lock_once(Kthreads&, Task& self, void* data) {
-  Locker& locker = *static_cast<Locker*>(data);
-  Run& run = *locker.run;
-  co_await self.cpu->run(locker.start);
-  locker.asked = run.m.calendar.now();
-  co_await run.m.spinlocks.lock(run.lock);
-  locker.acquired = run.m.calendar.now();
-  locker.preempt_count = self.preempt_count;
-  run.m.note(locker.name);
-  co_await self.cpu->run(locker.hold);
-  locker.released = run.m.calendar.now();
-  co_await run.m.spinlocks.unlock(run.lock);
-  CHECK(self.preempt_count == 0);
-  co_return 0;
-}
-
-Locker& add(Run& run, const Locker& locker, int cpu) {
-  Locker& added = run.lockers.emplace_back(locker);
-  added.run = &run;
-  run.m.thread(added.name, &lock_once, &added, cpu);
-  return added;
-}
 
 }  // namespace
 
 TEST_CASE("spinlock: contenders get it in the order in which they came", "[locking]") {
   Run run;
-  add(run, {.name = "owner", .hold = 100'000}, 0);
-  add(run, {.name = "third", .start = 30'000, .hold = 1'000}, 8);
-  add(run, {.name = "first", .start = 10'000, .hold = 1'000}, 4);
-  add(run, {.name = "second", .start = 20'000, .hold = 1'000}, 1);
+  run.add({.name = "owner", .hold = 100'000}, 0);
+  run.add({.name = "third", .start = 30'000, .hold = 1'000}, 8);
+  run.add({.name = "first", .start = 10'000, .hold = 1'000}, 4);
+  run.add({.name = "second", .start = 20'000, .hold = 1'000}, 1);
   run.m.run_until(kEnd);
   CHECK(run.m.notes() == Notes{"owner", "first", "second", "third"});
   CHECK(run.lock.owner == nullptr);
@@ -101,8 +61,8 @@ TEST_CASE("spinlock: handing over costs more the farther the next one is", "[loc
                     Case{4, costs.handover_node}, Case{8, costs.handover_remote});
   CAPTURE(cpu);
   Run run;
-  const Locker& owner = add(run, {.name = "owner", .hold = 50'000}, 0);
-  const Locker& spinner = add(run, {.name = "spinner", .start = 10'000}, cpu);
+  const Locker& owner = run.add({.name = "owner", .hold = 50'000}, 0);
+  const Locker& spinner = run.add({.name = "spinner", .start = 10'000}, cpu);
   run.m.run_until(kEnd);
   CHECK(spinner.acquired - owner.released == cost);
 }
@@ -110,13 +70,13 @@ TEST_CASE("spinlock: handing over costs more the farther the next one is", "[loc
 TEST_CASE("spinlock: a free one costs the way of its cache line", "[locking]") {
   const kt::cpu::CostTable costs;
   Run run;
-  const Locker& first = add(run, {.name = "first"}, 0);
-  const Locker& near = add(run, {.name = "near", .start = 50'000}, 0);
-  const Locker& far = add(run, {.name = "far", .start = 200'000}, 9);
+  const Locker& first = run.add({.name = "first"}, 0);
+  const Locker& near = run.add({.name = "near", .start = 50'000}, 0);
+  const Locker& far = run.add({.name = "far", .start = 200'000}, 9);
   run.m.run_until(kEnd);
-  CHECK(first.acquired - first.asked == costs.lock);
-  CHECK(near.acquired - near.asked == costs.lock);
-  CHECK(far.acquired - far.asked == costs.handover_remote);
+  CHECK(first.waited() == costs.lock);
+  CHECK(near.waited() == costs.lock);
+  CHECK(far.waited() == costs.handover_remote);
 }
 
 TEST_CASE(
@@ -126,8 +86,8 @@ TEST_CASE(
   const sim::Time offset = GENERATE(range(-2'000, 3'000, 100));
   CAPTURE(offset);
   Run run;
-  const Locker& owner = add(run, {.name = "owner", .hold = 8'000'000 + offset}, 0);
-  const Locker& spinner = add(run, {.name = "spinner", .start = 100'000}, 2);
+  const Locker& owner = run.add({.name = "owner", .hold = 8'000'000 + offset}, 0);
+  const Locker& spinner = run.add({.name = "spinner", .start = 100'000}, 2);
   run.m.run_until(kEnd);
   CHECK(run.m.notes() == Notes{"owner", "spinner"});
   CHECK(spinner.acquired >= owner.released + run.m.machine.costs().handover_llc);
@@ -189,7 +149,7 @@ TEST_CASE("spinlock: unlocking what another holds and sleeping with it are defec
   Run run;
   run.lock.name = run.m.trace.names().intern("hot");
   SECTION("unlock") {
-    add(run, {.name = "owner", .hold = 1'000'000}, 0);
+    run.add({.name = "owner", .hold = 1'000'000}, 0);
     run.m.thread("stranger", &unlock_foreign, &run, 1);
     CHECK_THROWS_WITH(run.m.run_until(kEnd),
                       "spinlock hot unlocked by stranger, which does not hold it");

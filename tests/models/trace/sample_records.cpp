@@ -159,6 +159,10 @@ void Sample::rest() {
       {1, name("ttwu_queue_wakelist"), name("sched_ttwu_pending"), 0xffff88803ec00000});
   add(Event::kCsdFunctionEntry, {name("sched_ttwu_pending"), 0xffff88803ec00000});
   add(Event::kCsdFunctionExit, {name("sched_ttwu_pending"), 0});
+  add(Event::kWorkqueueQueueWork, {0xffff888100000000, name("rx"), name("events"), std::uint64_t{8192} << 32 | 0xffffffff});
+  add(Event::kWorkqueueActivateWork, {0xffff888100000000, name("rx")});
+  add(Event::kWorkqueueExecuteStart, {0xffff888100000000, name("rx")});
+  add(Event::kWorkqueueExecuteEnd, {0xffff888100000000, name("rx")});
 }
 
 void Sample::vmscan() {

@@ -1,0 +1,157 @@
+// kernel/workqueue.c: alloc_workqueue, get_unbound_pool, the pwqs of a queue.
+#include <algorithm>
+#include <climits>
+
+#include "models/workqueue/workqueues.hpp"
+#include "sim/error.hpp"
+
+namespace kt::workqueue {
+
+namespace {
+
+constexpr int kHighpriNice = -20;  // HIGHPRI_NICE_LEVEL
+
+}  // namespace
+
+// A pool without workers. kernel/workqueue.c: init_worker_pool
+WorkerPool& Workqueues::new_pool(const WorkqueueAttrs& attrs, int id) {
+  const auto index = static_cast<std::size_t>(id);
+  if (pools_.size() <= index) pools_.resize(index + 1);
+  pools_[index] = std::make_unique<WorkerPool>(attrs);
+  WorkerPool& pool = *pools_[index];
+  pool.workqueues = this;
+  pool.id = id;
+  pool.flags = kPoolDisassociated;
+  pool.watchdog_ts = base_.timers.jiffies();
+  pool.lock.name = machine_.trace().names().intern("pool->lock");
+  // Addresses beyond those of all works: pool `id`, then its two timers and its work.
+  constexpr std::uint64_t kPools = 0xffff888000000000;
+  const std::uint64_t address = kPools + static_cast<std::uint64_t>(id) * 0x1000;
+  pool.idle_timer.function = &idle_worker_timeout;
+  pool.idle_timer.function_name = idle_timer_name_;
+  pool.idle_timer.flags = timers::kTimerDeferrable;
+  pool.idle_timer.address = address + 0x60;
+  pool.mayday_timer.function = &pool_mayday_timeout;
+  pool.mayday_timer.function_name = mayday_timer_name_;
+  pool.mayday_timer.address = address + 0xa8;
+  pool.idle_timer.object = pool.mayday_timer.object = &pool;
+  init_work(pool.idle_cull_work, &idle_cull_fn, "idle_cull_fn", address + 0x88);
+  pool.idle_cull_work.object = &pool;
+  return pool;
+}
+
+// Finds the unbound pool of such attributes, or makes it (without workers); a reference is taken.
+WorkerPool& Workqueues::get_unbound_pool(const WorkqueueAttrs& attrs) {
+  const auto first = static_cast<std::size_t>(4 * machine_.nr_cpus());
+  std::size_t id = first;
+  for (std::size_t i = first; i < pools_.size(); ++i) {
+    if (pools_[i] == nullptr) continue;
+    if (same_pool(pools_[i]->attrs, attrs)) {
+      ++pools_[i]->refcnt;
+      return *pools_[i];
+    }
+  }
+  while (id < pools_.size() && pools_[id] != nullptr) ++id;
+  WorkqueueAttrs pool_attrs = attrs;
+  pool_attrs.affn_scope = AffnScope::kDfl;  // not a property of pools
+  pool_attrs.ordered = false;
+  if (pool_attrs.affn_strict) pool_attrs.cpumask = machine_.topology().possible();
+  WorkerPool& pool = new_pool(pool_attrs, static_cast<int>(id));
+  const Pods& numa = pods_[static_cast<std::size_t>(AffnScope::kNuma)];
+  for (std::size_t pod = 0; pod < numa.cpus.size(); ++pod) {
+    if (!attrs.pod_cpumask.subset_of(numa.cpus[pod])) continue;
+    pool.node = numa.node[pod];
+    break;
+  }
+  return pool;
+}
+
+Pwq& Workqueues::new_pwq(Workqueue& wq, WorkerPool& pool) {
+  Pwq& pwq = *wq.pwqs.emplace_back(std::make_unique<Pwq>());
+  pwq.pool = &pool;
+  pwq.wq = &wq;
+  pwq.work_color = wq.work_color;
+  pwq.mayday_cursor.pwq = &pwq;
+  return pwq;
+}
+
+void Workqueues::link_percpu_pwqs(Workqueue& wq) {
+  const bool highpri = (wq.flags & kWqHighpri) != 0;
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    WorkerPool& pool = (wq.flags & kWqBh) != 0 ? bh_pool(cpu, highpri) : cpu_pool(cpu, highpri);
+    wq.cpu_pwq.push_back(&new_pwq(wq, pool));
+  }
+}
+
+// kernel/workqueue.c: wqattrs_pod_type. Before the topology is known there is one pod of all.
+const Pods& Workqueues::pods_of(AffnScope scope) const {
+  if (scope == AffnScope::kDfl) scope = params_.default_affinity_scope;
+  const Pods& pods = pods_[static_cast<std::size_t>(scope)];
+  return pods.cpus.empty() ? pods_[static_cast<std::size_t>(AffnScope::kSystem)] : pods;
+}
+
+// kernel/workqueue.c: wqattrs_actualize_cpumask
+WorkqueueAttrs Workqueues::effective_attrs(const WorkqueueAttrs& attrs) const {
+  WorkqueueAttrs effective = attrs;
+  effective.cpumask &= unbound_cpumask_;
+  if (effective.cpumask.empty()) effective.cpumask = unbound_cpumask_;
+  effective.pod_cpumask = effective.cpumask;
+  return effective;
+}
+
+CpuMask Workqueues::wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu) const {
+  const Pods& pods = pods_of(effective.affn_scope);
+  const int pod = pods.pod_of[static_cast<std::size_t>(cpu)];
+  CpuMask mask = pods.cpus[static_cast<std::size_t>(pod)] & effective.cpumask;
+  return mask.intersects(online_cpumask_) ? mask : effective.cpumask;
+}
+
+// apply_wqattrs_prepare(), apply_wqattrs_commit() for a queue that has none yet: the default pwq,
+// and one for each CPU, of the pool that serves the CPU's pod.
+void Workqueues::link_unbound_pwqs(Workqueue& wq) {
+  WorkqueueAttrs attrs = effective_attrs(*wq.unbound_attrs);
+  wq.dfl_pwq = &new_pwq(wq, get_unbound_pool(attrs));
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    if (wq.ordered()) {
+      ++wq.dfl_pwq->refcnt;
+      wq.cpu_pwq.push_back(wq.dfl_pwq);
+      continue;
+    }
+    attrs.pod_cpumask = wq_calc_pod_cpumask(attrs, cpu);
+    wq.cpu_pwq.push_back(&new_pwq(wq, get_unbound_pool(attrs)));
+  }
+}
+
+// kernel/workqueue.c: __alloc_workqueue, alloc_and_link_pwqs, but for the threads.
+Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active) {
+  if ((flags & kWqPowerEfficient) != 0 && params_.power_efficient) flags |= kWqUnbound;
+  Workqueue& wq = *list_.emplace_back(std::make_unique<Workqueue>());
+  wq.workqueues = this;
+  wq.name = name.substr(0, kWqNameLength);
+  wq.name_id = machine_.trace().names().intern(wq.name);
+  wq.flags = flags;
+  wq.mutex.name = machine_.trace().names().intern("wq->mutex");
+  if ((flags & kWqBh) != 0) {
+    KT_ASSERT(max_active == 0, "max_active of a BH workqueue");
+    wq.max_active = INT_MAX;
+  } else {
+    wq.max_active = max_active == 0 ? kWqDflActive : std::clamp(max_active, 1, kWqMaxActive);
+  }
+  wq.min_active = std::min(wq.max_active, kWqDflMinActive);
+  wq.saved_max_active = wq.max_active;
+  wq.saved_min_active = wq.min_active;
+  if (!wq.unbound()) {
+    link_percpu_pwqs(wq);
+    return wq;
+  }
+  wq.node_nr_active =
+      std::vector<NodeNrActive>(static_cast<std::size_t>(machine_.topology().nr_nodes()) + 1);
+  wq.unbound_attrs.emplace(machine_.topology().possible());
+  wq.unbound_attrs->nice = (flags & kWqHighpri) != 0 ? kHighpriNice : 0;
+  wq.unbound_attrs->ordered = wq.ordered();
+  link_unbound_pwqs(wq);
+  wq_update_node_max_active(wq);
+  return wq;
+}
+
+}  // namespace kt::workqueue

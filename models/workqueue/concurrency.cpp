@@ -1,0 +1,81 @@
+// kernel/workqueue.c: wq_worker_sleeping, wq_worker_running, wq_worker_tick: the scheduler tells the
+// pools of CPUs when their workers block, so that another one may start.
+#include "models/workqueue/workqueues.hpp"
+
+namespace kt::workqueue {
+
+Worker* Workqueues::current_worker(const Task& task) {
+  if ((task.flags & sched::kPfWqWorker) == 0) return nullptr;
+  return static_cast<Worker*>(task.kthread->data);
+}
+
+// Before the task is taken off the run queue. Plain for those that are not counted: idle ones are.
+Co<> Workqueues::wq_worker_sleeping(void* self, Task& task) {
+  Worker& worker = *static_cast<Worker*>(task.kthread->data);
+  if ((worker.flags & kWorkerNotRunning) != 0 || worker.sleeping) return {};
+  return static_cast<Workqueues*>(self)->worker_sleeping(worker);
+}
+
+Co<> Workqueues::worker_sleeping(Worker& worker) {
+  WorkerPool& pool = *worker.pool;
+  worker.sleeping = true;
+  co_await lock(pool);
+  if ((worker.flags & kWorkerNotRunning) == 0) {  // unbind_workers() may have come between
+    --pool.nr_running;
+    if (kick_wanted(pool)) {
+      ++worker.current_pwq->stats[kCmWakeup];
+      co_await kick_pool(pool);
+    }
+  }
+  co_await unlock(pool);
+}
+
+// When it is back on its CPU, before it returns from schedule().
+void Workqueues::wq_worker_running(void*, Task& task) {
+  Worker& worker = *static_cast<Worker*>(task.kthread->data);
+  if (!worker.sleeping) return;
+  if ((worker.flags & kWorkerNotRunning) == 0) ++worker.pool->nr_running;
+  worker.current_at = task.se.sum_exec_runtime;
+  worker.sleeping = false;
+}
+
+// In the tick that hits the worker.
+Co<> Workqueues::wq_worker_tick(void* self, Task& task) {
+  Workqueues& workqueues = *static_cast<Workqueues*>(self);
+  Worker& worker = *static_cast<Worker*>(task.kthread->data);
+  if (worker.current_pwq == nullptr) return {};
+  constexpr Time kMicrosecond = 1'000;
+  worker.current_pwq->stats[kCpuTime] +=
+      static_cast<std::uint64_t>(workqueues.timers().ticks().period / kMicrosecond);
+  const Time threshold = workqueues.params_.cpu_intensive_thresh;
+  if (threshold == 0 || (worker.flags & kWorkerNotRunning) != 0 || worker.sleeping ||
+      task.se.sum_exec_runtime - worker.current_at < threshold) {
+    return {};
+  }
+  return workqueues.mark_cpu_intensive(worker);
+}
+
+Co<> Workqueues::mark_cpu_intensive(Worker& worker) {
+  WorkerPool& pool = *worker.pool;
+  co_await lock(pool);
+  worker_set_flags(worker, kWorkerCpuIntensive);
+  wq_cpu_intensive_report(worker.current_name);
+  ++worker.current_pwq->stats[kCpuIntensive];
+  if (kick_wanted(pool)) {
+    ++worker.current_pwq->stats[kCmWakeup];
+    co_await kick_pool(pool);
+  }
+  co_await unlock(pool);
+}
+
+void Workqueues::wq_cpu_intensive_report(std::uint32_t function_name) {
+  for (CpuHog& hog : cpu_hogs_) {
+    if (hog.function_name != function_name) continue;
+    ++hog.count;
+    return;
+  }
+  constexpr std::size_t kMaxEntries = 128;  // WCI_MAX_ENTS
+  if (cpu_hogs_.size() < kMaxEntries) cpu_hogs_.push_back({function_name, 1});
+}
+
+}  // namespace kt::workqueue

@@ -1,0 +1,291 @@
+// Concurrency-managed workqueues (kernel/workqueue.c): pools of workers, bound to a CPU or to a set
+// of CPUs, that run the works of all queues. Functions have the kernel's names and control flow; they
+// act as the task or interrupt that runs on the caller's CPU. What the kernel warns of as a bug of
+// its caller is a sim::Defect.
+#pragma once
+
+#include <deque>
+#include <string_view>
+
+#include "models/kthread/kthread.hpp"
+#include "models/softirq/tasklet.hpp"
+#include "models/workqueue/workqueue.hpp"
+
+namespace kt::workqueue {
+
+using cpu::Cpu;
+
+/// Boot parameters (workqueue.*).
+struct WorkqueueParams {
+  explicit WorkqueueParams(const cpu::Topology& topology) : unbound_cpus(topology.possible()) {}
+  Time cpu_intensive_thresh = 10'000'000;  ///< ns of CPU time; 0: off
+  unsigned cpu_intensive_warning_thresh = 4;
+  bool power_efficient = false;
+  AffnScope default_affinity_scope = AffnScope::kCache;
+  bool debug_force_rr_cpu = false;
+  Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
+  CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
+};
+
+/// A work that ran longer than the threshold: wq_cpu_intensive_report().
+struct CpuHog {
+  std::uint32_t function_name = 0;
+  std::uint64_t count = 0;
+};
+
+/// The queues of include/linux/workqueue.h that always exist.
+struct SystemWorkqueues {
+  Workqueue* events = nullptr;
+  Workqueue* percpu = nullptr;  ///< the second of the name "events"
+  Workqueue* highpri = nullptr;
+  Workqueue* long_running = nullptr;
+  Workqueue* unbound = nullptr;
+  Workqueue* dfl = nullptr;  ///< the second of the name "events_unbound"
+  Workqueue* freezable = nullptr;
+  Workqueue* power_efficient = nullptr;
+  Workqueue* freezable_power_efficient = nullptr;
+  Workqueue* bh = nullptr;
+  Workqueue* bh_highpri = nullptr;
+};
+
+/// The models that workqueues are built on.
+struct Base {
+  timers::Timers& timers;
+  softirq::Softirqs& softirqs;
+  softirq::Tasklets& tasklets;
+  locking::Completions& completions;
+  locking::Mutexes& mutexes;
+  locking::Spinlocks& spinlocks;
+  kthread::Kthreads& kthreads;
+};
+
+class Workqueues {
+ public:
+  Workqueues(const Base& base, const WorkqueueParams& params);
+  ~Workqueues();
+  Workqueues(const Workqueues&) = delete;
+  Workqueues& operator=(const Workqueues&) = delete;
+
+  [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
+  [[nodiscard]] cpu::Machine& machine() const { return machine_; }
+  [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
+  [[nodiscard]] timers::Timers& timers() const { return base_.timers; }
+  [[nodiscard]] const WorkqueueParams& params() const { return params_; }
+  [[nodiscard]] const SystemWorkqueues& system() const { return system_; }
+
+  // Boot (system.cpp): without time, before the run --------------------------------------------------
+  /// kernel/workqueue.c: workqueue_init_early: the pools of all CPUs, the system's queues.
+  void workqueue_init_early();
+  /// A worker as create_worker() would have left it, idle and asleep.
+  Worker& boot_worker(WorkerPool& pool);
+  /// The pods of caches, cores and nodes; each unbound queue gets its pools.
+  void workqueue_init_topology();
+  /// alloc_workqueue() before the run. `max_active` 0: the default. The rescuer's thread, if it
+  /// needs one, is made at once.
+  Workqueue& boot_workqueue(std::string_view name, std::uint32_t flags, int max_active);
+
+  // Objects ----------------------------------------------------------------------------------------
+  /// INIT_WORK, INIT_DELAYED_WORK. `address` is the work's token in traces.
+  void init_work(Work& work, Work::Function function, std::string_view name, std::uint64_t address) {
+    init_work(work, function, machine_.trace().names().intern(name), address);
+  }
+  void init_delayed_work(DelayedWork& work, Work::Function function, std::string_view name,
+                         std::uint64_t address);
+  [[nodiscard]] const std::vector<std::unique_ptr<Workqueue>>& workqueues() const { return list_; }
+  /// By worker_pool::id; null where an unbound one has gone.
+  [[nodiscard]] const std::vector<std::unique_ptr<WorkerPool>>& pools() const { return pools_; }
+  [[nodiscard]] WorkerPool& cpu_pool(int cpu, bool highpri) {
+    return *pools_[static_cast<std::size_t>(4 * cpu + (highpri ? 3 : 2))];
+  }
+  [[nodiscard]] WorkerPool& bh_pool(int cpu, bool highpri) {
+    return *pools_[static_cast<std::size_t>(4 * cpu + (highpri ? 1 : 0))];
+  }
+  [[nodiscard]] const std::array<Pods, kAffnScopes>& pods() const { return pods_; }
+  [[nodiscard]] const CpuMask& unbound_cpumask() const { return unbound_cpumask_; }
+  [[nodiscard]] std::vector<CpuHog> cpu_hogs() const { return cpu_hogs_; }
+  [[nodiscard]] static bool work_pending(const Work& work) { return work.pending; }
+  /// The worker that a task is, or null.
+  [[nodiscard]] static Worker* current_worker(const Task& task);
+
+  // Queueing (queue.cpp) ---------------------------------------------------------------------------
+  /// True if it was not pending (and not disabled). `cpu` may be kWorkCpuUnbound.
+  Co<bool> queue_work_on(int cpu, Workqueue& wq, Work& work);
+  Co<bool> queue_work(Workqueue& wq, Work& work) { return queue_work_on(kWorkCpuUnbound, wq, work); }
+  /// kernel/workqueue.c: queue_work_node
+  Co<bool> queue_work_node(int node, Workqueue& wq, Work& work);
+
+  // Delayed works (delayed.cpp) -----------------------------------------------------------------------
+  Co<bool> queue_delayed_work_on(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
+  /// True if it was pending.
+  Co<bool> mod_delayed_work_on(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
+
+  // Flush (flush.cpp), cancel and disable (cancel.cpp) ------------------------------------------------
+  /// True if it had to wait.
+  Co<bool> flush_work(Work& work);
+  Co<bool> flush_delayed_work(DelayedWork& work);
+  Co<> flush_workqueue(Workqueue& wq);
+  /// True if it was pending.
+  Co<bool> cancel_work(Work& work);
+  Co<bool> cancel_work_sync(Work& work);
+  Co<bool> disable_work(Work& work);
+  Co<bool> disable_work_sync(Work& work);
+  /// True if the depth became 0.
+  Co<bool> enable_work(Work& work);
+
+  // Limits (max_active.cpp) ---------------------------------------------------------------------------
+  /// kernel/workqueue.c: workqueue_set_max_active, workqueue_set_min_active
+  Co<> workqueue_set_max_active(Workqueue& wq, int max_active);
+  Co<> workqueue_set_min_active(Workqueue& wq, int min_active);
+
+ private:
+
+  static void init_work(Work& work, Work::Function function, std::uint32_t name,
+                        std::uint64_t address);
+
+  // queue.cpp
+  Co<> __queue_work(int cpu, Workqueue& wq, Work& work);
+  int wq_select_unbound_cpu(int cpu);
+  [[nodiscard]] bool is_chained_work(const Workqueue& wq);
+  void insert_work(Pwq& pwq, Work& work, WorkList& list, bool inactive);
+  [[nodiscard]] static bool kick_wanted(WorkerPool& pool) {
+    return pool.need_more_worker() && !pool.idle_list.empty();
+  }
+  /// Wakes the worker that went idle last, if one is needed. Under the lock.
+  Co<> kick_pool(WorkerPool& pool);
+  Co<> wake_idle_worker(WorkerPool& pool);
+  [[nodiscard]] WorkerPool* pool_of(const Work& work);
+
+  // active.cpp: who may run
+  bool pwq_tryinc_nr_active(Pwq& pwq, bool fill);
+  bool pwq_activate_first_inactive(Pwq& pwq, bool fill);
+  void pwq_activate_work(Pwq& pwq, Work& work);
+  Co<> node_activate_pending_pwq(NodeNrActive& nna, WorkerPool& caller_pool);
+  Co<> pwq_dec_nr_active(Pwq& pwq);
+  Co<> pwq_dec_nr_in_flight(Pwq& pwq, std::uint8_t color, bool inactive);
+  void get_pwq(Pwq& pwq) { ++pwq.refcnt; }
+  Co<> put_pwq(Pwq& pwq);
+
+  // worker.cpp: the threads
+  static Co<int> worker_thread(kthread::Kthreads& kthreads, Task& self, void* worker);
+  Co<> work(Worker& worker);
+  Co<> set_pf_worker(Task& self, bool worker);
+  void worker_enter_idle(Worker& worker);
+  void worker_leave_idle(Worker& worker);
+  static void move_linked_works(Work& work, WorkList& to);
+  bool assign_work(Work& work, Worker& worker);
+  Co<> process_scheduled_works(Worker& worker);
+  Co<> process_one_work(Worker& worker, Work& work);
+  void claim(Worker& worker, Work& work);
+  void note_start(Worker& worker, Work& work);
+  void note_end(const Worker& worker, WorkStats* stats);
+  void check_leaks(const Worker& worker) const;
+
+  // concurrency.cpp: what the scheduler tells of workers
+  static Co<> wq_worker_sleeping(void* self, Task& task);
+  static void wq_worker_running(void* self, Task& task);
+  static Co<> wq_worker_tick(void* self, Task& task);
+  Co<> worker_sleeping(Worker& worker);
+  Co<> mark_cpu_intensive(Worker& worker);
+  void wq_cpu_intensive_report(std::uint32_t function_name);
+
+  // manager.cpp: making and culling workers
+  Co<> manage_workers(Worker& worker);
+  Co<> maybe_create_worker(WorkerPool& pool);
+  Co<Worker*> create_worker(WorkerPool& pool);
+  Worker& alloc_worker(WorkerPool& pool);
+  void free_worker(Worker& worker);
+  [[nodiscard]] static std::string worker_name(const Worker& worker, const WorkerPool& pool);
+  [[nodiscard]] timers::Jiffies idle_timeout() const;
+  [[nodiscard]] timers::Jiffies mayday_initial_timeout() const;
+  Co<> worker_attach_to_pool(Worker& worker, WorkerPool& pool);
+  Co<> worker_detach_from_pool(Worker& worker);
+  Co<> unbind_worker(Worker& worker);
+  void attach(Worker& worker, WorkerPool& pool);
+  static Co<> idle_worker_timeout(timers::Timers& timers, timers::KernelTimer& timer);
+  static Co<> idle_cull_fn(Workqueues& workqueues, Work& work);
+  void set_worker_dying(Worker& worker, WorkerList<&Worker::entry>& dying);
+  Co<> reap_dying_workers(WorkerList<&Worker::entry>& dying);
+
+  // rescuer.cpp
+  static Co<> pool_mayday_timeout(timers::Timers& timers, timers::KernelTimer& timer);
+  Co<> send_mayday(Pwq& pwq);
+  static Co<int> rescuer_thread(kthread::Kthreads& kthreads, Task& self, void* rescuer);
+  Co<> rescue(Worker& rescuer, Pwq& pwq);
+  Worker& alloc_rescuer(Workqueue& wq);
+  [[nodiscard]] const CpuMask& rescuer_cpumask(const Workqueue& wq) const;
+  bool assign_rescuer_work(Pwq& pwq, Worker& rescuer);
+  void boot_rescuer(Workqueue& wq);
+
+  // bh.cpp
+  static Co<> workqueue_softirq_action(void* self, Cpu& cpu, bool highpri);
+  Co<> bh_worker(Worker& worker);
+  Co<> kick_bh_pool(WorkerPool& pool);
+
+  // alloc.cpp
+  WorkerPool& new_pool(const WorkqueueAttrs& attrs, int id);
+  WorkerPool& get_unbound_pool(const WorkqueueAttrs& attrs);
+  Workqueue& new_workqueue(std::string_view name, std::uint32_t flags, int max_active);
+  Pwq& new_pwq(Workqueue& wq, WorkerPool& pool);
+  void link_percpu_pwqs(Workqueue& wq);
+  void link_unbound_pwqs(Workqueue& wq);
+  [[nodiscard]] const Pods& pods_of(AffnScope scope) const;
+  [[nodiscard]] WorkqueueAttrs effective_attrs(const WorkqueueAttrs& attrs) const;
+  [[nodiscard]] CpuMask wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu) const;
+
+  // flush.cpp
+  static Co<> wq_barrier_func(Workqueues& workqueues, Work& work);
+  void check_flush_dependency(const Workqueue& target, const Work* work) const;
+  void check_self_flush(const Worker& worker, const Work& work, bool from_cancel) const;
+  void insert_wq_barrier(Pwq& pwq, Barrier& barrier, Work& target, Worker* worker);
+  Co<bool> start_flush_work(Work& work, Barrier& barrier, bool from_cancel);
+  Co<bool> __flush_work(Work& work, bool from_cancel);
+  [[nodiscard]] Task* executor_of(const Work& work);
+  Co<bool> flush_workqueue_prep_pwqs(Workqueue& wq, int flush_color, int work_color);
+  Co<> cascade_flushers(Workqueue& wq);
+
+  // cancel.cpp
+  Co<bool> work_grab_pending(Work& work, bool& irqs_were_off);
+  Co<> steal(Work& work);
+  Co<bool> __cancel_work(Work& work, bool disable);
+  Co<bool> __cancel_work_sync(Work& work, bool disable);
+
+  // delayed.cpp
+  static Co<> delayed_work_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
+  Co<> __queue_delayed_work(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
+
+  // max_active.cpp
+  void wq_update_node_max_active(Workqueue& wq);
+  Co<> wq_adjust_max_active(Workqueue& wq);
+
+  // Locks
+  auto lock(WorkerPool& pool) { return base_.spinlocks.lock_irqsave(pool.lock); }
+  Co<> unlock(WorkerPool& pool) { return base_.spinlocks.unlock_irqrestore(pool.lock); }
+  [[nodiscard]] const cpu::CostTable& costs() const { return machine_.costs(); }
+  [[nodiscard]] std::string describe(const Work& work) const;
+
+  Base base_;
+  sched::Scheduler& scheduler_;
+  cpu::Machine& machine_;
+  WorkqueueParams params_;
+  bool topology_initialized_ = false;  // wq_topo_initialized
+  locking::Mutex wq_pool_mutex_;
+  locking::Mutex wq_pool_attach_mutex_;
+  locking::Spinlock wq_mayday_lock_;
+  CpuMask unbound_cpumask_;  // wq_unbound_cpumask
+  CpuMask online_cpumask_;   // wq_online_cpumask
+  std::array<Pods, kAffnScopes> pods_;
+  std::vector<std::unique_ptr<WorkerPool>> pools_;
+  std::vector<std::unique_ptr<Workqueue>> list_;
+  std::deque<Worker> workers_;
+  std::vector<Worker*> free_workers_;
+  std::vector<int> rr_cpu_last_;  // wq_rr_cpu_last of each CPU
+  std::vector<int> distribute_cpu_mask_prev_;  // of each CPU
+  SystemWorkqueues system_;
+  std::vector<CpuHog> cpu_hogs_;
+  std::uint32_t idle_timer_name_ = 0;
+  std::uint32_t mayday_timer_name_ = 0;
+  std::uint32_t delayed_timer_name_ = 0;
+  std::uint32_t barrier_name_ = 0;
+};
+
+}  // namespace kt::workqueue

@@ -1,0 +1,161 @@
+// Statements on workqueues and their works, and the objects that a scenario declares of them.
+#include <algorithm>
+
+#include "sim/error.hpp"
+#include "tools/run/interpreter.hpp"
+#include "tools/run/work_address.hpp"
+
+namespace kt::run {
+
+using scenario::Op;
+using scenario::Verb;
+using workqueue::DelayedWork;
+using workqueue::Workqueue;
+using workqueue::Workqueues;
+
+namespace {
+
+std::uint32_t flags_of(const scenario::Workqueue& spec) {
+  const scenario::WorkqueueFlags& f = spec.flags;
+  const auto bit = [](bool set, std::uint32_t flag) { return set ? flag : 0U; };
+  return bit(f.unbound, workqueue::kWqUnbound) | bit(f.freezable, workqueue::kWqFreezable) |
+         bit(f.mem_reclaim, workqueue::kWqMemReclaim) | bit(f.highpri, workqueue::kWqHighpri) |
+         bit(f.cpu_intensive, workqueue::kWqCpuIntensive) | bit(f.sysfs, workqueue::kWqSysfs) |
+         bit(f.power_efficient, workqueue::kWqPowerEfficient) | bit(f.bh, workqueue::kWqBh) |
+         bit(spec.ordered, workqueue::kWqOrdered);
+}
+
+Workqueue* system_workqueue(const Workqueues& workqueues, std::string_view name, bool highpri) {
+  for (const auto& wq : workqueues.workqueues()) {
+    if (wq->name == name) return wq.get();
+  }
+  throw sim::InternalError(fmt::format("no system workqueue {} {}", name, highpri));
+}
+
+}  // namespace
+
+void Interpreter::make_workqueues() {
+  Workqueues& workqueues = models_.workqueues;
+  workqueue_stats_.resize(scenario_.workqueues.size());
+  for (std::size_t i = 0; i < scenario_.workqueues.size(); ++i) {
+    const scenario::Workqueue& spec = scenario_.workqueues[i];
+    Workqueue* wq = spec.system
+                        ? system_workqueue(workqueues, spec.name, spec.flags.highpri)
+                        : &workqueues.boot_workqueue(spec.name, flags_of(spec), spec.max_active);
+    wq->stats = &workqueue_stats_[i];
+    workqueues_.push_back(wq);
+  }
+  queued_works_.resize(scenario_.works.size());
+  for (std::size_t i = 0; i < queued_works_.size(); ++i) {
+    const scenario::Work& spec = scenario_.works[i];
+    QueuedWork& declared = queued_works_[i];
+    declared.body = {this, spec.program};
+    for (std::int32_t instance = 0; instance < spec.count; ++instance) {
+      DelayedWork& work = *declared.instances.emplace_back(std::make_unique<DelayedWork>());
+      const std::uint64_t address = work_address(i, static_cast<std::uint64_t>(instance));
+      if (spec.delayed) {
+        workqueues.init_delayed_work(work, &queued_work_body, spec.name, address);
+      } else {
+        workqueues.init_work(work, &queued_work_body, spec.name, address);
+      }
+      work.object = &declared.body;
+      work.stats = &declared.stats;
+    }
+  }
+}
+
+Co<> Interpreter::queued_work_body(Workqueues&, workqueue::Work& work) {
+  const Body& body = *static_cast<const Body*>(work.object);
+  return body.interpreter->run_handler(body.index);
+}
+
+std::int64_t Interpreter::queued_work_pending(std::int64_t argument) const {
+  const QueuedWork& work = queued_works_[static_cast<std::size_t>(scenario::pending_work(argument))];
+  const std::int32_t instance = std::max(scenario::pending_instance(argument), 0);
+  return Workqueues::work_pending(*work.instances[static_cast<std::size_t>(instance)]) ? 1 : 0;
+}
+
+// The instance that a statement names; for the bare name the next one that is not pending.
+DelayedWork& Interpreter::queued_work_of(const Op& op) {
+  QueuedWork& work = queued_works_[static_cast<std::size_t>(op.object)];
+  if (op.instance >= 0) return *work.instances[static_cast<std::size_t>(op.instance)];
+  const std::size_t count = work.instances.size();
+  for (std::size_t tried = 0; tried < count; ++tried) {
+    DelayedWork& candidate = *work.instances[work.next];
+    work.next = (work.next + 1) % count;
+    if (!candidate.pending) return candidate;
+  }
+  return *work.instances[work.next];
+}
+
+Workqueue& Interpreter::workqueue_of(const Op& op) const {
+  const scenario::Work& spec = scenario_.works[static_cast<std::size_t>(op.object)];
+  return *workqueues_[static_cast<std::size_t>(spec.workqueue)];
+}
+
+Co<> Interpreter::execute_workqueue(const Op& op) {
+  Workqueues& workqueues = models_.workqueues;
+  switch (op.verb) {
+    case Verb::kQueueWork:
+      return queue_work_on(op);
+    case Verb::kQueueDelayedWork:
+    case Verb::kModDelayedWork:
+      return queue_delayed_work_on(op);
+    case Verb::kFlushWork:
+      return returned_by(op, workqueues.flush_work(queued_work_of(op)));
+    case Verb::kFlushDelayedWork:
+      return returned_by(op, workqueues.flush_delayed_work(queued_work_of(op)));
+    case Verb::kCancelWork:
+    case Verb::kCancelDelayedWork:
+      return returned_by(op, workqueues.cancel_work(queued_work_of(op)));
+    case Verb::kCancelWorkSync:
+    case Verb::kCancelDelayedWorkSync:
+      return returned_by(op, workqueues.cancel_work_sync(queued_work_of(op)));
+    case Verb::kDisableWork:
+      return returned_by(op, workqueues.disable_work(queued_work_of(op)));
+    case Verb::kDisableWorkSync:
+      return returned_by(op, workqueues.disable_work_sync(queued_work_of(op)));
+    case Verb::kEnableWork:
+      return returned_by(op, workqueues.enable_work(queued_work_of(op)));
+    case Verb::kFlushWorkqueue:
+      return workqueues.flush_workqueue(*workqueues_[static_cast<std::size_t>(op.object)]);
+    case Verb::kSetMaxActive:
+      return workqueues.workqueue_set_max_active(*workqueues_[static_cast<std::size_t>(op.object)],
+                                                 static_cast<int>(op.number));
+    default:
+      throw sim::InternalError(fmt::format("{}: no statement {}", scenario_.where(op.origin),
+                                           scenario::info(op.verb).name));
+  }
+}
+
+Co<> Interpreter::returned_by(const Op& op, Co<bool> call) {
+  const bool result = co_await call;
+  returned(op, scenario_.works[static_cast<std::size_t>(op.object)].name, result ? 1 : 0);
+}
+
+Co<> Interpreter::queue_work_on(const Op& op) {
+  DelayedWork& work = queued_work_of(op);
+  bool queued = false;
+  if (op.node >= 0) {
+    queued = co_await models_.workqueues.queue_work_node(op.node, workqueue_of(op), work);
+  } else {
+    const int cpu = op.cpu >= 0 ? op.cpu : workqueue::kWorkCpuUnbound;
+    queued = co_await models_.workqueues.queue_work_on(cpu, workqueue_of(op), work);
+  }
+  returned(op, scenario_.works[static_cast<std::size_t>(op.object)].name, queued ? 1 : 0);
+}
+
+Co<> Interpreter::queue_delayed_work_on(const Op& op) {
+  DelayedWork& work = queued_work_of(op);
+  const timers::Jiffies delay = models_.timers.ticks().from_time(op.time);
+  const int cpu = op.cpu >= 0 ? op.cpu : workqueue::kWorkCpuUnbound;
+  bool result = false;
+  if (op.verb == Verb::kQueueDelayedWork) {
+    result = co_await models_.workqueues.queue_delayed_work_on(cpu, workqueue_of(op), work, delay);
+  } else {
+    result = co_await models_.workqueues.mod_delayed_work_on(cpu, workqueue_of(op), work, delay);
+  }
+  returned(op, scenario_.works[static_cast<std::size_t>(op.object)].name, result ? 1 : 0);
+}
+
+}  // namespace kt::run
