@@ -19,7 +19,7 @@ constexpr Keys<28> kTop{
     "events",     "expect",    "trace",           "$schema"};
 constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
                             "freq",   "disks", "platform", "costs", "power",    "idle"};
-constexpr Keys<2> kNode{"cpus", "memory"};
+constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
 constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};

@@ -18,6 +18,10 @@ using CpuList = std::vector<std::int32_t>;
 struct Node {
   CpuList cpus;
   std::int64_t memory = std::int64_t{16} << 30;
+  std::int64_t free = -1;  ///< bytes at t = 0; once loaded never -1, as the next
+  std::int64_t cache = -1;  ///< of page cache that can be reclaimed
+  std::int64_t dirty = 0;   ///< of that, what has to be written back first
+  bool memory_given = false;  ///< free, cache or dirty
 };
 
 /// A block device with a bandwidth each way and a fixed latency for each request.
