@@ -44,6 +44,8 @@ class PlacementChecker : public Checker {
       report("sched 10", line, fmt::format("was on CPU {}", *task->cpu));
     const auto bound = bound_cpu(line.text_of("comm"));
     if (!bound || world.hotplugged(*bound)) return;
+    const bool fresh = task != nullptr && task->forked && task->switched_in <= 1;
+    if (fresh && (task->out_state.empty() || task->out_state[0] == 'R')) return;  // not bound yet
     const bool placed = task == nullptr || !task->forked || task->switched_in > 1;
     if (placed || line.number_of("dest_cpu") != *bound)
       report("sched 11", line, "a per-CPU thread migrates");
