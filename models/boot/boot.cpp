@@ -227,8 +227,7 @@ void Boot::take(const Step& step) {
 
 // Restricts a sleeping thread, and puts it where it has run last.
 void Boot::bind(Task& k, const CpuMask& mask, Cpu& cpu) {
-  k.cpus_mask = mask;
-  k.nr_cpus_allowed = mask.count();
+  scheduler_.set_cpus_mask(k, mask);
   k.cpu = &cpu;
   k.wake_cpu = k.recent_used_cpu = cpu.id();
 }

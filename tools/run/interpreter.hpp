@@ -123,8 +123,9 @@ class Interpreter {
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
   [[nodiscard]] bool in_user_mode(const Task& self) const;
-  bool segment_of(const Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
-  bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
+  Co<int> run_program(Frame frame);
+  bool segment_of(const Frame& frame, const scenario::Op& op, cpu::Segment& segment);
+  bool execute_inline(Frame& frame, const scenario::Op& op);
   void make_timers();
   void make_works();
   [[nodiscard]] std::int64_t evaluate(Task& self, std::int32_t expression);

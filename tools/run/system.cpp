@@ -162,7 +162,7 @@ void System::boot(int start_cpu) {
     scheduler_->init_policy(task, policy_of(spec.scheduling.policy), spec.scheduling.priority,
                             spec.scheduling.nice);
     task.state = sched::kTaskInterruptible;
-    task.cpu = &machine_->cpu(task.cpus_mask.first());
+    task.cpu = &machine_->cpu(task.cpus_ptr->first());
     task.wake_cpu = task.cpu->id();
     interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
   }
