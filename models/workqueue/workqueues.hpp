@@ -102,6 +102,7 @@ class Workqueues {
   }
   [[nodiscard]] const std::array<Pods, kAffnScopes>& pods() const { return pods_; }
   [[nodiscard]] const CpuMask& unbound_cpumask() const { return unbound_cpumask_; }
+  [[nodiscard]] const CpuMask& online_cpumask() const { return online_cpumask_; }
   [[nodiscard]] std::vector<CpuHog> cpu_hogs() const { return cpu_hogs_; }
   [[nodiscard]] static bool work_pending(const Work& work) { return work.pending; }
   /// The worker that a task is, or null.
