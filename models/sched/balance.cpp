@@ -19,7 +19,7 @@ constexpr std::uint32_t kDice = 1024;
 
 // kernel/sched/fair.c: can_migrate_task
 bool Scheduler::can_migrate(const Task& p, const Rq& from, const Rq& to, const Domain& sd) {
-  if (p.on_cpu || !p.cpus_mask.test(to.id()) || p.migration_disabled != 0) return false;
+  if (p.on_cpu || !p.cpus_ptr->test(to.id()) || p.migration_disabled != 0) return false;
   if (p.se.sched_delayed || is_per_cpu_kthread(p)) return false;
   const bool shares_core = (sd.flags & kSdShareCpucapacity) != 0;
   const bool hot = !shares_core && p.se.exec_start != 0 &&

@@ -9,15 +9,13 @@ using trace::Event;
 
 // Leaves prev's code where it stands and goes on with next's, on the same CPU.
 struct Scheduler::SwitchTo {
-  Cpu* cpu;
-  Task* prev;
-  Task* next;
+  Rq* rq;
 
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> here) const noexcept {
-    prev->resume_point = here;
-    cpu->current = next;
-    return next->resume_point;
+    rq->switch_prev->resume_point = here;
+    rq->cpu->current = rq->curr;
+    return rq->curr->resume_point;
   }
   void await_resume() const noexcept {}
 };
@@ -50,11 +48,10 @@ Scheduler::~Scheduler() {
 }
 
 Task& Scheduler::new_task(std::string_view comm) {
-  Task& p = tasks_.emplace_back(machine_.nr_cpus());
+  Task& p = tasks_.emplace_back(machine_.topology().possible());
   p.pid = next_pid++;
   p.cpu = &machine_.this_cpu();
   p.wake_cpu = p.recent_used_cpu = p.cpu->id();
-  p.nr_cpus_allowed = machine_.nr_cpus();
   p.preempt_count = 2;  // FORK_PREEMPT_COUNT: schedule_tail() brings it to 0
   p.se.load = load_weight_of_nice(0);
   p.se.slice = tunables.base_slice;
@@ -385,21 +382,19 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
 
 // kernel/sched/core.c: __schedule(), with the loop of its callers: until need_resched stays clear.
 Co<> Scheduler::schedule_loop(Mode mode) {
+  // A sleeper's frame stays small: one segment for all, and few names that live across an await.
   Task& prev = current();
-  cpu::Segment segment;  // one for all: a sleeper's frame stays small
-  const std::uint32_t preempt_off = mode == Mode::kIdle ? 0 : cpu::kPreemptOffset;
+  cpu::Segment segment;
   do {
-    Cpu& cpu = *prev.cpu;
-    Rq& rq = this->rq(cpu.id());
+    Rq& rq = task_rq(prev);
     if ((prev.preempt_count & ~cpu::kPreemptMask) != 0 ||
         prev.preempt_count != (prev.is_idle() ? cpu::kPreemptOffset : 0)) [[unlikely]] {
       scheduling_while_atomic(prev);
     }
-    prev.preempt_count += preempt_off;
-    cpu.local_irq_disable();
-    cpu.preempt_disable();  // rq lock
-    const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
-    segment = cpu.run(blocks ? cpu.costs().schedule + cpu.costs().block : cpu.costs().schedule);
+    if (mode != Mode::kIdle) prev.preempt_count += cpu::kPreemptOffset;
+    rq.cpu->local_irq_disable();
+    rq.cpu->preempt_disable();  // rq lock
+    segment = rq.cpu->run(schedule_cost(prev, mode));
     co_await segment;
     // From here to the switch the rq lock keeps everybody out.
     std::uint32_t prev_state = prev.state;
@@ -409,7 +404,7 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     if (rq.nr_running == rq.cfs.h_nr_delayed()) (void)rq.cfs.pick(rq.clock());
     if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
     if (switch_decided(rq, mode, prev_state)) {
-      co_await SwitchTo{&cpu, &prev, rq.curr};
+      co_await SwitchTo{&rq};
       // prev has been chosen again, perhaps on another CPU.
       segment = prev.cpu->run(switch_cost(prev));
       co_await segment;
@@ -417,11 +412,17 @@ Co<> Scheduler::schedule_loop(Mode mode) {
       segment = prev.cpu->run(cold_cache_penalty(prev));
       co_await segment;
     } else {
-      cpu.preempt_enable_no_resched();
-      cpu.local_irq_enable();
+      rq.cpu->preempt_enable_no_resched();
+      rq.cpu->local_irq_enable();
     }
-    prev.preempt_count -= preempt_off;
+    if (mode != Mode::kIdle) prev.preempt_count -= cpu::kPreemptOffset;
   } while (prev.need_resched);
+}
+
+Time Scheduler::schedule_cost(const Task& prev, Mode mode) const {
+  const cpu::CostTable& costs = machine_.costs();
+  const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
+  return blocks ? costs.schedule + costs.block : costs.schedule;
 }
 
 void Scheduler::scheduling_while_atomic(const Task& p) const {

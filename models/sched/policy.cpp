@@ -152,7 +152,7 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
 }
 
 void Scheduler::set_cpus_mask(Task& p, const cpu::CpuMask& mask) {
-  p.cpus_mask = mask;
+  p.cpus_ptr = &*masks_.insert(mask).first;
   p.nr_cpus_allowed = mask.count();
 }
 
@@ -161,10 +161,10 @@ namespace {
 // kernel/sched/core.c: migration_cpu_stop, on the stopper of the CPU where the task ran
 void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
   Task& p = *work.task;
-  if (p.cpu != &cpu || p.cpus_mask.test(cpu.id())) return;
+  if (p.cpu != &cpu || p.cpus_ptr->test(cpu.id())) return;
   // The mask may have changed once more since the work was queued.
   const bool allowed = scheduler.is_cpu_allowed(p, work.destination);
-  const int target = allowed ? work.destination : p.cpus_mask.first_and(scheduler.active_mask());
+  const int target = allowed ? work.destination : p.cpus_ptr->first_and(scheduler.active_mask());
   if (p.on_rq == OnRq::kQueued) {
     scheduler.migrate_queued_task(p, target);
   } else {
@@ -181,7 +181,7 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_u
   const cpu::CpuMask valid = mask & active_;
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
-  if (mask == p.cpus_mask) co_return 0;
+  if (mask == *p.cpus_ptr) co_return 0;
   bool by_stopper = false;
   {
     const TaskRqLock lock(machine_.this_cpu());

@@ -5,6 +5,7 @@
 
 #include <boost/container/deque.hpp>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "models/cpu/cpu.hpp"
@@ -242,6 +243,7 @@ class Scheduler {
   // core.cpp
   Co<> schedule_loop(Mode mode);  // __schedule()
   Co<> schedule_worker();
+  [[nodiscard]] Time schedule_cost(const Task& prev, Mode mode) const;
   bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
   Time switch_cost(const Task& next);
   void finish_task_switch();
@@ -312,6 +314,10 @@ class Scheduler {
   cpu::CpuMask active_;
   std::unique_ptr<SchedDomains> domains_;
   std::vector<std::unique_ptr<Rq>> rqs_;
+  struct MaskOrder {
+    bool operator()(const cpu::CpuMask& a, const cpu::CpuMask& b) const { return a.less(b); }
+  };
+  std::set<cpu::CpuMask, MaskOrder> masks_;  // every affinity mask in use, once: Task::cpus_ptr
   TaskList tasks_;
   std::vector<Stopper> stoppers_;
   std::vector<bool> llc_has_idle_cores_;    // by llc id (lowest CPU)

@@ -53,7 +53,9 @@ constexpr bool special_state(std::uint32_t state) {
 enum TaskFlag : std::uint32_t {
   kPfExiting = 0x4,
   kPfWqWorker = 0x20,
+  kPfMemalloc = 0x800,
   kPfNofreeze = 0x8000,
+  kPfKswapd = 0x20000,
   kPfKthread = 0x200000,
   kPfNoSetaffinity = 0x4000000,
 };
@@ -144,7 +146,10 @@ struct TaskStats {
 };
 
 struct Task : cpu::ThreadInfo {
-  explicit Task(int nr_cpus) : cpus_mask(cpu::CpuMask::all(nr_cpus)) { se.task = this; }
+  /// Allowed on `cpus`, which has to outlive the task.
+  explicit Task(const cpu::CpuMask& cpus) : cpus_ptr(&cpus), nr_cpus_allowed(cpus.count()) {
+    se.task = this;
+  }
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
@@ -160,44 +165,48 @@ struct Task : cpu::ThreadInfo {
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
   bool fatal_signal = false;
+  bool woken = false;  ///< runnable_since is a wakeup, not a preemption
+  /// Whether the reports want its distribution of wakeup latencies: most tasks' is never read.
+  bool keep_distribution = false;
   std::uint32_t allowed_signals = 0;  ///< kernel threads: what allow_signal() took, a bit each
 
   // Placement
-  int wake_cpu = 0;
-  int recent_used_cpu = 0;
-  std::uint32_t wakee_flips = 0;
   Time wakee_flip_decay = 0;
   Task* last_wakee = nullptr;
-  cpu::CpuMask cpus_mask;
-  int nr_cpus_allowed = 1;
-  std::uint16_t migration_disabled = 0;
-  Task* wake_entry = nullptr;  ///< next on a remote wake list
-  int cache_cpu = -1;          ///< where its working set is warm; -1: nowhere yet
+  Task* wake_entry = nullptr;    ///< next on a remote wake list
+  const cpu::CpuMask* cpus_ptr;  ///< shared by all tasks with this mask (set_cpus_mask)
+  int nr_cpus_allowed;
+  int wake_cpu = 0;
+  int recent_used_cpu = 0;
+  int cache_cpu = -1;  ///< where its working set is warm; -1: nowhere yet
+  std::uint32_t wakee_flips = 0;
 
   // Class, priority
   Class sched_class = Class::kFair;
   Policy policy = Policy::kNormal;
+  std::uint16_t migration_disabled = 0;
   int prio = kDefaultPrio;
   int static_prio = kDefaultPrio;
   int rt_priority = 0;
-  TaskEntity se;
-  RtEntity rt;
 
   // Identity
   std::uint32_t flags = 0;
   std::int32_t ppid = 0;
   std::uint32_t full_name = 0;  ///< NameTable id: as /proc shows it, not cut to 15 characters
   std::uint32_t mm = 0;         ///< address space; 0: none (a kernel thread)
-  kthread::Kthread* kthread = nullptr;
 
   // Its code
+  std::uint32_t location = 0;  ///< what the scenario interpreter executes now: id of a JSON pointer
+  kthread::Kthread* kthread = nullptr;
   sim::Co<> body;
   std::coroutine_handle<> resume_point;  ///< where switch_to() left it
 
+  // Its places on the queues
+  TaskEntity se;
+  RtEntity rt;
+
   // For reports
   TaskStats stats;
-  /// The distribution of wakeup latencies, for tasks that the reports name: most never need one.
-  bool keep_distribution = false;
   std::unique_ptr<sim::Histogram> distribution;
   /// When the task last tested a condition (scenario code): a later wakeup that finds it awake
   /// cannot have been seen by that test.
@@ -213,9 +222,7 @@ struct Task : cpu::ThreadInfo {
   Time sleep_start = 0;
   Time runnable_since = -1;  ///< queued and not running since; -1: running or asleep
   Time waking_time = 0;      ///< of the last sched_waking
-  bool woken = false;        ///< runnable_since is a wakeup, not a preemption
   CpuWait cpu_wait;          ///< the last one that has ended
-  std::uint32_t location = 0;  ///< what the scenario interpreter executes now: id of a JSON pointer
 
   [[nodiscard]] bool is_kthread() const { return (flags & kPfKthread) != 0; }
   [[nodiscard]] bool is_idle() const { return sched_class == Class::kIdle; }

@@ -49,7 +49,7 @@ Co<> Workqueues::wq_worker_tick(void* self, Task& task) {
   worker.current_pwq->stats[kCpuTime] +=
       static_cast<std::uint64_t>(workqueues.timers().ticks().period / kMicrosecond);
   const Time threshold = workqueues.params_.cpu_intensive_thresh;
-  if (threshold == 0 || (worker.flags & kWorkerNotRunning) != 0 || worker.sleeping ||
+  if (threshold == 0 || worker.pool->owner != nullptr || (worker.flags & kWorkerNotRunning) != 0 || worker.sleeping ||
       task.se.sum_exec_runtime - worker.current_at < threshold) {
     return {};
   }

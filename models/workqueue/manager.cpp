@@ -71,6 +71,9 @@ void Workqueues::free_worker(Worker& worker) { free_workers_.push_back(&worker);
 
 // kernel/workqueue.c: format_worker_id
 std::string Workqueues::worker_name(const Worker& worker, const WorkerPool& pool) {
+  if (pool.owner != nullptr) {
+    return pool.cpu < 0 ? pool.owner->name : fmt::format("{}/{}", pool.owner->name, pool.cpu);
+  }
   if (pool.cpu < 0) return fmt::format("kworker/u{}:{}", pool.id, worker.id);
   return fmt::format("kworker/{}:{}{}", pool.cpu, worker.id, pool.attrs.nice < 0 ? "H" : "");
 }

@@ -89,6 +89,7 @@ struct WorkerPool {
   int nr_workers = 0;
   int nr_idle = 0;
   int refcnt = 1;  ///< of unbound ones: the pwqs that use it
+  const Workqueue* owner = nullptr;  ///< legacy model: the one queue that it serves
   timers::Jiffies watchdog_ts = 0;
   WorkList worklist;
   WorkerList<&Worker::entry> idle_list;  ///< newest first
@@ -119,7 +120,7 @@ struct WorkerPool {
   // kernel/workqueue.c: need_more_worker, may_start_working, keep_working, need_to_create_worker,
   // too_many_workers. Under the lock.
   [[nodiscard]] bool need_more_worker() const { return !worklist.empty() && nr_running == 0; }
-  [[nodiscard]] bool may_start_working() const { return nr_idle != 0; }
+  [[nodiscard]] bool may_start_working() const { return nr_idle != 0 || owner != nullptr; }
   [[nodiscard]] bool keep_working() const { return !worklist.empty() && nr_running <= 1; }
   [[nodiscard]] bool need_to_create_worker() const {
     return need_more_worker() && !may_start_working();

@@ -23,6 +23,9 @@ struct WorkqueueParams {
   bool power_efficient = false;
   AffnScope default_affinity_scope = AffnScope::kCache;
   bool debug_force_rr_cpu = false;
+  /// As before 2.6.36: each queue has a thread of its own on each CPU, or one if it is ordered, that
+  /// runs its works one by one. No pools are shared, no worker is made or rescued.
+  bool legacy = false;
   Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
   CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
 };
@@ -78,6 +81,9 @@ class Workqueues {
   void workqueue_init_early();
   /// A worker as create_worker() would have left it, idle and asleep.
   Worker& boot_worker(WorkerPool& pool);
+  /// One worker for each pool of no CPU that has none (get_unbound_pool() makes it), and for each of
+  /// the legacy model.
+  void boot_first_workers();
   /// The pods of caches, cores and nodes; each unbound queue gets its pools.
   void workqueue_init_topology();
   /// alloc_workqueue() before the run. `max_active` 0: the default. The rescuer's thread, if it
@@ -234,6 +240,8 @@ class Workqueues {
   Workqueue& new_workqueue(std::string_view name, std::uint32_t flags, int max_active);
   Pwq& new_pwq(Workqueue& wq, WorkerPool& pool);
   void link_percpu_pwqs(Workqueue& wq);
+  WorkerPool& new_legacy_pool(const Workqueue& wq, int cpu);
+  void link_legacy_pwqs(Workqueue& wq);
   void link_unbound_pwqs(Workqueue& wq);
   [[nodiscard]] const Pods& pods_of(AffnScope scope) const;
   [[nodiscard]] WorkqueueAttrs effective_attrs(const WorkqueueAttrs& attrs) const;

@@ -29,6 +29,22 @@ CpuUse cpu_use(System& system, int id, const MigrationSink& migrations) {
   return use;
 }
 
+MemoryUse memory_use(const mm::Node& node) {
+  const auto bytes = [](mm::Pages pages) { return pages * mm::kPageSize; };
+  MemoryUse use;
+  use.node = node.id;
+  use.free = bytes(node.free);
+  use.min = bytes(node.marks.min);
+  use.low = bytes(node.marks.low);
+  use.high = bytes(node.marks.high);
+  use.cache = bytes(node.reclaimable());
+  use.dirty = bytes(node.dirty + node.writeback);
+  use.allocated = bytes(node.allocated);
+  use.hogged = bytes(node.hogged);
+  use.stats = node.stats;
+  return use;
+}
+
 ThreadUse thread_use(System& system, const Task& task, bool of_scenario) {
   ThreadUse use;
   use.pid = task.pid;
@@ -93,6 +109,9 @@ Report build_report(System& system, const ExpectationSink& expectations,
   report.events = system.calendar().dispatched() - own_events;
   for (int id = 0; id < system.machine().nr_cpus(); ++id) {
     report.cpus.push_back(cpu_use(system, id, migrations));
+  }
+  for (int id = 0; id < system.memory().nr_nodes(); ++id) {
+    report.memory.push_back(memory_use(system.memory().node(id)));
   }
   const std::vector<Task*> named = system.scenario_threads();
   for (const Task* task : named) {

@@ -43,6 +43,20 @@ struct CpuUse {
   std::uint64_t migrations_in = 0;
 };
 
+/// The memory of a node; sizes in bytes.
+struct MemoryUse {
+  int node = 0;
+  std::uint64_t free = 0;
+  std::uint64_t min = 0;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  std::uint64_t cache = 0;      ///< reclaimable, the next included
+  std::uint64_t dirty = 0;      ///< or under writeback
+  std::uint64_t allocated = 0;  ///< by alloc, and not freed
+  std::uint64_t hogged = 0;     ///< by memory_pressure
+  mm::NodeStats stats;
+};
+
 struct ThreadUse {
   std::int32_t pid = 0;
   std::string name;
@@ -69,6 +83,7 @@ struct Report {
   std::string message;  ///< of a defect or a watchdog
   std::uint64_t events = 0;
   std::vector<CpuUse> cpus;
+  std::vector<MemoryUse> memory;   ///< one a node
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
   std::vector<Verdict> expectations;

@@ -32,6 +32,26 @@ Json cpu_json(const CpuUse& use) {
           {"migrations_in", use.migrations_in}};
 }
 
+Json memory_json(const MemoryUse& use) {
+  return {{"node", use.node},
+          {"free", use.free},
+          {"min", use.min},
+          {"low", use.low},
+          {"high", use.high},
+          {"cache", use.cache},
+          {"dirty", use.dirty},
+          {"allocated", use.allocated},
+          {"hogged", use.hogged},
+          {"allocations", use.stats.allocations},
+          {"failures", use.stats.failures},
+          {"direct_reclaims", use.stats.direct_reclaims},
+          {"direct_reclaim_time", use.stats.direct_time},
+          {"direct_reclaim_pages", use.stats.direct_pages},
+          {"kswapd_wakes", use.stats.kswapd_wakes},
+          {"kswapd_pages", use.stats.kswapd_pages},
+          {"written_pages", use.stats.written}};
+}
+
 Json thread_json(const ThreadUse& use, bool full) {
   return {{"pid", use.pid},
           {"name", use.name},
@@ -114,6 +134,8 @@ std::string_view ending_name(Ending ending) {
 Json report_json(const Report& report, bool full) {
   Json cpus = Json::array();
   for (const CpuUse& use : report.cpus) cpus.push_back(cpu_json(use));
+  Json memory = Json::array();
+  for (const MemoryUse& use : report.memory) memory.push_back(memory_json(use));
   Json threads = Json::array();
   for (const ThreadUse& use : report.threads) {
     if (full || use.of_scenario) threads.push_back(thread_json(use, full));
@@ -139,6 +161,7 @@ Json report_json(const Report& report, bool full) {
           {"expectations", std::move(expectations)},
           {"wakeup_latency", latency_json(report.wakeups, full)},
           {"cpus", std::move(cpus)},
+          {"memory", std::move(memory)},
           {"threads", std::move(threads)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};

@@ -84,8 +84,6 @@ constexpr std::array kMissing{
     Missing{"cpu_down", verb_used<Verb::kCpuDown>},
     Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
-    Missing{"alloc", verb_used<Verb::kAlloc>},
-    Missing{"memory_pressure", verb_used<Verb::kMemoryPressure>},
     Missing{"preempt rt", preempt_rt},
     Missing{"memory_model tso", store_buffers},
     Missing{"isolcpus and nohz_full", isolation},

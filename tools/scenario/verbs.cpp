@@ -29,6 +29,7 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::kMem, "mem", A::kMem, kHardirq},
     VerbInfo{Verb::kIo, "io", A::kIo, kTask},
     VerbInfo{Verb::kAlloc, "alloc", A::kAlloc, kHardirq},
+    VerbInfo{Verb::kFree, "free", A::kFree, kHardirq},
     VerbInfo{Verb::kSet, "set", A::kAssignment, kHardirq},
     VerbInfo{Verb::kAssert, "assert", A::kExpression, kHardirq},
     VerbInfo{Verb::kMark, "mark", A::kText, kHardirq},
@@ -127,7 +128,8 @@ struct ArgumentKeys {
 constexpr std::array kArgumentKeys{
     ArgumentKeys{A::kMem, {"bytes", "node"}},
     ArgumentKeys{A::kIo, {"disk", "bytes", "op"}},
-    ArgumentKeys{A::kAlloc, {"bytes", "gfp"}},
+    ArgumentKeys{A::kAlloc, {"bytes", "gfp", "node", "result"}},
+    ArgumentKeys{A::kFree, {"bytes", "node"}},
     ArgumentKeys{A::kSignal, {"thread", "signal"}},
     ArgumentKeys{A::kPrepareToWait, {"waitqueue", "state", "exclusive"}},
     ArgumentKeys{A::kWaitEvent, {"waitqueue", "until"}},
