@@ -121,6 +121,14 @@ struct NoopWake {
   std::uint32_t state = 0;  ///< of the target at that moment
 };
 
+/// A time that a task was runnable without a CPU, and who left the CPU to it.
+struct CpuWait {
+  Time from = -1;  ///< -1: it never waited
+  Time to = -1;
+  std::uint32_t behind = 0;  ///< NameTable id
+  std::int32_t behind_pid = 0;
+};
+
 /// /proc/PID/sched-like counters.
 struct TaskStats {
   std::uint64_t nvcsw = 0;
@@ -216,6 +224,7 @@ struct Task : cpu::ThreadInfo {
   Time sleep_start = 0;
   Time runnable_since = -1;  ///< queued and not running since; -1: running or asleep
   Time waking_time = 0;      ///< of the last sched_waking
+  CpuWait cpu_wait;          ///< the last one that has ended
 
   [[nodiscard]] bool is_kthread() const { return (flags & kPfKthread) != 0; }
   [[nodiscard]] bool is_idle() const { return sched_class == Class::kIdle; }

@@ -95,6 +95,10 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   work.queued_at = machine_.now();
   work.queued_by = current.comm;
   work.queued_by_pid = current.pid;
+  work.queued_on = here.id();
+  work.queued_from = here.in_hardirq()   ? QueuedFrom::kHardirq
+                     : here.in_interrupt() ? QueuedFrom::kSoftirq
+                                           : QueuedFrom::kTask;
   if (work.stats != nullptr) ++work.stats->queued;
   if (wq.stats != nullptr) ++wq.stats->queued;
   ++pwq->nr_in_flight[pwq->work_color];

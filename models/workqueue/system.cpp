@@ -129,7 +129,7 @@ Worker& Workqueues::boot_worker(WorkerPool& pool) {
   worker.booted = true;
   attach(worker, pool);
   ++pool.nr_workers;
-  pool.most_workers = pool.nr_workers;
+  pool.least_workers = pool.most_workers = pool.nr_workers;
   worker_enter_idle(worker);
   return worker;
 }

@@ -108,8 +108,13 @@ class Workqueues {
   }
   [[nodiscard]] const std::array<Pods, kAffnScopes>& pods() const { return pods_; }
   [[nodiscard]] const CpuMask& unbound_cpumask() const { return unbound_cpumask_; }
+  [[nodiscard]] const CpuMask& online_cpumask() const { return online_cpumask_; }
   [[nodiscard]] std::vector<CpuHog> cpu_hogs() const { return cpu_hogs_; }
   [[nodiscard]] static bool work_pending(const Work& work) { return work.pending; }
+  // The locks that all pools share, for reports.
+  [[nodiscard]] const locking::Mutex& wq_pool_mutex() const { return wq_pool_mutex_; }
+  [[nodiscard]] const locking::Mutex& wq_pool_attach_mutex() const { return wq_pool_attach_mutex_; }
+  [[nodiscard]] const locking::Spinlock& wq_mayday_lock() const { return wq_mayday_lock_; }
   /// The worker that a task is, or null.
   [[nodiscard]] static Worker* current_worker(const Task& task);
 
@@ -182,8 +187,10 @@ class Workqueues {
   Co<> process_scheduled_works(Worker& worker);
   Co<> process_one_work(Worker& worker, Work& work);
   void claim(Worker& worker, Work& work);
-  void note_start(Worker& worker, Work& work);
-  void note_end(const Worker& worker, WorkStats* stats);
+  void note_start(Worker& worker, const Work& work);
+  void note_end(Worker& worker, WorkStats* of_work);
+  /// What an item that starts now has waited for (late_start.cpp).
+  [[nodiscard]] LateStart late_start(const Worker& worker, const Work& work) const;
   void check_leaks(const Worker& worker) const;
 
   // concurrency.cpp: what the scheduler tells of workers
