@@ -32,7 +32,7 @@ QueueRow queue_row(const Workqueue& wq) {
 }
 
 RescuerRow rescuer_row(const Workqueue& wq) {
-  RescuerRow row{.name = wq.name, .unbound_cpus = {}, .cpus = wq.rescuer->task->cpus_mask};
+  RescuerRow row{.name = wq.name, .unbound_cpus = {}, .cpus = *wq.rescuer->task->cpus_ptr};
   row.pid = wq.rescuer->task->pid;
   if (wq.unbound_attrs) row.unbound_cpus = wq.unbound_attrs->cpumask;
   return row;

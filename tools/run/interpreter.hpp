@@ -105,6 +105,16 @@ class Interpreter {
   [[nodiscard]] std::int64_t queued_work_pending(std::int64_t argument) const;
   /// The queues and works that the scenario declares; once, when the kernel has booted.
   void make_workqueues();
+  /// By their indices in the scenario.
+  [[nodiscard]] const workqueue::WorkStats& work_stats(std::size_t index) const {
+    return queued_works_[index].stats;
+  }
+  [[nodiscard]] const workqueue::WorkStats& workqueue_stats(std::size_t index) const {
+    return workqueue_stats_[index];
+  }
+  [[nodiscard]] const workqueue::Workqueue& workqueue(std::size_t index) const {
+    return *workqueues_[index];
+  }
   /// The name of an object as traces show it.
   [[nodiscard]] std::uint32_t intern(std::string_view name) const {
     return models_.machine.trace().names().intern(name);

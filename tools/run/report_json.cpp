@@ -1,5 +1,7 @@
 #include "tools/run/report_json.hpp"
 
+#include "tools/run/workqueue_json.hpp"
+
 namespace kt::run {
 
 using Json = nlohmann::ordered_json;
@@ -8,20 +10,6 @@ namespace {
 
 Json time_or_null(Time time) {
   return time == sim::kNever ? Json() : Json(time);
-}
-
-Json latency_json(const Latency& latency, bool full) {
-  if (latency.count == 0) return {{"count", 0}};
-  Json json{{"count", latency.count}, {"mean", latency.mean}, {"max", latency.max}};
-  if (latency.buckets.empty()) return json;
-  json["p50"] = latency.p50;
-  json["p90"] = latency.p90;
-  json["p99"] = latency.p99;
-  if (!full) return json;
-  Json buckets = Json::array();
-  for (const auto& bucket : latency.buckets) buckets.push_back({bucket.upper, bucket.count});
-  json["buckets"] = std::move(buckets);
-  return json;
 }
 
 Json cpu_json(const CpuUse& use) {
@@ -163,6 +151,7 @@ Json report_json(const Report& report, bool full) {
           {"cpus", std::move(cpus)},
           {"memory", std::move(memory)},
           {"threads", std::move(threads)},
+          {"workqueues", workqueue_json(report.workqueues, full)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }
