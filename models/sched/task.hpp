@@ -17,6 +17,11 @@ namespace kt::kthread {
 struct Kthread;
 }
 
+namespace kt::locking {
+struct RtMutex;
+struct RtMutexWaiter;
+}
+
 namespace kt::sched {
 
 using sim::Time;
@@ -36,6 +41,7 @@ enum State : std::uint32_t {
   kTaskWaking = 0x200,
   kTaskNoload = 0x400,
   kTaskNew = 0x800,
+  kTaskRtlockWait = 0x1000,
   kTaskFreezable = 0x2000,
   kTaskFrozen = 0x8000,
   kTaskKillable = kTaskWakekill | kTaskUninterruptible,
@@ -170,10 +176,16 @@ struct Task : cpu::ThreadInfo {
   Class sched_class = Class::kFair;
   Policy policy = Policy::kNormal;
   int prio = kDefaultPrio;
+  int normal_prio = kDefaultPrio;  ///< without what priority inheritance adds
   int static_prio = kDefaultPrio;
   int rt_priority = 0;
   TaskEntity se;
   RtEntity rt;
+
+  // Priority inheritance (models/locking/rtmutex.hpp)
+  locking::RtMutex* pi_locks = nullptr;  ///< held ones for which somebody waits
+  locking::RtMutexWaiter* pi_blocked_on = nullptr;
+  Task* pi_top_task = nullptr;  ///< whose priority it has, if that is higher than its own
 
   // Identity
   std::uint32_t flags = 0;

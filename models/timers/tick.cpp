@@ -62,7 +62,7 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
   const Time wheel_time = wheel_next - now >= TimerWheel::kMaxDelta
                               ? sim::kNever
                               : timers.ticks_.instant(wheel_next);
-  const Time hrtimer_next = base.hrtimers.next_event(kHrtimersHard, &base.tick);
+  const Time hrtimer_next = base.hrtimers.next_event(kHrtimersAll, &base.tick);
   const Time now_ns = timers.machine_.now();
   const Time next = std::min(wheel_time, hrtimer_next);
   if (!base.tick_stopped) {

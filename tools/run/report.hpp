@@ -7,6 +7,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/irq_report.hpp"
 #include "tools/run/stuck.hpp"
 #include "tools/run/system.hpp"
 
@@ -22,17 +23,6 @@ class MigrationSink final : public sim::TraceSink {
 
  private:
   std::vector<std::uint64_t> to_;
-};
-
-/// From sched_waking to the switch that lets the task run, in ns.
-struct Latency {
-  std::uint64_t count = 0;
-  double mean = 0;
-  Time p50 = 0;
-  Time p90 = 0;
-  Time p99 = 0;
-  Time max = 0;
-  std::vector<sim::Histogram::Bucket> buckets;
 };
 
 struct CpuUse {
@@ -55,7 +45,7 @@ struct ThreadUse {
   std::uint64_t involuntary = 0;
   std::uint64_t migrations = 0;
   std::uint64_t wakeups = 0;
-  Latency latency;
+  Latency latency;  ///< from sched_waking to the switch that lets it run
 };
 
 struct Report {
@@ -71,6 +61,7 @@ struct Report {
   std::vector<CpuUse> cpus;
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
+  IrqReport interrupts;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

@@ -5,8 +5,6 @@
 
 #include "tools/run/time_text.hpp"
 
-#include "tools/run/time_text.hpp"
-
 namespace kt::run {
 
 namespace {
@@ -200,6 +198,7 @@ std::string report_text(const Report& report) {
   text += cpu_table(report);
   text += thread_table(report);
   text += latency_line(report.wakeups);
+  if (report.interrupts.of_scenario) text += irq_report_text(report.interrupts);
   text += expectations_text(report);
   text +=
       report.defect ? ending_line(report) + stuck_text(report.stuck) : asleep_line(report.stuck);

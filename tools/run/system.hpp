@@ -15,6 +15,7 @@
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
 #include "tools/run/interpreter.hpp"
+#include "tools/run/irq_sources.hpp"
 #include "tools/run/watchdog.hpp"
 #include "tools/scenario/scenario.hpp"
 
@@ -64,6 +65,8 @@ class System {
   [[nodiscard]] cpu::Machine& machine() { return *machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  [[nodiscard]] const irq::Irqs& irqs() const { return *irqs_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
   /// Tasks that the scenario declares and that exist: kthreads, workers, user tasks.
@@ -98,6 +101,8 @@ class System {
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
+  std::unique_ptr<irq::Irqs> irqs_;
+  std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
   std::unique_ptr<Watchdog> watchdog_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0

@@ -1,6 +1,7 @@
 // sched 19-23: softirqs and interrupt handlers of one CPU. The end of a softirq run is visible by
 // the next line in task or plain hardirq context only; ksoftirqd starts one run after another
-// without such a line, so sched 21 leaves it out.
+// without such a line, so sched 21 leaves it out. Under PREEMPT_RT a softirq may be preempted, and a
+// raise is left to whoever holds the CPU's BH lock, running or not; none runs on top of the idle task.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,11 +44,13 @@ class SoftirqChecker : public Checker {
     answer_raise(cpu, line, world);
     if (line.event == "softirq_raise") raise(cpu, line, world);
     if (line.event == "softirq_entry") entry(cpu, line);
+    if (line.event == "softirq_entry" && world.preempt_rt() && line.pid == 0)
+      report("sched 19", line, "a softirq outside of threads");
     if (line.event == "softirq_exit") exit(cpu, line);
     if (line.event == "irq_handler_entry") cpu.handlers.push_back(line.number_of("irq"));
     if (line.event == "irq_handler_exit") handler_exit(cpu, line);
     if (line.event != "sched_switch") return;
-    if (cpu.open) report("sched 23", line, "switch within a softirq");
+    if (cpu.open && !world.preempt_rt()) report("sched 23", line, "switch within a softirq");
     if (!cpu.handlers.empty()) report("sched 23", line, "switch within an interrupt handler");
   }
 
@@ -95,7 +98,7 @@ class SoftirqChecker : public Checker {
   void raise(SoftirqCpu& cpu, const TraceLine& line, const World& world) {
     cpu.raised[line.number_of("vec")] = line.number;
     const bool bh_off = line.flags[0] == 'b' || line.flags[0] == 'D';
-    if (line.in_task() && !bh_off && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
+    if (line.in_task() && !bh_off && !world.preempt_rt() && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
   }
 
   /// kernel/softirq.c: raise_softirq_irqoff. The waking comes before interrupts are on again, so
