@@ -14,6 +14,7 @@ namespace {
 
 /// kernel/softirq.c: MAX_SOFTIRQ_RESTART.
 constexpr unsigned kMaxPasses = 10;
+constexpr sim::Time kLongestRestart = 50'000;  // ns
 
 struct SoftirqCpu {
   std::optional<std::int64_t> open;  ///< vector
@@ -22,6 +23,7 @@ struct SoftirqCpu {
   unsigned passes = 0;
   bool resched_at_exit = false;
   std::size_t last_exit = 0;     ///< line number
+  sim::Time last_exit_time = 0;
   std::size_t last_outside = 0;  ///< line number of the last line that shows no softirq running
   std::size_t pass_since = 0;    ///< the pass began behind this line
   std::map<std::int64_t, std::size_t> raised;  ///< line number of the last raise
@@ -71,6 +73,9 @@ class SoftirqChecker : public Checker {
   }
 
   void passes(SoftirqCpu& cpu, const TraceLine& line, std::int64_t vector) {
+    // Between the passes of one run there is next to nothing; a section that an interrupt's exit
+    // hits may leave no line of its own between two runs.
+    if (line.time - cpu.last_exit_time > kLongestRestart) cpu.in_run = false;
     const bool restarted = cpu.in_run && vector <= cpu.last_vector;
     if (!cpu.in_run) cpu.passes = 0;
     if (!cpu.in_run || restarted) {
@@ -92,6 +97,7 @@ class SoftirqChecker : public Checker {
     if (!line.in_softirq()) report("sched 19", line, "exit outside of softirq context");
     cpu.open.reset();
     cpu.last_exit = line.number;
+    cpu.last_exit_time = line.time;
     cpu.resched_at_exit = line.flags[1] != '.';
   }
 
