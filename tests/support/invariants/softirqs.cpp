@@ -39,7 +39,8 @@ class SoftirqChecker : public Checker {
 
   void see(const TraceLine& line, const World& world) override {
     SoftirqCpu& cpu = cpus_[line.cpu];
-    if (!line.in_softirq() && line.flags[2] != 'H') {
+    const bool preempted = world.preempt_rt() && cpu.open;  // the run goes on later
+    if (!line.in_softirq() && line.flags[2] != 'H' && !preempted) {
       cpu.in_run = false;
       cpu.last_outside = line.number;
     }
@@ -75,16 +76,16 @@ class SoftirqChecker : public Checker {
   void passes(SoftirqCpu& cpu, const TraceLine& line, std::int64_t vector) {
     // Between the passes of one run there is next to nothing; a section that an interrupt's exit
     // hits may leave no line of its own between two runs.
-    if (line.time - cpu.last_exit_time > kLongestRestart) cpu.in_run = false;
+    const bool apart = line.time - cpu.last_exit_time > kLongestRestart;
     const bool restarted = cpu.in_run && vector <= cpu.last_vector;
-    if (!cpu.in_run) cpu.passes = 0;
+    if (!cpu.in_run || apart) cpu.passes = 0;
     if (!cpu.in_run || restarted) {
       ++cpu.passes;
       cpu.pass_since = std::max(cpu.last_exit, cpu.last_outside);
     }
     if (!line.comm.starts_with("ksoftirqd/")) {
       if (cpu.passes > kMaxPasses) report("sched 21", line, "more than ten passes");
-      if (restarted && cpu.resched_at_exit)
+      if (restarted && !apart && cpu.resched_at_exit)
         report("sched 21", line, "restarted although a switch is due");
     }
     cpu.in_run = true;
