@@ -159,7 +159,7 @@ TEST_CASE("every verb compiles", "[scenario][arguments]") {
     {"complete": "c0"}, {"complete_all": "c0"}, {"wait_for_completion": "c0"}, {"lock": "m"},
     {"unlock": "m"}, {"spin_lock": "s"}, {"spin_unlock": "s"}, {"spin_lock_irqsave": "s"},
     {"spin_unlock_irqrestore": "s"}, "local_irq_disable", "local_irq_enable", "preempt_disable",
-    "preempt_enable", {"kthread_create": "b"}, {"kthread_run": "b"}, {"kthread_stop": "b"},
+    "preempt_enable", "local_bh_disable", "local_bh_enable", {"kthread_create": "b"}, {"kthread_run": "b"}, {"kthread_stop": "b"},
     {"kthread_park": "b"}, {"kthread_unpark": "b"}, {"kthread_bind": {"thread": "b", "cpu": 0}},
     "parkme", "try_to_freeze", "set_freezable", {"kthread_queue_work": "k"},
     {"kthread_flush_work": "k/0"}, {"kthread_cancel_work_sync": "k/1"},

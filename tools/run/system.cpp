@@ -45,8 +45,10 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
       config.preempt = sched::Preempt::kVoluntary;
       break;
     case scenario::Preempt::kFull:
-    case scenario::Preempt::kRt:  // refused before
       config.preempt = sched::Preempt::kFull;
+      break;
+    case scenario::Preempt::kRt:
+      config.preempt = sched::Preempt::kRt;
       break;
   }
   config.tick = 1'000'000'000 / scenario.kernel.hz;
@@ -110,12 +112,14 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       workqueue_params(scenario, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
-  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
+  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
+                                            *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
                                             *workers_, *workqueues_, *memory_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
+  irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
   if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
-    devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
+    devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
   watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
@@ -145,6 +149,8 @@ void System::boot(int start_cpu) {
     flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
   }
   interpreter_->make_workqueues();
+  irq_sources_ =
+      std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
@@ -213,7 +219,8 @@ Co<> System::control_body() {
 // Every CPU idles. If no timer is armed and nothing is under way, nothing can happen any more.
 void System::nothing_left(void* object) {
   System& system = *static_cast<System*>(object);
-  if (system.timers_->armed() != 0 || system.machine_->signals_in_flight() != 0) return;
+  if (system.irq_sources_->armed() != 0 || system.timers_->armed() != 0) return;
+  if (system.machine_->signals_in_flight() != 0) return;
   if (system.simulation_.platform() != nullptr && system.simulation_.platform()->active()) return;
   system.nothing_since_ = system.now();
   if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();

@@ -41,8 +41,9 @@ void verb_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   verbs_used<Only, Only>(scenario, places);
 }
 
-void preempt_rt(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.preempt == Preempt::kRt) places.push_back(scenario.kernel.preempt_origin);
+/// The completion interrupts of disks are not threads.
+void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
 }
 
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -59,11 +60,6 @@ void workqueue_parameters(const Scenario& scenario, std::vector<std::uint32_t>& 
   if (!scenario.kernel.workqueue.empty()) places.push_back(scenario.kernel.origin);
 }
 
-void soft_hrtimers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  for (const Hrtimer& timer : scenario.hrtimers)
-    if (timer.soft) places.push_back(timer.origin);
-}
-
 void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
 }
@@ -78,17 +74,13 @@ constexpr std::array kMissing{
     Missing{"destroy_workqueue", verb_used<Verb::kDestroyWorkqueue>},
     Missing{"nice, cpus and affinity of a workqueue", attributes},
     Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
-    Missing{"irqs", objects<&Scenario::irqs>},
-    Missing{"softirqs", objects<&Scenario::softirqs>},
-    Missing{"tasklets", objects<&Scenario::tasklets>},
     Missing{"cpu_down", verb_used<Verb::kCpuDown>},
     Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
-    Missing{"preempt rt", preempt_rt},
+    Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},
     Missing{"isolcpus and nohz_full", isolation},
     Missing{"workqueue boot parameters", workqueue_parameters},
-    Missing{"soft hrtimers", soft_hrtimers},
     Missing{"frequency governors", governors},
     Missing{"energy accounting (power)", energy},
 };

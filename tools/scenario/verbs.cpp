@@ -61,6 +61,8 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::kLocalIrqEnable, "local_irq_enable", A::kNone, kHardirq},
     VerbInfo{Verb::kPreemptDisable, "preempt_disable", A::kNone, kHardirq},
     VerbInfo{Verb::kPreemptEnable, "preempt_enable", A::kNone, kHardirq},
+    VerbInfo{Verb::kLocalBhDisable, "local_bh_disable", A::kNone, kSoftirq},
+    VerbInfo{Verb::kLocalBhEnable, "local_bh_enable", A::kNone, kSoftirq},
     VerbInfo{Verb::kKthreadCreate, "kthread_create", A::kKthread, kTask},
     VerbInfo{Verb::kKthreadRun, "kthread_run", A::kKthread, kTask},
     VerbInfo{Verb::kKthreadStop, "kthread_stop", A::kParkable, kTask},

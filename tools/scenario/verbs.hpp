@@ -68,6 +68,8 @@ enum class Verb : std::uint8_t {
   kLocalIrqEnable,
   kPreemptDisable,
   kPreemptEnable,
+  kLocalBhDisable,
+  kLocalBhEnable,
   // kthreads
   kKthreadCreate,
   kKthreadRun,
