@@ -124,6 +124,11 @@ Co<> RtMutexes::slowlock(RtMutex& lock, Task& self, std::uint32_t state) {
   const sched::Wait before = self.wait;
   while (!try_to_take(lock, self, &waiter, is_spinlock)) {
     self.wait = {sched::WaitKind::kMutex, lock.name, lock.owner};
+    // A change of priority has put another waiter first since this one was woken for the free lock:
+    // the wakeup is passed on (rt_mutex_adjust_prio_chain wakes the new top waiter itself).
+    if (lock.owner == nullptr && lock.waiters != &waiter) {
+      co_await scheduler_.wake_up_state(*lock.waiters->task, state);
+    }
     bool spun = false;
     if (lock.waiters == &waiter && lock.owner != nullptr) {
       spun = co_await spin_on_owner(lock, self, waiter);
