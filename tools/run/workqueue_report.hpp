@@ -45,7 +45,7 @@ struct WorkUse {
 struct PoolUse {
   int id = 0;
   std::string name;         ///< "CPU 3", "CPU 3 highpri", "CPU 3 bh", "unbound 0-7", …
-  std::uint64_t works = 0;  ///< started
+  std::uint64_t works = 0;  ///< started, barriers of flushes included
   int at_boot = 0;          ///< workers at t = 0
   int least = 0;
   int most = 0;

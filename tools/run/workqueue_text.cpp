@@ -57,15 +57,15 @@ std::string use_table(std::string_view title, const std::vector<WorkUse>& uses, 
     if (use.queued == 0) continue;
     if (++queued > kMostRows) continue;
     if (rows++ == 0) {
-      fmt::format_to(out, "\n{:<25}{:>8}{:>8}{:>8}  {:<6}{:>9}{:>9}{:>9}{:>9}{:>9}\n", title,
+      fmt::format_to(out, "\n{:<23}{:>8}{:>8}{:>8}  {:<6}{:>9}{:>9}{:>9}{:>9}{:>9}\n", title,
                      "queued", "started", "ended", "", "p50", "p90", "p99", "p99.9", "max");
     }
     const std::string name =
         with_queue ? fmt::format("{} ({})", use.name, use.workqueue) : use.name;
-    fmt::format_to(out, "{:<25}{:>8}{:>8}{:>8}  {}\n", name, use.queued, use.started, use.ended,
+    fmt::format_to(out, "{:<23}{:>8}{:>8}{:>8}  {}\n", name, use.queued, use.started, use.ended,
                    latency_columns("start", use.queue_to_start));
     if (use.ended != 0) {
-      fmt::format_to(out, "{:51}{}\n", "", latency_columns("run", use.start_to_end));
+      fmt::format_to(out, "{:49}{}\n", "", latency_columns("run", use.start_to_end));
     }
   }
   if (queued > rows) fmt::format_to(out, "and {} more: see --metrics\n", queued - rows);
@@ -157,7 +157,7 @@ std::string pool_table(const std::vector<PoolUse>& pools) {
 std::string lock_text(const std::vector<LockUse>& locks) {
   std::string text;
   for (const LockUse& lock : locks) {
-    text += fmt::format("{}: contended {} times, {} waited in all\n", lock.name, lock.contentions,
+    text += fmt::format("{}: {} contended, {} waited in all\n", lock.name, lock.contentions,
                         short_time_text(lock.waited));
   }
   return text;
