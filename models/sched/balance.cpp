@@ -163,6 +163,7 @@ bool Scheduler::sched_tick(Cpu& cpu) {
     task_tick_rt(rq, curr);
   } else if (curr.sched_class == Class::kFair) {
     rq.cfs.update_curr(rq.clock());
+    curr.load_avg.accumulate(rq.clock(), 1024);
   }
   if (!curr.is_idle()) nohz_balancer_kick(rq);
   return domains_->lowest(rq.id()) != nullptr && rq.clock() >= rq.next_balance;

@@ -55,6 +55,7 @@ Task& Scheduler::new_task(std::string_view comm) {
   p.preempt_count = 2;  // FORK_PREEMPT_COUNT: schedule_tail() brings it to 0
   p.se.load = load_weight_of_nice(0);
   p.se.slice = tunables.base_slice;
+  p.load_avg.start(machine_.now(), 1024);  // heavy until it is known better
   set_comm(p, comm);
   return p;
 }
@@ -155,10 +156,9 @@ Co<> Scheduler::schedule_preempt_disabled() {
 
 Co<bool> Scheduler::cond_resched() {
   Cpu& cpu = machine_.this_cpu();
-  this_rq().last_resched_point = cpu.now();
-  if (config_.preempt == Preempt::kFull || !cpu.current->need_resched || !cpu.preemptible()) {
-    co_return false;
-  }
+  if (!cpu.preemptible()) co_return false;
+  this_rq().last_resched_point = this_rq().last_quiescent = cpu.now();
+  if (config_.preempt == Preempt::kFull || !cpu.current->need_resched) co_return false;
   co_await preempt_schedule();
   co_return true;
 }
@@ -192,6 +192,7 @@ void Scheduler::block_task(Rq&, Task& p) {
 
 void Rq::block(Entity& se) {
   Task& p = task_of(se);
+  p.load_avg.accumulate(clock(), 1024);
   scheduler->sub_nr_running(*this);
   if (cfs.nr_running() == 0) fair_server.stop();
   scheduler->block_task(*this, p);
@@ -215,6 +216,7 @@ void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
+    p.load_avg.accumulate(now, p.se.on_rq ? 1024 : 0);
     const bool counted = p.se.sched_delayed && p.se.on_rq;
     const bool first = rq.cfs.nr_running() == 0;
     rq.cfs.enqueue(p.se, flags, now);
@@ -241,6 +243,7 @@ bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
   const Time now = rq.clock();
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
+    p.load_avg.accumulate(now, 1024);
     if (!rq.cfs.dequeue(p.se, flags, now)) return false;
     if (flags.delayed) return true;  // Rq::block() has done the rest
     if (rq.cfs.nr_running() == 0) rq.fair_server.stop();

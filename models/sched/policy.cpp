@@ -1,5 +1,5 @@
-// Changing a task's policy, nice value and affinity: kernel/sched/syscalls.c, kernel/sched/core.c:
-// set_cpus_allowed_ptr() and affine_move_task().
+// Changing a task's policy, nice value and affinity, and yielding: kernel/sched/syscalls.c,
+// kernel/sched/core.c: set_cpus_allowed_ptr() and affine_move_task().
 #include <cerrno>
 
 #include "models/sched/scheduler.hpp"
@@ -75,7 +75,7 @@ void Scheduler::change_queued_task(Task& p, Change change) {
 }
 
 // __sched_setscheduler(), the part under the rq lock
-void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice) {
+void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime) {
   const int old_prio = p.prio;
   const int new_prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice);
   if (p.se.sched_delayed && rt_policy(policy)) {
@@ -87,7 +87,10 @@ void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice)
   }
   change_queued_task(p, [&](Rq&) {
     set_priority(p, policy, rt_priority, nice);
-    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
+    if (p.sched_class == Class::kFair) {
+      reweight(p.se, weight_of(p));
+      set_custom_slice(p.se, runtime, tunables.base_slice);
+    }
     return old_prio < p.prio;  // behind its equals only when it became more important
   });
 }
@@ -98,18 +101,19 @@ void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
     set_priority(p, policy, rt_priority, nice);
     p.se.load = weight_of(p);
   } else {
-    change_policy(p, policy, rt_priority, nice);
+    change_policy(p, policy, rt_priority, nice, 0);
   }
 }
 
-Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice) {
+Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice,
+                                   Time runtime) {
   co_await machine_.run(machine_.costs().syscall);
   if (p.pi_locked) co_await wait_pi_lock(p);
   const Class old_class = p.sched_class;
   const int old_prio = p.prio;
   {
     const TaskRqLock lock(machine_.this_cpu());
-    change_policy(p, policy, rt_priority, nice);
+    change_policy(p, policy, rt_priority, nice, runtime);
     if (p.on_rq == OnRq::kQueued) check_class_changed(p, old_class, old_prio);
   }
   if (should_resched()) co_await preempt_schedule();
@@ -149,6 +153,15 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
     if (rq.curr != &p) wakeup_preempt(rq, p);
   }
   if (should_resched()) co_await preempt_schedule();
+}
+
+// kernel/sched/syscalls.c: do_sched_yield
+Co<> Scheduler::yield() {
+  Rq& rq = this_rq();
+  Task& curr = *rq.curr;
+  if (curr.sched_class == Class::kFair && rq.nr_running > 1) rq.cfs.yield(rq.clock());
+  if (curr.sched_class == Class::kRt) rq.rt.requeue(curr, false);
+  co_await schedule();
 }
 
 void Scheduler::set_cpus_mask(Task& p, const cpu::CpuMask& mask) {

@@ -139,8 +139,9 @@ class Scheduler {
   Co<> exit_to_user_mode();
 
   // Policy and placement -------------------------------------------------------------------------
-  /// kernel/sched/syscalls.c: sched_setscheduler. rt_priority 1 … 99 for FIFO and RR, else 0.
-  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice);
+  /// kernel/sched/syscalls.c: sched_setattr. rt_priority 1 … 99 for FIFO and RR, else 0. `runtime`
+  /// ns is the slice that a fair task asks for, clamped to 0.1 … 100 ms; 0: the base slice.
+  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice, Time runtime = 0);
   Co<> set_user_nice(Task& p, int nice);
   /// The same for a task that has not begun its work, and may still be on its way to its first
   /// sleep: no events, no cost.
@@ -304,7 +305,7 @@ class Scheduler {
 
   // policy.cpp
   Co<> wait_pi_lock(const Task& p);
-  void change_policy(Task& p, Policy policy, int rt_priority, int nice);
+  void change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime);
   void check_class_changed(Task& p, Class old_class, int old_prio);
   template <class Change>
   void change_queued_task(Task& p, Change change);

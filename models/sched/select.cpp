@@ -68,11 +68,11 @@ int Scheduler::wake_affine(const Domain& sd, const Task& p, int this_cpu, int pr
   if (prev.idle_cpu()) return prev_cpu;
   here.update_load(here.clock());
   prev.update_load(here.clock());
-  const auto task_load = static_cast<std::int64_t>(p.se.load.weight);
+  const auto task_load = static_cast<std::int64_t>(p.task_h_load());
   auto this_load = static_cast<std::int64_t>(here.load());
   auto prev_load = static_cast<std::int64_t>(prev.load());
   if (sync) {
-    const auto current_load = static_cast<std::int64_t>(current().se.load.weight);
+    const auto current_load = static_cast<std::int64_t>(current().task_h_load());
     if (current_load > this_load) return this_cpu;
     this_load -= current_load;
   }

@@ -10,6 +10,7 @@
 #include "models/cpu/cpu.hpp"
 #include "models/cpu/cpu_mask.hpp"
 #include "models/sched/entity.hpp"
+#include "models/sched/pelt.hpp"
 #include "sim/co.hpp"
 #include "sim/histogram.hpp"
 
@@ -204,6 +205,7 @@ struct Task : cpu::ThreadInfo {
   // Its places on the queues
   TaskEntity se;
   RtEntity rt;
+  Pelt load_avg;  ///< 1024 while it is queued or runs; up to when it last joined or left a queue
 
   // For reports
   TaskStats stats;
@@ -227,6 +229,11 @@ struct Task : cpu::ThreadInfo {
   [[nodiscard]] bool is_kthread() const { return (flags & kPfKthread) != 0; }
   [[nodiscard]] bool is_idle() const { return sched_class == Class::kIdle; }
   [[nodiscard]] bool is_user() const { return !is_kthread() && pid != 0; }
+  /// The weight that it has put on its queue of late: kernel/sched/fair.c: task_h_load, without
+  /// groups. Of a sleeper, as it was when it went to sleep.
+  [[nodiscard]] std::uint64_t task_h_load() const {
+    return load_avg.average() * se.load.weight / 1024;
+  }
   [[nodiscard]] int nice() const { return prio_to_nice(static_prio); }
 };
 

@@ -90,6 +90,10 @@ TEST_CASE("threads", "[scenario][arguments]") {
   const Op batch = op(R"({"sched_setscheduler": {"thread": "b", "policy": "batch", "nice": 4}})");
   CHECK(static_cast<Policy>(batch.choice) == Policy::kBatch);
   CHECK(batch.nice == 4);
+  CHECK(batch.time == 0);
+  const Op slice =
+      op(R"({"sched_setscheduler": {"thread": "b", "policy": "normal", "runtime": "3ms"}})");
+  CHECK(slice.time == 3'000'000);
   const Compiled affinity =
       compile(R"({"set_cpus_allowed": {"thread": "kthreadd", "cpus": "0,2"}})");
   CHECK(affinity.ops[0].object == 7);

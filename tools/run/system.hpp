@@ -66,6 +66,7 @@ class System {
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
   [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }

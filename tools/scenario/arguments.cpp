@@ -416,6 +416,10 @@ class ArgumentReader {
     const bool real_time = wanted.policy == Policy::kFifo || wanted.policy == Policy::kRr;
     const auto priority = optional("priority");
     if (priority) op_.number = read_integer(*priority, real_time ? 1 : 0, real_time ? 99 : 0);
+    if (const auto runtime = optional("runtime")) {
+      op_.time = read_time(*runtime);
+      if (real_time) runtime->fail({"fifo and rr have no runtime", "a fair policy, or no runtime"});
+    }
     if (real_time && !priority && policy.text().find(':') == std::string::npos)
       argument_.fail({"the key \"priority\" is missing", "1 to 99 for fifo and rr"});
   }

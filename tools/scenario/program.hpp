@@ -84,7 +84,8 @@ enum class AffinityScope : std::uint8_t {
 ///   del_timer, del_timer_sync             object [timers]
 ///   cpu_down, cpu_up                      cpu
 ///   suspend                               choice SleepState, time wake_after (kNever: none)
-///   sched_setscheduler                    object [threads], choice Policy, number priority, nice
+///   sched_setscheduler                    object [threads], choice Policy, number priority, nice,
+///                                         time runtime (0: the base slice)
 ///   set_cpus_allowed                      object [threads], cpus [cpu_sets]
 ///   set_user_nice                         object [threads], nice
 ///   memory_pressure                       choice MemoryLevel, time for how long (kNever: for good)

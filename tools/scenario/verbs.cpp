@@ -145,7 +145,7 @@ constexpr std::array kArgumentKeys{
     ArgumentKeys{A::kTimerDelay, {"name", "delay"}},
     ArgumentKeys{A::kHrtimerDelay, {"name", "delay"}},
     ArgumentKeys{A::kSuspend, {"state", "wake_after"}},
-    ArgumentKeys{A::kScheduler, {"thread", "policy", "priority", "nice"}},
+    ArgumentKeys{A::kScheduler, {"thread", "policy", "priority", "nice", "runtime"}},
     ArgumentKeys{A::kAffinity, {"thread", "cpus"}},
     ArgumentKeys{A::kNice, {"thread", "nice"}},
     ArgumentKeys{A::kMemoryPressure, {"level", "for"}},
