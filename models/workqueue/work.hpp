@@ -52,7 +52,7 @@ struct Work : ListHook {
   // For reports
   WorkStats* stats = nullptr;  ///< null: nobody asks
   Time queued_at = 0;
-  Time activated_at = 0;
+  Time activated_at = 0;  ///< queued_at if max_active did not hold it back
   std::uint32_t queued_by = 0;  ///< NameTable id of the task that queued it
   std::int32_t queued_by_pid = 0;
   std::int32_t queued_on = 0;  ///< CPU

@@ -143,6 +143,11 @@ class Workqueues {
   /// True if the depth became 0.
   Co<bool> enable_work(Work& work);
 
+  // Descriptions (desc.cpp) --------------------------------------------------------------------------
+  /// kernel/workqueue.c: set_worker_desc: what ps shows behind the name of the current worker, up to
+  /// its next item. Nothing outside of works.
+  void set_worker_desc(std::string_view desc);
+
   // Limits (max_active.cpp) ---------------------------------------------------------------------------
   /// kernel/workqueue.c: workqueue_set_max_active, workqueue_set_min_active
   Co<> workqueue_set_max_active(Workqueue& wq, int max_active);
@@ -302,5 +307,9 @@ class Workqueues {
   std::uint32_t delayed_timer_name_ = 0;
   std::uint32_t barrier_name_ = 0;
 };
+
+/// kernel/workqueue.c: wq_worker_comm: a thread's name; of a worker with "+" and the description
+/// while it executes an item, with "-" afterwards.
+std::string wq_worker_comm(const Task& task, const sim::NameTable& names);
 
 }  // namespace kt::workqueue

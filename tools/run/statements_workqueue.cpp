@@ -122,6 +122,9 @@ Co<> Interpreter::execute_workqueue(const Op& op) {
     case Verb::kSetMaxActive:
       return workqueues.workqueue_set_max_active(*workqueues_[static_cast<std::size_t>(op.object)],
                                                  static_cast<int>(op.number));
+    case Verb::kSetWorkerDesc:
+      workqueues.set_worker_desc(scenario_.texts[static_cast<std::size_t>(op.object)]);
+      return {};
     default:
       throw sim::InternalError(fmt::format("{}: no statement {}", scenario_.where(op.origin),
                                            scenario::info(op.verb).name));

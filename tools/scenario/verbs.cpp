@@ -98,6 +98,7 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::kDestroyWorkqueue, "destroy_workqueue", A::kWorkqueue, kTask},
     VerbInfo{Verb::kSetMaxActive, "set_max_active", A::kMaxActive, kTask},
     VerbInfo{Verb::kSetWorkqueueAttrs, "set_workqueue_attrs", A::kWorkqueueAttrs, kTask},
+    VerbInfo{Verb::kSetWorkerDesc, "set_worker_desc", A::kText, kHardirq},
     VerbInfo{Verb::kRaiseSoftirq, "raise_softirq", A::kSoftirq, kHardirq},
     VerbInfo{Verb::kTaskletSchedule, "tasklet_schedule", A::kTasklet, kHardirq},
     VerbInfo{Verb::kModTimer, "mod_timer", A::kTimerDelay, kHardirq},

@@ -106,6 +106,7 @@ enum class Verb : std::uint8_t {
   kDestroyWorkqueue,
   kSetMaxActive,
   kSetWorkqueueAttrs,
+  kSetWorkerDesc,
   // softirqs and timers
   kRaiseSoftirq,
   kTaskletSchedule,
