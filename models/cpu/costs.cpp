@@ -55,6 +55,7 @@ constexpr std::array kEntries{
     CostEntry{"flush_work", &CostTable::flush_work, "flush_work() around the lock and the wait"},
     CostEntry{"cancel_work", &CostTable::cancel_work, "one attempt to grab a work's PENDING bit and timer"},
     CostEntry{"queue_work_pending", &CostTable::queue_work_pending, "queue_work() of a work that is pending already"},
+    CostEntry{"pwq_alloc", &CostTable::pwq_alloc, "making one pool_workqueue: an allocation and its zeroing"},
     CostEntry{"cold_llc", &CostTable::cold_llc, "refill after a move to another core of the same LLC"},
     CostEntry{"cold_node", &CostTable::cold_node, "… of the same node"},
     CostEntry{"cold_remote", &CostTable::cold_remote, "… of another node"},

@@ -68,6 +68,7 @@ struct CostTable {
   Time flush_work = 80;        // flush_work() around the lock and the wait
   Time cancel_work = 60;       // one attempt to grab a work's PENDING bit and timer
   Time queue_work_pending = 40;  // queue_work() of a work that is pending already
+  Time pwq_alloc = 150;          // making one pool_workqueue: an allocation and its zeroing
   // Caches
   Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
   Time cold_node = 8'000;      // … of the same node

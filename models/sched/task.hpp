@@ -53,6 +53,7 @@ constexpr bool special_state(std::uint32_t state) {
 enum TaskFlag : std::uint32_t {
   kPfExiting = 0x4,
   kPfWqWorker = 0x20,
+  kPfMemalloc = 0x800,
   kPfNofreeze = 0x8000,
   kPfKthread = 0x200000,
   kPfNoSetaffinity = 0x4000000,

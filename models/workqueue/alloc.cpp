@@ -90,15 +90,6 @@ const Pods& Workqueues::pods_of(AffnScope scope) const {
   return pods.cpus.empty() ? pods_[static_cast<std::size_t>(AffnScope::kSystem)] : pods;
 }
 
-// kernel/workqueue.c: wqattrs_actualize_cpumask
-WorkqueueAttrs Workqueues::effective_attrs(const WorkqueueAttrs& attrs) const {
-  WorkqueueAttrs effective = attrs;
-  effective.cpumask &= unbound_cpumask_;
-  if (effective.cpumask.empty()) effective.cpumask = unbound_cpumask_;
-  effective.pod_cpumask = effective.cpumask;
-  return effective;
-}
-
 CpuMask Workqueues::wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu) const {
   const Pods& pods = pods_of(effective.affn_scope);
   const int pod = pods.pod_of[static_cast<std::size_t>(cpu)];
@@ -106,26 +97,12 @@ CpuMask Workqueues::wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu
   return mask.intersects(online_cpumask_) ? mask : effective.cpumask;
 }
 
-// apply_wqattrs_prepare(), apply_wqattrs_commit() for a queue that has none yet: the default pwq,
-// and one for each CPU, of the pool that serves the CPU's pod.
-void Workqueues::link_unbound_pwqs(Workqueue& wq) {
-  WorkqueueAttrs attrs = effective_attrs(*wq.unbound_attrs);
-  wq.dfl_pwq = &new_pwq(wq, get_unbound_pool(attrs));
-  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
-    if (wq.ordered()) {
-      ++wq.dfl_pwq->refcnt;
-      wq.cpu_pwq.push_back(wq.dfl_pwq);
-      continue;
-    }
-    attrs.pod_cpumask = wq_calc_pod_cpumask(attrs, cpu);
-    wq.cpu_pwq.push_back(&new_pwq(wq, get_unbound_pool(attrs)));
-  }
-}
-
-// kernel/workqueue.c: __alloc_workqueue, alloc_and_link_pwqs, but for the threads.
-Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active) {
+// The first half of kernel/workqueue.c: __alloc_workqueue: a queue without pwqs.
+std::unique_ptr<Workqueue> Workqueues::make_workqueue(std::string_view name, std::uint32_t flags,
+                                                      int max_active) {
   if ((flags & kWqPowerEfficient) != 0 && params_.power_efficient) flags |= kWqUnbound;
-  Workqueue& wq = *list_.emplace_back(std::make_unique<Workqueue>());
+  auto owned = std::make_unique<Workqueue>();
+  Workqueue& wq = *owned;
   wq.workqueues = this;
   wq.name = name.substr(0, kWqNameLength);
   wq.name_id = machine_.trace().names().intern(wq.name);
@@ -140,18 +117,61 @@ Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags,
   wq.min_active = std::min(wq.max_active, kWqDflMinActive);
   wq.saved_max_active = wq.max_active;
   wq.saved_min_active = wq.min_active;
-  if (!wq.unbound()) {
-    link_percpu_pwqs(wq);
-    return wq;
+  if (wq.unbound()) {
+    wq.node_nr_active =
+        std::vector<NodeNrActive>(static_cast<std::size_t>(machine_.topology().nr_nodes()) + 1);
   }
-  wq.node_nr_active =
-      std::vector<NodeNrActive>(static_cast<std::size_t>(machine_.topology().nr_nodes()) + 1);
-  wq.unbound_attrs.emplace(machine_.topology().possible());
-  wq.unbound_attrs->nice = (flags & kWqHighpri) != 0 ? kHighpriNice : 0;
-  wq.unbound_attrs->ordered = wq.ordered();
-  link_unbound_pwqs(wq);
-  wq_update_node_max_active(wq);
+  return owned;
+}
+
+// unbound_std_wq_attrs, ordered_wq_attrs
+WorkqueueAttrs Workqueues::std_attrs(const Workqueue& wq) const {
+  WorkqueueAttrs attrs(machine_.topology().possible());
+  attrs.nice = (wq.flags & kWqHighpri) != 0 ? kHighpriNice : 0;
+  attrs.ordered = wq.ordered();
+  return attrs;
+}
+
+// alloc_workqueue() before the run, but for the threads.
+Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
+                                     const AttrsChange& attrs) {
+  Workqueue& wq = *list_.emplace_back(make_workqueue(name, flags, max_active));
+  if (wq.unbound()) {
+    link_unbound_pwqs(wq, changed(std_attrs(wq), attrs));
+  } else {
+    link_percpu_pwqs(wq);
+  }
   return wq;
+}
+
+// Under wq_pool_mutex. False: -ENOMEM.
+Co<bool> Workqueues::alloc_and_link_pwqs(Workqueue& wq, AttrsChange attrs) {
+  if (wq.unbound()) {
+    const int error = co_await apply_workqueue_attrs_locked(wq, changed(std_attrs(wq), attrs));
+    co_return error == 0;
+  }
+  co_await machine_.run(costs().pwq_alloc * machine_.nr_cpus());
+  link_percpu_pwqs(wq);
+  co_return true;
+}
+
+Co<Workqueue*> Workqueues::alloc_workqueue(std::string_view name, std::uint32_t flags,
+                                           int max_active, AttrsChange attrs) {
+  std::unique_ptr<Workqueue> made = make_workqueue(name, flags, max_active);
+  Workqueue& wq = *made;
+  co_await base_.mutexes.lock(wq_pool_mutex_);
+  const bool linked = co_await alloc_and_link_pwqs(wq, attrs);
+  if (!linked) {
+    dead_workqueues_.push_back(std::move(made));
+    co_await base_.mutexes.unlock(wq_pool_mutex_);
+    co_return nullptr;
+  }
+  list_.push_back(std::move(made));
+  const bool rescued = co_await init_rescuer(wq);
+  co_await base_.mutexes.unlock(wq_pool_mutex_);
+  if (rescued) co_return &wq;
+  co_await destroy_workqueue(wq);
+  co_return nullptr;
 }
 
 }  // namespace kt::workqueue

@@ -98,6 +98,8 @@ struct WorkerPool {
   std::uint64_t rescued = 0;
   int most_workers = 0;
   Time last_creation = -1;
+  int failed_creations = 0;  ///< of the manager at work
+  Time failing_since = -1;   ///< its first failure
 
   // kernel/workqueue.c: need_more_worker, may_start_working, keep_working, need_to_create_worker,
   // too_many_workers. Under the lock.

@@ -30,7 +30,6 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   const auto refused = [](const std::string& keys, const std::string& what) {
     CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
   };
-  refused(R"("events": [{"t": 0, "drain_workqueue": "events"}])", "drain_workqueue");
   refused(R"("percpu_threads": {"p": {"should_run": 0, "do": []}})", "percpu_threads");
   refused(R"("irqs": {"i": {"arrival": {"at": []}, "do": []}})", "irqs");
   refused(R"("softirqs": {"BLOCK": {"do": []}})", "softirqs");
@@ -39,9 +38,7 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
   refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
   refused(R"("events": [{"t": 0, "memory_pressure": {"level": "low"}}])", "memory_pressure");
-  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus and nohz_full");
-  refused(R"("kernel": {"cmdline": "workqueue.cpu_intensive_thresh_us=1"})",
-          "workqueue boot parameters");
+  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
   refused(R"("hrtimers": {"h": {"soft": true, "do": []}})", "soft hrtimers");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
   refused(R"("machine": {"power": {"busy": 1, "idle": 1}})", "energy accounting (power)");

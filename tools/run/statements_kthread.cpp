@@ -69,7 +69,7 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
     case Verb::kStartHrtimer:
       return start_hrtimer(op);
     default:
-      return op.verb >= Verb::kQueueWork && op.verb <= Verb::kSetWorkqueueAttrs
+      return op.verb >= Verb::kQueueWork && op.verb <= Verb::kFreeWork
                  ? execute_workqueue(op)
                  : execute_worker(op);
   }

@@ -1,6 +1,9 @@
 #include "tools/run/system.hpp"
 
+#include <algorithm>
+
 #include "sim/error.hpp"
+#include "tools/run/kernel_parameters.hpp"
 
 namespace kt::run {
 
@@ -52,6 +55,18 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
   return config;
 }
 
+// Whether a smallest boot needs workers.
+bool uses_workqueues(const scenario::Scenario& scenario) {
+  const auto uses = [](const scenario::Op& op) {
+    return op.verb >= scenario::Verb::kQueueWork && op.verb <= scenario::Verb::kFreeWork;
+  };
+  return !scenario.works.empty() ||
+         std::ranges::any_of(scenario.workqueues, [](const auto& wq) { return !wq.system; }) ||
+         std::ranges::any_of(scenario.programs, [&uses](const scenario::Program& program) {
+           return std::ranges::any_of(program.ops, uses);
+         });
+}
+
 }  // namespace
 
 System::System(const scenario::Scenario& scenario, sim::Trace& trace, const SystemOptions& options)
@@ -78,7 +93,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
   workqueues_ = std::make_unique<workqueue::Workqueues>(
       workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
-      workqueue::WorkqueueParams(machine_->topology()));
+      workqueue_params(scenario.kernel, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
@@ -102,7 +117,7 @@ void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
   boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
-                          .workers = !scenario_.works.empty()};
+                          .workers = uses_workqueues(scenario_)};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
@@ -178,8 +193,18 @@ Co<> System::control_body() {
 // Every CPU idles. If no timer is armed and nothing is under way, nothing can happen any more.
 void System::nothing_left(void* object) {
   System& system = *static_cast<System*>(object);
-  if (system.timers_->armed() != 0 || system.machine_->signals_in_flight() != 0) return;
+  const std::size_t armed = system.timers_->armed();
+  if (armed != 0 && armed != system.workqueues_->retry_timers()) return;
+  if (system.machine_->signals_in_flight() != 0) return;
   if (system.simulation_.platform() != nullptr && system.simulation_.platform()->active()) return;
+  const std::string exhausted = system.workqueues_->find_exhausted();
+  if (!exhausted.empty()) {
+    system.ending_ = Ending::kDefect;
+    system.message_ = exhausted;
+    system.simulation_.calendar().stop();
+    return;
+  }
+  if (armed != 0) return;
   system.nothing_since_ = system.now();
   if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();
 }
@@ -187,6 +212,8 @@ void System::nothing_left(void* object) {
 void System::go(Time until) {
   try {
     simulation_.run_until(until);
+  } catch (const workqueue::Stall& stall) {
+    watchdog_->trip(Watchdog::Alarm::kWorkqueueStall, stall.what());
   } catch (const sim::Defect& defect) {
     ending_ = Ending::kDefect;
     message_ = defect.what();
