@@ -68,6 +68,8 @@ class Timers {
   /// Arms a timer that is not pending, on this CPU, in no time of its own. kernel/time/timer.c:
   /// add_timer
   void add_timer(KernelTimer& timer, Jiffies expires);
+  /// The same on CPU 0 before the run starts: without an event.
+  void boot_timer(KernelTimer& timer, Jiffies expires);
   /// The same for the base that an idle CPU leaves to others, and for the base of one CPU.
   /// kernel/time/timer.c: add_timer_global, add_timer_on
   Co<> add_timer_global(KernelTimer& timer, Jiffies expires);

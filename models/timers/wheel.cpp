@@ -39,6 +39,11 @@ void Timers::add_timer(KernelTimer& timer, Jiffies expires) {
   enqueue(timer, expires, machine_.this_cpu().id());
 }
 
+void Timers::boot_timer(KernelTimer& timer, Jiffies expires) {
+  wheel(base(0), timer_base_kind(timer.flags)).add(timer, expires, jiffies());
+  if ((timer.flags & kTimerDeferrable) == 0) ++armed_;
+}
+
 Co<> Timers::add_timer_global(KernelTimer& timer, Jiffies expires) {
   co_await machine_.run(machine_.costs().timer_start);
   timer.flags &= static_cast<std::uint8_t>(~unsigned{kTimerPinned});

@@ -33,6 +33,7 @@ Co<> Workqueues::manage_workers(Worker& worker) {
   co_await maybe_create_worker(pool);
   pool.manager = nullptr;
   pool.flags &= ~std::uint32_t{kPoolManagerActive};
+  if (manager_waiter_ != nullptr) co_await scheduler_.wake_up_process(*manager_waiter_);
 }
 
 Co<> Workqueues::maybe_create_worker(WorkerPool& pool) {
@@ -42,11 +43,13 @@ Co<> Workqueues::maybe_create_worker(WorkerPool& pool) {
     co_await timers.mod_timer(pool.mayday_timer, timers.jiffies() + mayday_initial_timeout());
     for (;;) {
       const Worker* made = co_await create_worker(pool);
+      if (made == nullptr && pool.failed_creations++ == 0) pool.failing_since = machine_.now();
       if (made != nullptr || !pool.need_to_create_worker()) break;
       scheduler_.current().state = sched::kTaskInterruptible;
       co_await timers.schedule_timeout(timers.ticks().from_time(kCreateCooldown));
       if (!pool.need_to_create_worker()) break;
     }
+    pool.failed_creations = 0;
     co_await timers.del_timer_sync(pool.mayday_timer);
     co_await lock(pool);
   } while (pool.need_to_create_worker());  // the new one may be busy already
@@ -184,12 +187,17 @@ Co<> Workqueues::idle_cull_fn(Workqueues& workqueues, Work& work) {
     workqueues.set_worker_dying(oldest, dying);
   }
   co_await workqueues.unlock(pool);
-  for (Worker& worker : dying) {
-    co_await workqueues.unbind_worker(worker);
-    worker.node.unlink();
-  }
+  co_await workqueues.detach_dying_workers(dying);
   co_await workqueues.base_.mutexes.unlock(workqueues.wq_pool_attach_mutex_);
   co_await workqueues.reap_dying_workers(dying);
+}
+
+// Under wq_pool_attach_mutex.
+Co<> Workqueues::detach_dying_workers(WorkerList<&Worker::entry>& dying) {
+  for (Worker& worker : dying) {
+    co_await unbind_worker(worker);
+    worker.node.unlink();
+  }
 }
 
 // One after the other, waiting for each to exit.

@@ -30,6 +30,12 @@ inline constexpr int kPoolNone = -1;
 
 /// The context that queued a work. In interrupts the current task is who happened to run.
 enum class QueuedFrom : std::uint8_t { kTask, kSoftirq, kHardirq };
+/// Who did something to an object, and when: for the reports.
+struct Who {
+  std::uint32_t name = 0;  ///< NameTable id of the task
+  std::int32_t pid = 0;
+  Time at = -1;  ///< -1: nobody did
+};
 
 /// struct work_struct. The kernel packs the second group into one word; here each part has a name.
 struct Work : ListHook {
@@ -45,6 +51,7 @@ struct Work : ListHook {
   bool delayed = false;   ///< it is a DelayedWork
   bool on_bh = false;     ///< WORK_OFFQ_BH: its last pool was one for bottom halves
   std::uint8_t color = 0;
+  Who freed{};                     ///< who gave its memory back; nobody: it is in use
   std::uint16_t disable = 0;       ///< depth of disable_work()
   int pool = kPoolNone;            ///< off queue: the pool that it was on last
   Pwq* pwq = nullptr;              ///< on a list of this one; null: off queue
@@ -73,6 +80,7 @@ struct DelayedWork : Work {
   timers::KernelTimer timer;
   Workqueue* wq = nullptr;
   int cpu = kWorkCpuUnbound;
+  Who armed_by;  ///< who started the timer last
 };
 
 /// One execution that started late, and what it waited for, one after the other. What is left of the

@@ -173,6 +173,8 @@ TEST_CASE("every verb compiles", "[scenario][arguments]") {
     {"disable_work_sync": "d"}, {"enable_work": "d"}, {"flush_workqueue": "wq"},
     {"drain_workqueue": "wq"}, {"destroy_workqueue": "wq"},
     {"set_max_active": {"workqueue": "wq", "max_active": 1}}, {"set_worker_desc": "flush-8:0"},
+    {"set_min_active": {"workqueue": "wq", "min_active": 0}}, {"set_unbound_cpumask": "0-1"},
+    {"alloc_workqueue": "wq"}, {"init_work": "d"}, {"free_work": "d"},
     {"set_workqueue_attrs": {"workqueue": "wq", "nice": 1}}, {"raise_softirq": "NET_RX"},
     {"tasklet_schedule": "tl"}, {"mod_timer": {"name": "t0", "delay": 1}}, {"del_timer": "t0"},
     {"del_timer_sync": "t0"}, {"start_hrtimer": {"name": "h", "delay": 1}}, {"cpu_down": 1},

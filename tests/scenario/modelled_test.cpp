@@ -28,14 +28,11 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   const auto refused = [](const std::string& keys, const std::string& what) {
     CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
   };
-  refused(R"("events": [{"t": 0, "drain_workqueue": "events"}])", "drain_workqueue");
   refused(R"("percpu_threads": {"p": {"should_run": 0, "do": []}})", "percpu_threads");
   refused(R"("events": [{"t": 0, "cpu_down": 1}])", "cpu_down");
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
   refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
-  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus and nohz_full");
-  refused(R"("kernel": {"cmdline": "workqueue.cpu_intensive_thresh_us=1"})",
-          "workqueue boot parameters");
+  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
   refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
           "io under preempt rt");

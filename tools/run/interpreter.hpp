@@ -188,6 +188,12 @@ class Interpreter {
   Co<> cancel_work(const scenario::Op& op);
   [[nodiscard]] workqueue::DelayedWork& queued_work_of(const scenario::Op& op);
   [[nodiscard]] workqueue::Workqueue& workqueue_of(const scenario::Op& op) const;
+  [[nodiscard]] workqueue::Workqueue& workqueue_at(std::int32_t index, const scenario::Op& op) const;
+  Co<> alloc_workqueue(const scenario::Op& op);
+  Co<> set_workqueue_attrs(const scenario::Op& op);
+  Co<> set_unbound_cpumask(const scenario::Op& op);
+  void init_work(std::size_t declared, std::size_t instance);
+  void reinit_work(const scenario::Op& op);
   Co<> queue_work_on(const scenario::Op& op);
   Co<> queue_delayed_work_on(const scenario::Op& op);
   Co<> returned_by(const scenario::Op& op, Co<bool> call);

@@ -85,6 +85,8 @@ class Judge {
         return tripped(Watchdog::Alarm::kHungTask);
       case Property::kSoftLockup:
         return tripped(Watchdog::Alarm::kSoftLockup);
+      case Property::kWorkqueueStall:
+        return tripped(Watchdog::Alarm::kWorkqueueStall);
       case Property::kStarvation:
         return starvation();
       default:

@@ -61,7 +61,7 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
     case Verb::kSetUserNice:
       return models_.scheduler.set_user_nice(existing(op.object, op), op.nice);
     default:
-      return op.verb >= Verb::kQueueWork && op.verb <= Verb::kSetWorkerDesc
+      return op.verb >= Verb::kQueueWork && op.verb <= Verb::kFreeWork
                  ? execute_workqueue(op)
                  : execute_softirq(frame, op);
   }

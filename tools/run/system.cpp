@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/error.hpp"
+#include "tools/run/kernel_parameters.hpp"
 
 namespace kt::run {
 
@@ -56,13 +57,6 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
   return config;
 }
 
-workqueue::WorkqueueParams workqueue_params(const scenario::Scenario& scenario,
-                                             const cpu::Topology& topology) {
-  workqueue::WorkqueueParams params(topology);
-  params.legacy = scenario.kernel.legacy_workqueues;
-  return params;
-}
-
 std::vector<mm::NodeConfig> node_configs(const scenario::Machine& machine) {
   std::vector<mm::NodeConfig> configs;
   for (const scenario::Node& node : machine.nodes) {
@@ -80,6 +74,18 @@ bool uses_memory(const scenario::Scenario& scenario) {
              return op.verb == scenario::Verb::kAlloc ||
                     op.verb == scenario::Verb::kMemoryPressure;
            });
+         });
+}
+
+// Whether a smallest boot needs workers.
+bool uses_workqueues(const scenario::Scenario& scenario) {
+  const auto uses = [](const scenario::Op& op) {
+    return op.verb >= scenario::Verb::kQueueWork && op.verb <= scenario::Verb::kFreeWork;
+  };
+  return !scenario.works.empty() ||
+         std::ranges::any_of(scenario.workqueues, [](const auto& wq) { return !wq.system; }) ||
+         std::ranges::any_of(scenario.programs, [&uses](const scenario::Program& program) {
+           return std::ranges::any_of(program.ops, uses);
          });
 }
 
@@ -109,7 +115,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
   workqueues_ = std::make_unique<workqueue::Workqueues>(
       workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
-      workqueue_params(scenario, machine_->topology()));
+      workqueue_params(scenario.kernel, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
@@ -136,7 +142,7 @@ void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
   boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
-                          .workers = !scenario_.works.empty()};
+                          .workers = uses_workqueues(scenario_)};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
@@ -219,9 +225,19 @@ Co<> System::control_body() {
 // Every CPU idles. If no timer is armed and nothing is under way, nothing can happen any more.
 void System::nothing_left(void* object) {
   System& system = *static_cast<System*>(object);
-  if (system.irq_sources_->armed() != 0 || system.timers_->armed() != 0) return;
+  const std::size_t armed = system.timers_->armed();
+  if (system.irq_sources_->armed() != 0) return;
+  if (armed != 0 && armed != system.workqueues_->retry_timers()) return;
   if (system.machine_->signals_in_flight() != 0) return;
   if (system.simulation_.platform() != nullptr && system.simulation_.platform()->active()) return;
+  const std::string exhausted = system.workqueues_->find_exhausted();
+  if (!exhausted.empty()) {
+    system.ending_ = Ending::kDefect;
+    system.message_ = exhausted;
+    system.simulation_.calendar().stop();
+    return;
+  }
+  if (armed != 0) return;
   system.nothing_since_ = system.now();
   if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();
 }
@@ -229,6 +245,8 @@ void System::nothing_left(void* object) {
 void System::go(Time until) {
   try {
     simulation_.run_until(until);
+  } catch (const workqueue::Stall& stall) {
+    watchdog_->trip(Watchdog::Alarm::kWorkqueueStall, stall.what());
   } catch (const sim::Defect& defect) {
     ending_ = Ending::kDefect;
     message_ = defect.what();

@@ -92,6 +92,9 @@ class ArgumentReader {
       case Argument::kCpu:
         op_.cpu = read_cpu(argument_, machine());
         return true;
+      case Argument::kCpus:
+        cpu_set(argument_);
+        return true;
       default:
         return false;
     }
@@ -247,6 +250,11 @@ class ArgumentReader {
         object();
         refer(Section::kWorkqueue, member("workqueue"));
         op_.number = read_integer(member("max_active"), 1, kMostActive);
+        return;
+      case Argument::kMinActive:
+        object();
+        refer(Section::kWorkqueue, member("workqueue"));
+        op_.number = read_integer(member("min_active"), 0, kMostActive);
         return;
       case Argument::kWorkqueueAttrs:
         return workqueue_attrs();

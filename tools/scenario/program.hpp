@@ -74,8 +74,10 @@ enum class AffinityScope : std::uint8_t {
 ///   queue_work                            object [works], instance, cpu, node (-1: not given)
 ///   queue_delayed_work, mod_delayed_work  as queue_work, and time delay
 ///   flush/cancel/disable/enable_*work*    object [works], instance
+///   init_work, free_work                  object [works], instance
 ///   *_workqueue                           object [workqueues]
-///   set_max_active                        object [workqueues], number
+///   set_max_active, set_min_active        object [workqueues], number
+///   set_unbound_cpumask                   cpus [cpu_sets]
 ///   set_workqueue_attrs                   object [workqueues], nice (kNiceUnchanged), cpus (-1),
 ///                                         choice AffinityScope, strict (-1: unchanged)
 ///   set_worker_desc                       object [texts]
