@@ -19,6 +19,7 @@ namespace {
 enum class What : std::uint8_t {
   kThread,
   kWorkqueue,
+  kPwqRelease,
   kPerNode,      // one for each NUMA node
   kKswapd,       // the same
   kBootWorkers,  // workqueue_init(): the pools that exist while one CPU is up
@@ -63,7 +64,7 @@ constexpr auto boot_order() {
   using enum What;
   using enum workqueue::WqFlag;
   return std::to_array<Step>({
-      {kThread, "pool_workqueue_release"},
+      {kPwqRelease},
       queue("kvfree_rcu_reclaim", kWqUnbound | kWqMemReclaim),
       queue("rcu_gp", kWqMemReclaim),
       queue("sync_wq", kWqMemReclaim),
@@ -173,7 +174,11 @@ void Boot::boot(const BootConfig& config) {
     migration(0);
     secondary_cpus(true);
     workqueues_.workqueue_init_topology();
-    if (config.workers) more_workers();
+    if (config.workers) {
+      more_workers();
+      workqueues_.boot_release_thread();
+      workqueues_.boot_watchdog();
+    }
     if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true});
     return;
   }
@@ -188,6 +193,9 @@ void Boot::take(const Step& step) {
       break;
     case What::kWorkqueue:
       workqueues_.boot_workqueue(step.name, step.wq_flags, step.max_active);
+      break;
+    case What::kPwqRelease:
+      workqueues_.boot_release_thread();
       break;
     case What::kPerNode:
       per_node(step);
@@ -221,14 +229,14 @@ void Boot::take(const Step& step) {
       break;
     case What::kMoreWorkers:
       more_workers();
+      workqueues_.boot_watchdog();
       break;
   }
 }
 
 // Restricts a sleeping thread, and puts it where it has run last.
 void Boot::bind(Task& k, const CpuMask& mask, Cpu& cpu) {
-  k.cpus_mask = mask;
-  k.nr_cpus_allowed = mask.count();
+  scheduler_.set_cpus_mask(k, mask);
   k.cpu = &cpu;
   k.wake_cpu = k.recent_used_cpu = cpu.id();
 }

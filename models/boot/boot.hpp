@@ -63,7 +63,7 @@ class Boot {
   void take(const Step& step);
   Task& sleeper(std::string_view name, std::uint32_t state, int nice);
   Task& sleeper(const Step& step, std::string_view name);
-  static void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
+  void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
   std::vector<Task*> per_node(const Step& step);
   void rcu_leaf(int cpu);
   void acpi_irq(const Step& step);

@@ -55,6 +55,7 @@ constexpr std::array kEntries{
     CostEntry{"flush_work", &CostTable::flush_work, "flush_work() around the lock and the wait"},
     CostEntry{"cancel_work", &CostTable::cancel_work, "one attempt to grab a work's PENDING bit and timer"},
     CostEntry{"queue_work_pending", &CostTable::queue_work_pending, "queue_work() of a work that is pending already"},
+    CostEntry{"pwq_alloc", &CostTable::pwq_alloc, "making one pool_workqueue: an allocation and its zeroing"},
     CostEntry{"alloc_pages", &CostTable::alloc_pages, "__alloc_pages() from the free list, per call"},
     CostEntry{"free_pages", &CostTable::free_pages, "giving a block back"},
     CostEntry{"alloc_slowpath", &CostTable::alloc_slowpath, "__alloc_pages_slowpath() without reclaim"},

@@ -68,6 +68,7 @@ struct CostTable {
   Time flush_work = 80;        // flush_work() around the lock and the wait
   Time cancel_work = 60;       // one attempt to grab a work's PENDING bit and timer
   Time queue_work_pending = 40;  // queue_work() of a work that is pending already
+  Time pwq_alloc = 150;          // making one pool_workqueue: an allocation and its zeroing
   // Memory
   Time alloc_pages = 120;      // __alloc_pages() from the free list, per call
   Time free_pages = 80;        // giving a block back

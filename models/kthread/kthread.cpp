@@ -126,8 +126,12 @@ Co<> Kthreads::create_kthread(Request& request) {
 
 // kernel/kthread.c: kthread: the first code of every thread.
 Co<> Kthreads::kthread(Task& self, Request& request) {
-  int result = co_await handshake(self, request);
-  if (result == 0) result = co_await self.kthread->function(*this, self, self.kthread->data);
+  Co<int> step = handshake(self, request);  // one for both: a sleeper's frame stays small
+  int result = co_await step;
+  if (result == 0) {
+    step = self.kthread->function(*this, self, self.kthread->data);
+    result = co_await step;
+  }
   co_await kthread_exit(self, result);
 }
 

@@ -75,12 +75,25 @@ Co<bool> Mutexes::spin_on_owner(Mutex& mutex, Task& current, bool is_waiter) {
   co_return acquired;
 }
 
+// `owner` is for the reports, whatever stands behind the lock.
+Co<> Mutexes::rt_lock(Mutex& mutex) {
+  mutex.rt.name = mutex.name;
+  co_await rt_.mutex_lock(mutex.rt);
+  mutex.owner = mutex.rt.owner;
+}
+
 // kernel/locking/mutex.c: mutex_lock, __mutex_lock_common
 Co<> Mutexes::lock(Mutex& mutex) {
+  if (scheduler_.preempt_rt()) {
+    co_await rt_lock(mutex);
+    co_return;
+  }
   Task& current = scheduler_.current();
   co_await scheduler_.might_sleep();
   scheduler_.preempt_disable();
-  bool acquired = trylock(mutex, current, false);
+  const sim::Time since = scheduler_.machine().now();
+  const bool was_free = trylock(mutex, current, false);
+  bool acquired = was_free;
   if (!acquired) acquired = co_await optimistic_spin(mutex, current, false);
   if (!acquired && !trylock(mutex, current, false)) {
     Mutex::Waiter waiter{.task = &current};
@@ -100,6 +113,10 @@ Co<> Mutexes::lock(Mutex& mutex) {
     remove_waiter(mutex, waiter);
     if (mutex.head == nullptr) mutex.handoff = false;
   }
+  if (!was_free) {
+    ++mutex.contentions;
+    mutex.waited += scheduler_.machine().now() - since;
+  }
   co_await take_over(mutex, current);
   co_await scheduler_.preempt_enable();
 }
@@ -112,6 +129,11 @@ Co<> Mutexes::unlock(Mutex& mutex) {
         "mutex {} unlocked by {}, which does not hold it",
         scheduler_.machine().trace().names()[mutex.name],
         scheduler_.machine().trace().names()[current.comm]));
+  }
+  if (scheduler_.preempt_rt()) {
+    mutex.owner = nullptr;
+    co_await rt_.mutex_unlock(mutex.rt);
+    co_return;
   }
   co_await current.cpu->run(current.cpu->costs().lock);
   Task* next = mutex.head != nullptr ? mutex.head->task : nullptr;

@@ -5,6 +5,7 @@
 
 #include <boost/container/deque.hpp>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "models/cpu/cpu.hpp"
@@ -17,13 +18,13 @@ namespace kt::sched {
 using cpu::Cpu;
 using sim::Co;
 
-enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull };
+enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull, kRt };
 
 /// try_to_wake_up()'s wake_flags.
 enum WakeFlag : unsigned { kWfSync = 1, kWfMigrated = 2, kWfFork = 4, kWfTtwu = 8 };
 
-/// Why __schedule() is called (SM_IDLE, SM_NONE, SM_PREEMPT).
-enum class Mode : std::uint8_t { kIdle, kNone, kPreempt };
+/// Why __schedule() is called (SM_IDLE, SM_NONE, SM_PREEMPT, SM_RTLOCK_WAIT).
+enum class Mode : std::uint8_t { kIdle, kNone, kPreempt, kRtlockWait };
 
 /// Tasks stay where they are made; in blocks, as there may be a hundred thousand.
 using TaskList =
@@ -77,6 +78,7 @@ class Scheduler {
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] const SchedConfig& config() const { return config_; }
+  [[nodiscard]] bool preempt_rt() const { return config_.preempt == Preempt::kRt; }
   [[nodiscard]] Rq& rq(int cpu) { return *rqs_[static_cast<std::size_t>(cpu)]; }
   [[nodiscard]] Rq& this_rq() { return rq(machine_.this_cpu().id()); }
   [[nodiscard]] Rq& task_rq(const Task& p) { return rq(p.cpu->id()); }
@@ -104,6 +106,8 @@ class Scheduler {
   // Sleep and wake -------------------------------------------------------------------------------
   /// kernel/sched/core.c: schedule
   Co<> schedule();
+  /// The wait for a lock that sleeps under PREEMPT_RT (schedule_rtlock).
+  Co<> schedule_rtlock();
   /// kernel/sched/core.c: schedule_preempt_disabled
   Co<> schedule_preempt_disabled();
   /// kernel/sched/core.c: try_to_wake_up. False: the state did not match, nothing was done.
@@ -138,9 +142,18 @@ class Scheduler {
   Co<> exit_to_user_mode();
 
   // Policy and placement -------------------------------------------------------------------------
-  /// kernel/sched/syscalls.c: sched_setscheduler. rt_priority 1 … 99 for FIFO and RR, else 0.
-  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice);
+  /// kernel/sched/syscalls.c: sched_setattr. rt_priority 1 … 99 for FIFO and RR, else 0. `runtime`
+  /// ns is the slice that a fair task asks for, clamped to 0.1 … 100 ms; 0: the base slice.
+  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice, Time runtime = 0);
   Co<> set_user_nice(Task& p, int nice);
+  /// Gives a task the priority of `top`, who waits for it, where that is higher; null: its own.
+  /// kernel/sched/core.c: rt_mutex_setprio
+  void rt_mutex_setprio(Task& p, Task* top);
+  /// Told when the priority of a task that waits for an rt_mutex has changed (rt_mutex_adjust_pi).
+  void (*pi_changed)(Scheduler&, Task&) = nullptr;
+  /// The current task stays on its CPU until the matching migrate_enable().
+  void migrate_disable() { ++current().migration_disabled; }
+  Co<> migrate_enable();
   /// The same for a task that has not begun its work, and may still be on its way to its first
   /// sleep: no events, no cost.
   void init_policy(Task& p, Policy policy, int rt_priority, int nice);
@@ -177,6 +190,8 @@ class Scheduler {
   };
   /// Queues and wakes migration/N; from any context.
   Co<> stop_one_cpu_nowait(int cpu, StopWork& work);
+  /// The same, and waits until it is done (kernel/stop_machine.c: stop_one_cpu).
+  Co<> stop_one_cpu(int cpu, StopWork& work);
   /// The body of migration/N's thread function: runs all queued works.
   Co<> run_stop_works(Cpu& cpu);
   [[nodiscard]] bool stop_works_pending(int cpu) const {
@@ -242,6 +257,7 @@ class Scheduler {
   // core.cpp
   Co<> schedule_loop(Mode mode);  // __schedule()
   Co<> schedule_worker();
+  [[nodiscard]] Time schedule_cost(const Task& prev, Mode mode) const;
   bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
   Time switch_cost(const Task& next);
   void finish_task_switch();
@@ -302,7 +318,7 @@ class Scheduler {
 
   // policy.cpp
   Co<> wait_pi_lock(const Task& p);
-  void change_policy(Task& p, Policy policy, int rt_priority, int nice);
+  void change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime);
   void check_class_changed(Task& p, Class old_class, int old_prio);
   template <class Change>
   void change_queued_task(Task& p, Change change);
@@ -312,6 +328,10 @@ class Scheduler {
   cpu::CpuMask active_;
   std::unique_ptr<SchedDomains> domains_;
   std::vector<std::unique_ptr<Rq>> rqs_;
+  struct MaskOrder {
+    bool operator()(const cpu::CpuMask& a, const cpu::CpuMask& b) const { return a.less(b); }
+  };
+  std::set<cpu::CpuMask, MaskOrder> masks_;  // every affinity mask in use, once: Task::cpus_ptr
   TaskList tasks_;
   std::vector<Stopper> stoppers_;
   std::vector<bool> llc_has_idle_cores_;    // by llc id (lowest CPU)

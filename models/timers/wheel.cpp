@@ -5,13 +5,22 @@ namespace kt::timers {
 
 using trace::Event;
 
+namespace {
+
+// Whether the timer can make something happen on a machine that idles: 1 or 0.
+std::size_t wakes(const KernelTimer& timer) {
+  return (timer.flags & kTimerDeferrable) != 0 ? 0 : 1;
+}
+
+}  // namespace
+
 void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
   Cpu& here = machine_.this_cpu();
   Base& target = base(cpu);
   const Jiffies now = jiffies();
   TimerWheel& wheel = this->wheel(target, timer_base_kind(timer.flags));
   const Enqueued done = wheel.add(timer, expires, now);
-  if ((timer.flags & kTimerDeferrable) == 0) ++armed_;
+  armed_ += wakes(timer);
   if (here.traced(Event::kTimerStart)) {
     const auto timeout = static_cast<std::uint32_t>(expires - now);
     here.trace(Event::kTimerStart, timer.address, timer.function_name, expires, done.bucket.expiry,
@@ -28,6 +37,11 @@ void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
 
 void Timers::add_timer(KernelTimer& timer, Jiffies expires) {
   enqueue(timer, expires, machine_.this_cpu().id());
+}
+
+void Timers::boot_timer(KernelTimer& timer, Jiffies expires) {
+  wheel(base(0), timer_base_kind(timer.flags)).add(timer, expires, jiffies());
+  if ((timer.flags & kTimerDeferrable) == 0) ++armed_;
 }
 
 Co<> Timers::add_timer_global(KernelTimer& timer, Jiffies expires) {
@@ -51,7 +65,7 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
       co_return true;
     }
     wheel.remove(timer);
-    if ((timer.flags & kTimerDeferrable) == 0) --armed_;
+    armed_ -= wakes(timer);
   }
   enqueue(timer, expires, machine_.this_cpu().id());
   co_return was_pending;
@@ -60,16 +74,21 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
 bool Timers::del_timer(KernelTimer& timer) {
   if (!timer.pending()) return false;
   wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
-  if ((timer.flags & kTimerDeferrable) == 0) --armed_;
+  armed_ -= wakes(timer);
   machine_.this_cpu().trace(Event::kTimerCancel, timer.address);
   return true;
 }
 
 Co<bool> Timers::del_timer_sync(KernelTimer& timer) {
   for (;;) {
-    const TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
-    if (wheel.running() != &timer) break;
-    co_await machine_.run(cpu::kSpinPoll);
+    Base& owner = base(timer.cpu);
+    const TimerBaseKind kind = timer_base_kind(timer.flags);
+    if (wheel(owner, kind).running() != &timer) break;
+    if (scheduler_.preempt_rt() && (timer.flags & kTimerIrqsafe) == 0) {
+      co_await wait_for_expiry(owner, owner.expiry_locks[static_cast<std::size_t>(kind)]);
+    } else {
+      co_await machine_.run(cpu::kSpinPoll);
+    }
   }
   co_return del_timer(timer);
 }
@@ -86,11 +105,15 @@ bool Timers::timers_due(Base& base) {
 }
 
 // kernel/time/timer.c: __run_timers, expire_timers
-Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
+Co<> Timers::run_timers(Cpu& cpu, Base& base, TimerBaseKind kind) {
+  TimerWheel& wheel = this->wheel(base, kind);
   if (wheel.running() != nullptr) co_return;  // another CPU expires them
+  locking::RtMutex& expiry_lock = base.expiry_locks[static_cast<std::size_t>(kind)];
+  const bool rt = scheduler_.preempt_rt();
+  if (rt) co_await rt_.spin_lock(expiry_lock);
   while (Timer* expired = wheel.take_expired(jiffies())) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
-    if ((timer.flags & kTimerDeferrable) == 0) --armed_;
+    armed_ -= wakes(timer);
     const std::uint64_t address = timer.address;
     const bool irqsafe = (timer.flags & kTimerIrqsafe) != 0;
     if (irqsafe) cpu.local_irq_disable();
@@ -100,20 +123,26 @@ Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
     co_await timer.function(*this, timer);
     cpu.trace(Event::kTimerExpireExit, address);
     if (irqsafe) cpu.local_irq_enable();
+    if (rt) {
+      wheel.callback_done();
+      co_await yield_to_waiters(base, expiry_lock);
+    }
   }
+  if (rt) co_await rt_.spin_unlock(expiry_lock);
 }
 
 Co<> Timers::run_timer_softirq(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
-  for (TimerWheel& wheel : base.wheels) {
-    if (!wheel.empty()) co_await timers.run_timers(cpu, wheel);
+  for (const TimerBaseKind kind :
+       {TimerBaseKind::kLocal, TimerBaseKind::kGlobal, TimerBaseKind::kDeferrable}) {
+    if (!timers.wheel(base, kind).empty()) co_await timers.run_timers(cpu, base, kind);
   }
   // timer_expire_remote(): global timers of CPUs that idle run here.
   while (!timers.remote_.empty() && !time_before(timers.jiffies(), timers.remote_.begin()->first)) {
     Base& idle = timers.base(timers.remote_.begin()->second);
     timers.retract_global(idle);
-    co_await timers.run_timers(cpu, timers.wheel(idle, TimerBaseKind::kGlobal));
+    co_await timers.run_timers(cpu, idle, TimerBaseKind::kGlobal);
     if (idle.tick_stopped) timers.publish_global(idle);
   }
 }

@@ -2,7 +2,6 @@
 // kernel takes a node's nna->lock, nothing here takes time: the few instructions under it are part of
 // the cost of the caller.
 #include "models/workqueue/workqueues.hpp"
-#include "sim/error.hpp"
 
 namespace kt::workqueue {
 
@@ -96,13 +95,6 @@ Co<> Workqueues::pwq_dec_nr_active(Pwq& pwq) {
   }
   if (--nna->nr >= nna->max || nna->pending_pwqs.empty()) return {};
   return node_activate_pending_pwq(*nna, *pwq.pool);
-}
-
-// kernel/workqueue.c: put_pwq
-Co<> Workqueues::put_pwq(Pwq& pwq) {
-  --pwq.refcnt;
-  KT_ASSERT(pwq.refcnt > 0, "a pwq of {} without references", pwq.wq->name);
-  return {};
 }
 
 // An item has left: its slot, its colour and its reference. Under the pool's lock, which an unbound

@@ -76,6 +76,7 @@ Pwq& Workqueues::new_pwq(Workqueue& wq, WorkerPool& pool) {
 }
 
 void Workqueues::link_percpu_pwqs(Workqueue& wq) {
+  if (params_.legacy) return link_legacy_pwqs(wq);
   const bool highpri = (wq.flags & kWqHighpri) != 0;
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     WorkerPool& pool = (wq.flags & kWqBh) != 0 ? bh_pool(cpu, highpri) : cpu_pool(cpu, highpri);
@@ -99,8 +100,6 @@ WorkerPool& Workqueues::new_legacy_pool(const Workqueue& wq, int cpu) {
 // 2.6.35's kernel/workqueue.c: __create_workqueue_key: what it has no word for makes no difference.
 void Workqueues::link_legacy_pwqs(Workqueue& wq) {
   const bool one_thread = wq.ordered();
-  wq.flags &= std::uint32_t{kWqFreezable | kWqOrdered};
-  wq.max_active = wq.saved_max_active = INT_MAX;
   Pwq* pwq = nullptr;
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     if (pwq == nullptr || !one_thread) {
@@ -119,15 +118,6 @@ const Pods& Workqueues::pods_of(AffnScope scope) const {
   return pods.cpus.empty() ? pods_[static_cast<std::size_t>(AffnScope::kSystem)] : pods;
 }
 
-// kernel/workqueue.c: wqattrs_actualize_cpumask
-WorkqueueAttrs Workqueues::effective_attrs(const WorkqueueAttrs& attrs) const {
-  WorkqueueAttrs effective = attrs;
-  effective.cpumask &= unbound_cpumask_;
-  if (effective.cpumask.empty()) effective.cpumask = unbound_cpumask_;
-  effective.pod_cpumask = effective.cpumask;
-  return effective;
-}
-
 CpuMask Workqueues::wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu) const {
   const Pods& pods = pods_of(effective.affn_scope);
   const int pod = pods.pod_of[static_cast<std::size_t>(cpu)];
@@ -135,33 +125,18 @@ CpuMask Workqueues::wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu
   return mask.intersects(online_cpumask_) ? mask : effective.cpumask;
 }
 
-// apply_wqattrs_prepare(), apply_wqattrs_commit() for a queue that has none yet: the default pwq,
-// and one for each CPU, of the pool that serves the CPU's pod.
-void Workqueues::link_unbound_pwqs(Workqueue& wq) {
-  WorkqueueAttrs attrs = effective_attrs(*wq.unbound_attrs);
-  wq.dfl_pwq = &new_pwq(wq, get_unbound_pool(attrs));
-  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
-    if (wq.ordered()) {
-      ++wq.dfl_pwq->refcnt;
-      wq.cpu_pwq.push_back(wq.dfl_pwq);
-      continue;
-    }
-    attrs.pod_cpumask = wq_calc_pod_cpumask(attrs, cpu);
-    wq.cpu_pwq.push_back(&new_pwq(wq, get_unbound_pool(attrs)));
-  }
-}
-
-// kernel/workqueue.c: __alloc_workqueue, alloc_and_link_pwqs, but for the threads.
-Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active) {
+// The first half of kernel/workqueue.c: __alloc_workqueue: a queue without pwqs.
+std::unique_ptr<Workqueue> Workqueues::make_workqueue(std::string_view name, std::uint32_t flags,
+                                                      int max_active) {
   if ((flags & kWqPowerEfficient) != 0 && params_.power_efficient) flags |= kWqUnbound;
-  Workqueue& wq = *list_.emplace_back(std::make_unique<Workqueue>());
+  auto owned = std::make_unique<Workqueue>();
+  Workqueue& wq = *owned;
   wq.workqueues = this;
   wq.name = name.substr(0, kWqNameLength);
   wq.name_id = machine_.trace().names().intern(wq.name);
-  wq.flags = flags;
+  wq.flags = params_.legacy ? flags & (kWqFreezable | kWqOrdered) : flags;
   wq.mutex.name = machine_.trace().names().intern("wq->mutex");
-  if ((flags & kWqBh) != 0) {
-    KT_ASSERT(max_active == 0, "max_active of a BH workqueue");
+  if ((flags & kWqBh) != 0 || params_.legacy) {
     wq.max_active = INT_MAX;
   } else {
     wq.max_active = max_active == 0 ? kWqDflActive : std::clamp(max_active, 1, kWqMaxActive);
@@ -169,22 +144,65 @@ Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags,
   wq.min_active = std::min(wq.max_active, kWqDflMinActive);
   wq.saved_max_active = wq.max_active;
   wq.saved_min_active = wq.min_active;
-  if (params_.legacy) {
-    link_legacy_pwqs(wq);
-    return wq;
+  if (wq.unbound()) {
+    wq.node_nr_active =
+        std::vector<NodeNrActive>(static_cast<std::size_t>(machine_.topology().nr_nodes()) + 1);
   }
-  if (!wq.unbound()) {
+  return owned;
+}
+
+// unbound_std_wq_attrs, ordered_wq_attrs
+WorkqueueAttrs Workqueues::std_attrs(const Workqueue& wq) const {
+  WorkqueueAttrs attrs(machine_.topology().possible());
+  attrs.nice = (wq.flags & kWqHighpri) != 0 ? kHighpriNice : 0;
+  attrs.ordered = wq.ordered();
+  return attrs;
+}
+
+// alloc_workqueue() before the run, but for the threads.
+Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
+                                     const AttrsChange& attrs) {
+  Workqueue& wq = *list_.emplace_back(make_workqueue(name, flags, max_active));
+  if (wq.unbound()) {
+    link_unbound_pwqs(wq, changed(std_attrs(wq), attrs));
+  } else {
     link_percpu_pwqs(wq);
-    return wq;
   }
-  wq.node_nr_active =
-      std::vector<NodeNrActive>(static_cast<std::size_t>(machine_.topology().nr_nodes()) + 1);
-  wq.unbound_attrs.emplace(machine_.topology().possible());
-  wq.unbound_attrs->nice = (flags & kWqHighpri) != 0 ? kHighpriNice : 0;
-  wq.unbound_attrs->ordered = wq.ordered();
-  link_unbound_pwqs(wq);
-  wq_update_node_max_active(wq);
   return wq;
+}
+
+// Under wq_pool_mutex. False: -ENOMEM.
+Co<bool> Workqueues::alloc_and_link_pwqs(Workqueue& wq, AttrsChange attrs) {
+  if (wq.unbound()) {
+    const int error = co_await apply_workqueue_attrs_locked(wq, changed(std_attrs(wq), attrs));
+    co_return error == 0;
+  }
+  co_await machine_.run(costs().pwq_alloc * machine_.nr_cpus());
+  link_percpu_pwqs(wq);
+  for (std::size_t i = 0; params_.legacy && i < wq.pwqs.size(); ++i) {
+    const Worker* made = co_await create_worker(*wq.pwqs[i]->pool);
+    if (made == nullptr) co_return false;
+  }
+  co_return true;
+}
+
+Co<Workqueue*> Workqueues::alloc_workqueue(std::string_view name, std::uint32_t flags,
+                                           int max_active, AttrsChange attrs) {
+  std::unique_ptr<Workqueue> made = make_workqueue(name, flags, max_active);
+  Workqueue& wq = *made;
+  co_await base_.mutexes.lock(wq_pool_mutex_);
+  const bool linked = co_await alloc_and_link_pwqs(wq, attrs);
+  if (!linked) {
+    dead_workqueues_.push_back(std::move(made));
+    co_await base_.mutexes.unlock(wq_pool_mutex_);
+    co_return nullptr;
+  }
+  list_.push_back(std::move(made));
+  const bool rescued = co_await init_rescuer(wq);
+  co_await base_.mutexes.unlock(wq_pool_mutex_);
+  if (rescued) co_return &wq;
+  co_await destroy_workqueue(wq);
+  co_return nullptr;
 }
 
 }  // namespace kt::workqueue

@@ -32,12 +32,15 @@ Pods pods_by(const cpu::Topology& topology, IdOf id_of) {
 
 }  // namespace
 
-std::array<Pods, kAffnScopes> make_pods(const cpu::Topology& topology) {
+std::array<Pods, kAffnScopes> make_pods(const cpu::Topology& topology, const CpuMask& isolated) {
   const auto at = [](AffnScope scope) { return static_cast<std::size_t>(scope); };
   std::array<Pods, kAffnScopes> pods;
   pods[at(AffnScope::kCpu)] = pods_by(topology, [](int cpu) { return cpu; });
   pods[at(AffnScope::kSmt)] = pods_by(topology, [&](int cpu) { return topology.core_of(cpu); });
-  pods[at(AffnScope::kCache)] = pods_by(topology, [&](int cpu) { return topology.llc_of(cpu); });
+  pods[at(AffnScope::kCache)] = pods_by(topology, [&](int cpu) {
+    const int after_all = topology.nr_cpus() + cpu;  // no other CPU has this number
+    return isolated.test(cpu) ? after_all : topology.llc_of(cpu);
+  });
   pods[at(AffnScope::kNuma)] = pods_by(topology, [&](int cpu) { return topology.node_of(cpu); });
   pods[at(AffnScope::kSystem)] = pods_by(topology, [](int) { return 0; });
   pods[at(AffnScope::kSystem)].node[0] = -1;

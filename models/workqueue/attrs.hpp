@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "models/cpu/topology.hpp"
@@ -27,6 +28,14 @@ struct WorkqueueAttrs {
   bool ordered = false;
 };
 
+/// What somebody changes of a queue's attributes; what is not set stays.
+struct AttrsChange {
+  std::optional<int> nice{};
+  std::optional<CpuMask> cpus{};
+  std::optional<AffnScope> affn_scope{};
+  std::optional<bool> affn_strict{};
+};
+
 /// kernel/workqueue.c: wqattrs_equal: whether two sets of attributes share a pool.
 bool same_pool(const WorkqueueAttrs& a, const WorkqueueAttrs& b);
 
@@ -37,7 +46,8 @@ struct Pods {
   std::vector<int> pod_of;     ///< of each CPU
 };
 
-/// The pods of every scope; that of kDfl stays empty (it stands for another one).
-std::array<Pods, kAffnScopes> make_pods(const cpu::Topology& topology);
+/// The pods of every scope; that of kDfl stays empty (it stands for another one). A CPU that is
+/// isolated from the scheduler's domains shares its cache with nobody (sd_llc_id).
+std::array<Pods, kAffnScopes> make_pods(const cpu::Topology& topology, const CpuMask& isolated);
 
 }  // namespace kt::workqueue

@@ -13,6 +13,7 @@ constexpr std::uint16_t kMaxDisable = UINT16_MAX;
 // Claims PENDING, by the timer, because nobody has it, or off the list. Left with interrupts off and
 // PENDING set. True if it was pending before. kernel/workqueue.c: work_grab_pending
 Co<bool> Workqueues::work_grab_pending(Work& work, bool& irqs_were_off) {
+  if (work.function == nullptr) [[unlikely]] check_initialized(work, "cancel");
   irqs_were_off = machine_.this_cpu().irqs_disabled();
   for (;;) {
     machine_.this_cpu().local_irq_disable();

@@ -23,6 +23,11 @@ void Workqueues::check_flush_dependency(const Workqueue& target, const Work* wor
   const Worker* worker = current_worker(current);
   const sim::NameTable& names = machine_.trace().names();
   const std::string_view function = work != nullptr ? names[work->function_name] : "(all)";
+  if ((current.flags & sched::kPfMemalloc) != 0) {
+    throw sim::Defect(
+        fmt::format("workqueue: PF_MEMALLOC task {}({}) is flushing !WQ_MEM_RECLAIM {}:{}",
+                    current.pid, names[current.comm], target.name, function));
+  }
   if (worker == nullptr || worker->current_pwq == nullptr ||
       (worker->current_pwq->wq->flags & (kWqMemReclaim | kWqLegacy)) != kWqMemReclaim) {
     return;
@@ -84,7 +89,9 @@ void Workqueues::check_self_flush(const Worker& worker, const Work& work, bool f
 
 // kernel/workqueue.c: __flush_work
 Co<bool> Workqueues::__flush_work(Work& work, bool from_cancel) {
-  if (work.function == nullptr) throw sim::Defect(describe(work) + " flushed before INIT_WORK()");
+  if (work.function == nullptr) [[unlikely]] {
+    check_initialized(work, from_cancel ? "cancel_work_sync" : "flush_work");
+  }
   Barrier barrier;
   barrier.done.name = work.function_name;
   const bool waits = co_await start_flush_work(work, barrier, from_cancel);
@@ -93,6 +100,12 @@ Co<bool> Workqueues::__flush_work(Work& work, bool from_cancel) {
     while (barrier.done.done == 0) co_await machine_.run(cpu::kSpinPoll);
     co_return true;
   }
+  FlushWait wait;
+  wait.task = barrier.task;
+  wait.barrier = &barrier;
+  wait.work = &work;
+  check_circular_flush(wait);
+  flush_waits_.push_back(wait);
   const sched::Wait why{sched::WaitKind::kWorkFlush, work.function_name, executor_of(work)};
   co_await base_.completions.wait_for_completion(barrier.done, sched::kTaskUninterruptible,
                                                  timers::kMaxScheduleTimeout, why);
@@ -148,12 +161,14 @@ Co<> Workqueues::flush_workqueue(Workqueue& wq) {
     throw sim::Defect(fmt::format("flush_workqueue({}) by an item of it ({}) waits for itself", wq.name,
                                   machine_.trace().names()[self->current_name]));
   }
+  check_alive(wq, "flush_workqueue");
   Flusher flusher;
   flusher.done.name = wq.name_id;
   flusher.task = &scheduler_.current();
   co_await base_.mutexes.lock(wq.mutex);
   const std::uint8_t next_color = work_next_color(wq.work_color);
-  if (next_color != wq.flush_color) {
+  const bool overflows = next_color == wq.flush_color;
+  if (!overflows) {
     flusher.flush_color = wq.work_color;
     wq.work_color = next_color;
     if (wq.first_flusher == nullptr) {
@@ -174,9 +189,16 @@ Co<> Workqueues::flush_workqueue(Workqueue& wq) {
   }
   check_flush_dependency(wq, nullptr);
   co_await base_.mutexes.unlock(wq.mutex);
+  FlushWait wait;
+  wait.task = flusher.task;
+  wait.wq = &wq;
+  wait.color = overflows ? wq.work_color : flusher.flush_color;
+  if (flusher.done.done == 0) check_circular_flush(wait);
+  flush_waits_.push_back(wait);
   co_await base_.completions.wait_for_completion(
       flusher.done, sched::kTaskUninterruptible, timers::kMaxScheduleTimeout,
       {sched::WaitKind::kWorkFlush, wq.name_id, nullptr});
+  wait.unlink();
   if (wq.first_flusher != &flusher) co_return;
   co_await base_.mutexes.lock(wq.mutex);
   if (wq.first_flusher == &flusher) {

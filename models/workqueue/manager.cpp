@@ -29,9 +29,11 @@ Co<> Workqueues::manage_workers(Worker& worker) {
   WorkerPool& pool = *worker.pool;
   pool.flags |= kPoolManagerActive;
   pool.manager = &worker;
+  pool.creating_since = machine_.now();
   co_await maybe_create_worker(pool);
   pool.manager = nullptr;
   pool.flags &= ~std::uint32_t{kPoolManagerActive};
+  if (manager_waiter_ != nullptr) co_await scheduler_.wake_up_process(*manager_waiter_);
 }
 
 Co<> Workqueues::maybe_create_worker(WorkerPool& pool) {
@@ -41,11 +43,13 @@ Co<> Workqueues::maybe_create_worker(WorkerPool& pool) {
     co_await timers.mod_timer(pool.mayday_timer, timers.jiffies() + mayday_initial_timeout());
     for (;;) {
       const Worker* made = co_await create_worker(pool);
+      if (made == nullptr && pool.failed_creations++ == 0) pool.failing_since = machine_.now();
       if (made != nullptr || !pool.need_to_create_worker()) break;
       scheduler_.current().state = sched::kTaskInterruptible;
       co_await timers.schedule_timeout(timers.ticks().from_time(kCreateCooldown));
       if (!pool.need_to_create_worker()) break;
     }
+    pool.failed_creations = 0;
     co_await timers.del_timer_sync(pool.mayday_timer);
     co_await lock(pool);
   } while (pool.need_to_create_worker());  // the new one may be busy already
@@ -59,7 +63,8 @@ Worker& Workqueues::alloc_worker(WorkerPool& pool) {
   worker.id = pool.allocate_worker_id();
   worker.task = nullptr;
   worker.sleeping = worker.booted = false;
-  worker.desc = 0;
+  worker.desc = worker.current_name = 0;
+  worker.ended_at = -1;
   worker.rescue_wq = nullptr;
   worker.pool = &pool;
   return worker;
@@ -94,7 +99,7 @@ Co<Worker*> Workqueues::create_worker(WorkerPool& pool) {
   co_await lock(pool);
   ++pool.nr_workers;
   ++pool.created;
-  pool.most_workers = std::max(pool.most_workers, pool.nr_workers);
+  pool.note_workers(machine_.now());
   pool.last_creation = machine_.now();
   worker_enter_idle(worker);
   // It waits for its first wakeup, which kick_pool() might not give.
@@ -160,6 +165,7 @@ void Workqueues::set_worker_dying(Worker& worker, WorkerList<&Worker::entry>& dy
   --pool.nr_workers;
   --pool.nr_idle;
   ++pool.culled;
+  pool.note_workers(machine_.now());
   worker.flags |= kWorkerDie;
   worker.entry.unlink();
   dying.push_back(worker);
@@ -181,12 +187,17 @@ Co<> Workqueues::idle_cull_fn(Workqueues& workqueues, Work& work) {
     workqueues.set_worker_dying(oldest, dying);
   }
   co_await workqueues.unlock(pool);
-  for (Worker& worker : dying) {
-    co_await workqueues.unbind_worker(worker);
-    worker.node.unlink();
-  }
+  co_await workqueues.detach_dying_workers(dying);
   co_await workqueues.base_.mutexes.unlock(workqueues.wq_pool_attach_mutex_);
   co_await workqueues.reap_dying_workers(dying);
+}
+
+// Under wq_pool_attach_mutex.
+Co<> Workqueues::detach_dying_workers(WorkerList<&Worker::entry>& dying) {
+  for (Worker& worker : dying) {
+    co_await unbind_worker(worker);
+    worker.node.unlink();
+  }
 }
 
 // One after the other, waiting for each to exit.

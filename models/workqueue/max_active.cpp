@@ -45,6 +45,7 @@ Co<> Workqueues::wq_adjust_max_active(Workqueue& wq) {
 }
 
 Co<> Workqueues::workqueue_set_max_active(Workqueue& wq, int max_active) {
+  check_alive(wq, "workqueue_set_max_active");
   if ((wq.flags & (kWqBh | kWqOrdered)) != 0) {
     throw sim::Defect(fmt::format("workqueue_set_max_active() of {}, which is {}", wq.name,
                                   wq.ordered() ? "ordered" : "for bottom halves"));
@@ -57,6 +58,7 @@ Co<> Workqueues::workqueue_set_max_active(Workqueue& wq, int max_active) {
 }
 
 Co<> Workqueues::workqueue_set_min_active(Workqueue& wq, int min_active) {
+  check_alive(wq, "workqueue_set_min_active");
   if (!wq.unbound() || wq.ordered()) {
     throw sim::Defect(fmt::format("workqueue_set_min_active() of {}, which is {}", wq.name,
                                   wq.ordered() ? "ordered" : "not unbound"));

@@ -11,7 +11,7 @@ Co<bool> Workqueues::queue_work_on(int cpu, Workqueue& wq, Work& work) {
   const bool irqs_were_off = here.irqs_disabled();
   here.local_irq_disable();
   bool queued = false;
-  if (work.function == nullptr) throw sim::Defect(describe(work) + " queued before INIT_WORK()");
+  if (work.function == nullptr) [[unlikely]] check_initialized(work, "queue_work");
   if (!work.pending && work.disable == 0) {  // clear_pending_if_disabled()
     work.pending = true;
     co_await __queue_work(cpu, wq, work);
@@ -51,15 +51,28 @@ WorkerPool* Workqueues::pool_of(const Work& work) {
   return work.pool == kPoolNone ? nullptr : pools_[static_cast<std::size_t>(work.pool)].get();
 }
 
+// The queue takes no works from outside any more.
+void Workqueues::queued_too_late(const Workqueue& wq, const Work& work) const {
+  const bool destroying = (wq.flags & kWqDestroying) != 0;
+  std::string armed;
+  if (work.delayed && static_cast<const DelayedWork&>(work).wq == &wq) {
+    armed = fmt::format(" (its timer was started by {})",
+                        describe(static_cast<const DelayedWork&>(work).armed_by));
+  }
+  throw sim::Defect(fmt::format(
+      "{} queued by {}{} on workqueue {}, which {} by {}: the work is lost", describe(work),
+      describe(who()), armed, wq.name,
+      wq.destroyed ? "was destroyed"
+      : destroying ? "is being destroyed"
+                   : "is being drained",
+      describe(destroying ? wq.destroyed_by : wq.drained_by)));
+}
+
 // Interrupts are off.
 Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   const int req_cpu = cpu;
   if ((wq.flags & (kWqDestroying | kWqDraining)) != 0 && !is_chained_work(wq)) [[unlikely]] {
-    throw sim::Defect(fmt::format("{} queued on workqueue {}, which is {}: the work is lost",
-                                  describe(work), wq.name,
-                                  wq.destroyed                            ? "destroyed"
-                                  : (wq.flags & kWqDestroying) != 0 ? "being destroyed"
-                                                                    : "draining"));
+    queued_too_late(wq, work);
   }
   Pwq* pwq = nullptr;
   WorkerPool* pool = nullptr;
@@ -95,6 +108,10 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   work.queued_at = machine_.now();
   work.queued_by = current.comm;
   work.queued_by_pid = current.pid;
+  work.queued_on = here.id();
+  work.queued_from = here.in_hardirq()   ? QueuedFrom::kHardirq
+                     : here.in_interrupt() ? QueuedFrom::kSoftirq
+                                           : QueuedFrom::kTask;
   if (work.stats != nullptr) ++work.stats->queued;
   if (wq.stats != nullptr) ++wq.stats->queued;
   ++pwq->nr_in_flight[pwq->work_color];
@@ -104,7 +121,7 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   if (pwq->inactive_works.empty() && pwq_tryinc_nr_active(*pwq, false)) {
     if (pool->worklist.empty()) pool->watchdog_ts = base_.timers.jiffies();
     here.trace(Event::kWorkqueueActivateWork, work.address, work.function_name);
-    work.activated_at = machine_.now();
+    work.activated_at = work.queued_at;
     insert_work(*pwq, work, pool->worklist, false);
     co_await kick_pool(*pool);
   } else {

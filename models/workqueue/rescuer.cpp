@@ -135,7 +135,8 @@ Worker& Workqueues::alloc_rescuer(Workqueue& wq) {
   free_workers_.pop_back();
   rescuer.flags = kWorkerPrep;
   rescuer.sleeping = rescuer.booted = false;
-  rescuer.desc = 0;
+  rescuer.desc = rescuer.current_name = 0;
+  rescuer.ended_at = -1;
   rescuer.pool = nullptr;
   rescuer.rescue_wq = &wq;
   return rescuer;
@@ -143,6 +144,23 @@ Worker& Workqueues::alloc_rescuer(Workqueue& wq) {
 
 const CpuMask& Workqueues::rescuer_cpumask(const Workqueue& wq) const {
   return wq.unbound() ? wq.dfl_pwq->pool->attrs.pod_cpumask : machine_.topology().possible();
+}
+
+// Under wq_pool_mutex, which a slow fork keeps from everybody else. False: -ENOMEM.
+Co<bool> Workqueues::init_rescuer(Workqueue& wq) {
+  if ((wq.flags & kWqMemReclaim) == 0) co_return true;
+  Worker& rescuer = alloc_rescuer(wq);
+  const kthread::Created created = co_await base_.kthreads.kthread_create(
+      fmt::format("kworker/R-{}", wq.name), &rescuer_thread, &rescuer);
+  if (created.task == nullptr) {
+    free_worker(rescuer);
+    co_return false;
+  }
+  rescuer.task = created.task;
+  wq.rescuer = &rescuer;
+  co_await base_.kthreads.kthread_bind_mask(*created.task, rescuer_cpumask(wq));
+  co_await scheduler_.wake_up_process(*created.task);
+  co_return true;
 }
 
 void Workqueues::boot_rescuer(Workqueue& wq) {

@@ -51,17 +51,51 @@ void Workqueues::init_work(Work& work, Work::Function function, std::uint32_t na
   work.function = function;
   work.function_name = name;
   work.address = address;
+  work.freed = {};
 }
 
 std::string Workqueues::describe(const Work& work) const {
   return fmt::format("work {} ({:#x})", machine_.trace().names()[work.function_name], work.address);
 }
 
+void Workqueues::check_unused(const Work& work, std::string_view call) {
+  const WorkerPool* pool = pool_of(work);
+  const Worker* worker = pool != nullptr ? pool->find_worker_executing_work(work) : nullptr;
+  const bool elsewhere = worker != nullptr && worker->task != &scheduler_.current();
+  if (!work.pending && !elsewhere) return;
+  std::string state = work.delayed && work.pwq == nullptr ? "its timer is armed" : "it is pending";
+  if (elsewhere) {
+    state = worker->task == nullptr ? "it runs as a bottom half"
+                                    : fmt::format("it runs in {}", describe(*worker->task));
+  } else if (work.pwq != nullptr) {
+    state += fmt::format(" on {}, queued by {}", work.pwq->wq->name,
+                         describe(Who{work.queued_by, work.queued_by_pid, work.queued_at}));
+  }
+  throw sim::Defect(fmt::format("{} of {} by {}: {}", call, describe(work), describe(who()), state));
+}
+
+void Workqueues::free_work(Work& work) {
+  check_initialized(work, "free");
+  check_unused(work, "free");
+  work.function = nullptr;
+  work.freed = who();
+}
+
+void Workqueues::check_initialized(const Work& work, std::string_view call) const {
+  if (work.freed.at >= 0) {
+    throw sim::Defect(fmt::format("{} of {} by {}: it was freed by {}", call, describe(work),
+                                  describe(who()), describe(work.freed)));
+  }
+  if (work.function != nullptr) return;
+  throw sim::Defect(fmt::format("{} of {} by {} before INIT_WORK()", call, describe(work),
+                                describe(who())));
+}
+
 void Workqueues::workqueue_init_early() {
   const cpu::Topology& topology = machine_.topology();
   const int nr_cpus = topology.nr_cpus();
   pods_[static_cast<std::size_t>(AffnScope::kSystem)] =
-      make_pods(topology)[static_cast<std::size_t>(AffnScope::kSystem)];
+      make_pods(topology, params_.isolated)[static_cast<std::size_t>(AffnScope::kSystem)];
   pools_.resize(static_cast<std::size_t>(4 * nr_cpus));
   for (int cpu = 0; cpu < nr_cpus; ++cpu) {
     for (int kind = 0; kind < 4; ++kind) {  // two for bottom halves, two for workers
@@ -97,8 +131,9 @@ void Workqueues::workqueue_init_early() {
   base_.tasklets.set_bh_action(&workqueue_softirq_action, this);
 }
 
-Workqueue& Workqueues::boot_workqueue(std::string_view name, std::uint32_t flags, int max_active) {
-  Workqueue& wq = new_workqueue(name, flags, max_active);
+Workqueue& Workqueues::boot_workqueue(std::string_view name, std::uint32_t flags, int max_active,
+                                      const AttrsChange& attrs) {
+  Workqueue& wq = new_workqueue(name, flags, max_active, attrs);
   if ((wq.flags & kWqMemReclaim) != 0) boot_rescuer(wq);
   boot_first_workers();
   return wq;
@@ -129,18 +164,18 @@ Worker& Workqueues::boot_worker(WorkerPool& pool) {
   worker.booted = true;
   attach(worker, pool);
   ++pool.nr_workers;
-  pool.most_workers = pool.nr_workers;
+  pool.least_workers = pool.most_workers = pool.nr_workers;
   worker_enter_idle(worker);
   return worker;
 }
 
 // Each slot gets the pool of its CPU's pod; those that change drop the pool of the whole machine.
 void Workqueues::workqueue_init_topology() {
-  pods_ = make_pods(machine_.topology());
+  pods_ = make_pods(machine_.topology(), params_.isolated);
   topology_initialized_ = true;
   for (const auto& wq : list_) {
     if (!wq->unbound()) continue;
-    WorkqueueAttrs attrs = effective_attrs(*wq->unbound_attrs);
+    WorkqueueAttrs attrs = effective_attrs(*wq->unbound_attrs, unbound_cpumask_);
     for (std::size_t cpu = 0; cpu < wq->cpu_pwq.size() && !wq->ordered(); ++cpu) {
       attrs.pod_cpumask = wq_calc_pod_cpumask(attrs, static_cast<int>(cpu));
       Pwq& slot = *wq->cpu_pwq[cpu];

@@ -12,6 +12,8 @@
 
 namespace kt::workqueue {
 
+struct Workqueue;
+
 /// include/linux/workqueue.h: enum wq_flags.
 enum WqFlag : std::uint32_t {
   kWqBh = 0x1,
@@ -92,6 +94,17 @@ struct Flusher {
   locking::Completion done;
   Task* task = nullptr;
 };
+
+/// Somebody waits for the end of a work, or of all works of a queue: for the search for deadlocks.
+struct FlushWait : ListHook {
+  Task* task = nullptr;
+  const Workqueue* wq = nullptr;  ///< a queue, up to `color`; null: a work
+  int color = 0;
+  const Barrier* barrier = nullptr;
+  const Work* work = nullptr;
+};
+using FlushWaits = boost::intrusive::list<FlushWait, boost::intrusive::constant_time_size<false>>;
+
 using FlusherList =
     boost::intrusive::list<Flusher,
                            boost::intrusive::member_hook<Flusher, MemberHook, &Flusher::entry>,
@@ -124,6 +137,8 @@ struct Workqueue {
   std::vector<NodeNrActive> node_nr_active;  ///< unbound only: each node, then that of no node
   WorkStats* stats = nullptr;                ///< null: nobody asks
   bool destroyed = false;
+  Who drained_by;    ///< the first of those that drain it now, or did last
+  Who destroyed_by;  ///< who called destroy_workqueue()
 
   [[nodiscard]] bool unbound() const { return (flags & kWqUnbound) != 0; }
   [[nodiscard]] bool ordered() const { return (flags & kWqOrdered) != 0; }

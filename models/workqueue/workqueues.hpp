@@ -10,6 +10,7 @@
 #include "models/kthread/kthread.hpp"
 #include "models/softirq/tasklet.hpp"
 #include "models/workqueue/workqueue.hpp"
+#include "sim/error.hpp"
 
 namespace kt::workqueue {
 
@@ -17,7 +18,8 @@ using cpu::Cpu;
 
 /// Boot parameters (workqueue.*).
 struct WorkqueueParams {
-  explicit WorkqueueParams(const cpu::Topology& topology) : unbound_cpus(topology.possible()) {}
+  explicit WorkqueueParams(const cpu::Topology& topology)
+      : unbound_cpus(topology.possible()), isolated(topology.nr_cpus()) {}
   Time cpu_intensive_thresh = 10'000'000;  ///< ns of CPU time; 0: off
   unsigned cpu_intensive_warning_thresh = 4;
   bool power_efficient = false;
@@ -28,6 +30,8 @@ struct WorkqueueParams {
   bool legacy = false;
   Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
   CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
+  CpuMask isolated;      ///< isolcpus=: each is a cache of its own
+  CpuMask timer_cpus{};  ///< nohz_full=: the CPUs that take timers (HK_TYPE_TIMER); none: not in use
 };
 
 /// A work that ran longer than the threshold: wq_cpu_intensive_report().
@@ -35,6 +39,14 @@ struct CpuHog {
   std::uint32_t function_name = 0;
   std::uint64_t count = 0;
 };
+
+/// The stall watchdog found a pool that does not get on; what() is what the kernel prints.
+class Stall : public sim::Defect {
+ public:
+  using Defect::Defect;
+};
+
+struct ApplyContext;
 
 /// The queues of include/linux/workqueue.h that always exist.
 struct SystemWorkqueues {
@@ -84,11 +96,26 @@ class Workqueues {
   /// One worker for each pool of no CPU that has none (get_unbound_pool() makes it), and for each of
   /// the legacy model.
   void boot_first_workers();
+  /// The thread pool_workqueue_release: once, before any attribute changes or a queue is destroyed.
+  void boot_release_thread();
   /// The pods of caches, cores and nodes; each unbound queue gets its pools.
   void workqueue_init_topology();
   /// alloc_workqueue() before the run. `max_active` 0: the default. The rescuer's thread, if it
   /// needs one, is made at once.
-  Workqueue& boot_workqueue(std::string_view name, std::uint32_t flags, int max_active);
+  Workqueue& boot_workqueue(std::string_view name, std::uint32_t flags, int max_active,
+                            const AttrsChange& attrs = {});
+  /// kernel/workqueue.c: wq_watchdog_init
+  void boot_watchdog();
+
+  // At run time (alloc.cpp, apply.cpp) ------------------------------------------------------------------
+  /// Null if a thread could not be made: the first worker of a pool, or the rescuer.
+  Co<Workqueue*> alloc_workqueue(std::string_view name, std::uint32_t flags, int max_active,
+                                 AttrsChange attrs);
+  /// 0, or -ENOMEM: nothing has changed. Unbound queues only.
+  Co<int> apply_workqueue_attrs(Workqueue& wq, AttrsChange change);
+  /// The CPUs of all unbound queues (the file `cpumask` of the workqueues in sysfs): 0, -EINVAL if
+  /// none of them exists, -ENOMEM.
+  Co<int> workqueue_set_unbound_cpumask(CpuMask mask);
 
   // Objects ----------------------------------------------------------------------------------------
   /// INIT_WORK, INIT_DELAYED_WORK. `address` is the work's token in traces.
@@ -97,6 +124,10 @@ class Workqueues {
   }
   void init_delayed_work(DelayedWork& work, Work::Function function, std::string_view name,
                          std::uint64_t address);
+  /// The memory of a work is given back, or used anew: a defect if it is pending, or runs elsewhere
+  /// (debug_work_free(), debug_work_init() of the debug objects).
+  void free_work(Work& work);
+  void check_unused(const Work& work, std::string_view call);
   [[nodiscard]] const std::vector<std::unique_ptr<Workqueue>>& workqueues() const { return list_; }
   /// By worker_pool::id; null where an unbound one has gone.
   [[nodiscard]] const std::vector<std::unique_ptr<WorkerPool>>& pools() const { return pools_; }
@@ -108,10 +139,27 @@ class Workqueues {
   }
   [[nodiscard]] const std::array<Pods, kAffnScopes>& pods() const { return pods_; }
   [[nodiscard]] const CpuMask& unbound_cpumask() const { return unbound_cpumask_; }
+  [[nodiscard]] const CpuMask& online_cpumask() const { return online_cpumask_; }
   [[nodiscard]] std::vector<CpuHog> cpu_hogs() const { return cpu_hogs_; }
   [[nodiscard]] static bool work_pending(const Work& work) { return work.pending; }
+  // The locks that all pools share, for reports.
+  [[nodiscard]] const locking::Mutex& wq_pool_mutex() const { return wq_pool_mutex_; }
+  [[nodiscard]] const locking::Mutex& wq_pool_attach_mutex() const { return wq_pool_attach_mutex_; }
+  [[nodiscard]] const locking::Spinlock& wq_mayday_lock() const { return wq_mayday_lock_; }
   /// The worker that a task is, or null.
   [[nodiscard]] static Worker* current_worker(const Task& task);
+
+  [[nodiscard]] static bool is_barrier(const Work& work) {
+    return work.function == &wq_barrier_func;
+  }
+
+  // What waits for what (deadlock.cpp, stall.cpp) -------------------------------------------------------
+  /// Who runs what a task waits to flush; null: nobody does, or it does not flush.
+  [[nodiscard]] Task* flushed_by(const Task& task);
+  /// Managers that wait for their next attempt to make a worker hold so many timers.
+  [[nodiscard]] std::size_t retry_timers() const;
+  /// If nothing but those timers can happen: why works of a pool never run. Empty: none waits.
+  [[nodiscard]] std::string find_exhausted() const;
 
   // Queueing (queue.cpp) ---------------------------------------------------------------------------
   /// True if it was not pending (and not disabled). `cpu` may be kWorkCpuUnbound.
@@ -138,6 +186,17 @@ class Workqueues {
   /// True if the depth became 0.
   Co<bool> enable_work(Work& work);
 
+  // Descriptions (desc.cpp) --------------------------------------------------------------------------
+  /// kernel/workqueue.c: set_worker_desc: what ps shows behind the name of the current worker, up to
+  /// its next item. Nothing outside of works.
+  void set_worker_desc(std::string_view desc);
+  // The end of a queue (destroy.cpp) -------------------------------------------------------------------
+  /// Until no work of it is left; meanwhile only its own works may queue on it.
+  Co<> drain_workqueue(Workqueue& wq);
+  /// Drains it, ends its rescuer and gives up its pools. The object stays until the end of the run:
+  /// whoever uses it further is told what he did.
+  Co<> destroy_workqueue(Workqueue& wq);
+
   // Limits (max_active.cpp) ---------------------------------------------------------------------------
   /// kernel/workqueue.c: workqueue_set_max_active, workqueue_set_min_active
   Co<> workqueue_set_max_active(Workqueue& wq, int max_active);
@@ -150,6 +209,9 @@ class Workqueues {
 
   // queue.cpp
   Co<> __queue_work(int cpu, Workqueue& wq, Work& work);
+  /// Works that were never initialized, or whose memory is gone.
+  void check_initialized(const Work& work, std::string_view call) const;
+  [[noreturn]] void queued_too_late(const Workqueue& wq, const Work& work) const;
   int wq_select_unbound_cpu(int cpu);
   [[nodiscard]] bool is_chained_work(const Workqueue& wq);
   void insert_work(Pwq& pwq, Work& work, WorkList& list, bool inactive);
@@ -169,7 +231,54 @@ class Workqueues {
   Co<> pwq_dec_nr_active(Pwq& pwq);
   Co<> pwq_dec_nr_in_flight(Pwq& pwq, std::uint8_t color, bool inactive);
   void get_pwq(Pwq& pwq) { ++pwq.refcnt; }
+
+  // release.cpp: the end of pwqs and unbound pools
   Co<> put_pwq(Pwq& pwq);
+  Co<> put_pwq_unlocked(Pwq& pwq);
+  Co<> wake_release_thread();
+  static Co<int> release_thread(kthread::Kthreads& kthreads, Task& self, void* workqueues);
+  void unlink_pwq(Workqueue& wq, Pwq& pwq);
+  Co<> pwq_release_workfn(Pwq& pwq);
+  Co<> unplug_oldest_pwq(Workqueue& wq);
+  Co<> wait_for_manager(WorkerPool& pool);
+  Co<> put_unbound_pool(WorkerPool& pool);
+
+  // apply.cpp
+  WorkqueueAttrs pod_attrs(const WorkqueueAttrs& effective, int cpu) const;
+  [[nodiscard]] WorkqueueAttrs changed(const WorkqueueAttrs& attrs, const AttrsChange& change) const;
+  Co<WorkerPool*> get_manned_pool(const WorkqueueAttrs& attrs);
+  Co<bool> apply_wqattrs_prepare(ApplyContext& context);
+  std::vector<Pwq*> install_pwqs(const ApplyContext& context);
+  Co<> apply_wqattrs_commit(const ApplyContext& context);
+  Co<int> apply_workqueue_attrs_locked(Workqueue& wq, WorkqueueAttrs attrs);
+  Co<int> apply_unbound_cpumask(CpuMask mask);
+  void link_unbound_pwqs(Workqueue& wq, const WorkqueueAttrs& attrs);
+  [[nodiscard]] WorkqueueAttrs effective_attrs(const WorkqueueAttrs& attrs,
+                                               const CpuMask& unbound) const;
+
+  // deadlock.cpp
+  struct Chain;
+  void check_circular_flush(const FlushWait& wait);
+  bool blocked(Chain& chain, const Task& task);
+  bool flush_blocked(Chain& chain, const FlushWait& wait);
+  bool work_blocked(Chain& chain, const FlushWait& wait);
+  bool workqueue_blocked(Chain& chain, const FlushWait& wait);
+  bool slots_blocked(Chain& chain, const Pwq& pwq);
+  [[nodiscard]] Worker* holder_of(const FlushWait& wait) const;
+  [[nodiscard]] const FlushWait* flush_wait_of(const Task& task) const;
+  [[nodiscard]] std::string describe(const Task& task) const;
+  [[nodiscard]] std::string describe(const FlushWait& wait) const;
+
+  // stall.cpp
+  static Co<> wq_watchdog_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
+  Co<> check_stalls();
+  [[nodiscard]] std::string describe_blocked(const WorkerPool& pool) const;
+
+  // destroy.cpp
+  void check_alive(const Workqueue& wq, std::string_view call) const;
+  void check_idle(const Pwq& pwq) const;
+  Co<> stop_rescuer(Workqueue& wq);
+  void unlist(Workqueue& wq);
 
   // worker.cpp: the threads
   static Co<int> worker_thread(kthread::Kthreads& kthreads, Task& self, void* worker);
@@ -182,8 +291,10 @@ class Workqueues {
   Co<> process_scheduled_works(Worker& worker);
   Co<> process_one_work(Worker& worker, Work& work);
   void claim(Worker& worker, Work& work);
-  void note_start(Worker& worker, Work& work);
-  void note_end(const Worker& worker, WorkStats* stats);
+  void note_start(Worker& worker, const Work& work);
+  void note_end(Worker& worker, WorkStats* of_work);
+  /// What an item that starts now has waited for (late_start.cpp).
+  [[nodiscard]] LateStart late_start(const Worker& worker, const Work& work) const;
   void check_leaks(const Worker& worker) const;
 
   // concurrency.cpp: what the scheduler tells of workers
@@ -210,6 +321,7 @@ class Workqueues {
   static Co<> idle_worker_timeout(timers::Timers& timers, timers::KernelTimer& timer);
   static Co<> idle_cull_fn(Workqueues& workqueues, Work& work);
   void set_worker_dying(Worker& worker, WorkerList<&Worker::entry>& dying);
+  Co<> detach_dying_workers(WorkerList<&Worker::entry>& dying);
   Co<> reap_dying_workers(WorkerList<&Worker::entry>& dying);
 
   // rescuer.cpp
@@ -230,14 +342,18 @@ class Workqueues {
   // alloc.cpp
   WorkerPool& new_pool(const WorkqueueAttrs& attrs, int id);
   WorkerPool& get_unbound_pool(const WorkqueueAttrs& attrs);
-  Workqueue& new_workqueue(std::string_view name, std::uint32_t flags, int max_active);
+  std::unique_ptr<Workqueue> make_workqueue(std::string_view name, std::uint32_t flags,
+                                            int max_active);
+  [[nodiscard]] WorkqueueAttrs std_attrs(const Workqueue& wq) const;
+  Workqueue& new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
+                           const AttrsChange& attrs = {});
+  Co<bool> alloc_and_link_pwqs(Workqueue& wq, AttrsChange attrs);
+  Co<bool> init_rescuer(Workqueue& wq);
   Pwq& new_pwq(Workqueue& wq, WorkerPool& pool);
   void link_percpu_pwqs(Workqueue& wq);
   WorkerPool& new_legacy_pool(const Workqueue& wq, int cpu);
   void link_legacy_pwqs(Workqueue& wq);
-  void link_unbound_pwqs(Workqueue& wq);
   [[nodiscard]] const Pods& pods_of(AffnScope scope) const;
-  [[nodiscard]] WorkqueueAttrs effective_attrs(const WorkqueueAttrs& attrs) const;
   [[nodiscard]] CpuMask wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu) const;
 
   // flush.cpp
@@ -260,6 +376,7 @@ class Workqueues {
   // delayed.cpp
   static Co<> delayed_work_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
   Co<> __queue_delayed_work(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
+  [[nodiscard]] int timer_cpu() const;
 
   // max_active.cpp
   void wq_update_node_max_active(Workqueue& wq);
@@ -270,6 +387,9 @@ class Workqueues {
   Co<> unlock(WorkerPool& pool) { return base_.spinlocks.unlock_irqrestore(pool.lock); }
   [[nodiscard]] const cpu::CostTable& costs() const { return machine_.costs(); }
   [[nodiscard]] std::string describe(const Work& work) const;
+  [[nodiscard]] std::string describe(const Who& who) const;
+  /// The current task, now.
+  [[nodiscard]] Who who() const;
 
   Base base_;
   sched::Scheduler& scheduler_;
@@ -284,16 +404,30 @@ class Workqueues {
   std::array<Pods, kAffnScopes> pods_;
   std::vector<std::unique_ptr<WorkerPool>> pools_;
   std::vector<std::unique_ptr<Workqueue>> list_;
+  // What has been released; see release.cpp.
+  std::vector<std::unique_ptr<Pwq>> dead_pwqs_;
+  std::vector<std::unique_ptr<WorkerPool>> dead_pools_;
+  std::vector<std::unique_ptr<Workqueue>> dead_workqueues_;
+  std::deque<Pwq*> to_release_;
+  Task* release_thread_ = nullptr;  // pool_workqueue_release
+  Task* manager_waiter_ = nullptr;  // manager_wait
   std::deque<Worker> workers_;
   std::vector<Worker*> free_workers_;
   std::vector<int> rr_cpu_last_;  // wq_rr_cpu_last of each CPU
   std::vector<int> distribute_cpu_mask_prev_;  // of each CPU
   SystemWorkqueues system_;
   std::vector<CpuHog> cpu_hogs_;
+  FlushWaits flush_waits_;
+  timers::KernelTimer watchdog_timer_;  // wq_watchdog_timer
+  timers::Jiffies watchdog_touched_ = 0;
   std::uint32_t idle_timer_name_ = 0;
   std::uint32_t mayday_timer_name_ = 0;
   std::uint32_t delayed_timer_name_ = 0;
   std::uint32_t barrier_name_ = 0;
 };
+
+/// kernel/workqueue.c: wq_worker_comm: a thread's name; of a worker with "+" and the description
+/// while it executes an item, with "-" afterwards.
+std::string wq_worker_comm(const Task& task, const sim::NameTable& names);
 
 }  // namespace kt::workqueue

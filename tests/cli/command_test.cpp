@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 
 using Catch::Contains;
 using Catch::StartsWith;
@@ -34,7 +35,7 @@ std::set<std::string> options_of(const std::string& help) {
 TEST_CASE("help and version", "[cli]") {
   const Bench bench;
   CHECK_THAT(bench.ktsim("--version").out, StartsWith("ktsim 0."));
-  for (const std::string command : {"run", "check", "ps"}) {
+  for (const std::string command : {"run", "check", "ps", "wq"}) {
     CAPTURE(command);
     CHECK_THAT(bench.ktsim("--help").out, Contains(command));
     const CommandResult help = bench.ktsim(command + " --help");
@@ -47,7 +48,7 @@ TEST_CASE("help and version", "[cli]") {
 TEST_CASE("every option is in the README's table", "[cli]") {
   const Bench bench;
   const std::string readme = support::read_file(KTSIM_SOURCE_DIR "/README.md");
-  for (const std::string command : {"run", "check", "ps"}) {
+  for (const std::string command : {"run", "check", "ps", "wq"}) {
     for (const std::string& option : options_of(bench.ktsim(command + " --help").out)) {
       CAPTURE(command, option);
       if (option != "--help") CHECK_THAT(readme, Contains("`" + option));
@@ -65,6 +66,8 @@ TEST_CASE("bad usage is one message and exit code 2", "[cli]") {
       {"run", "no scenario is given"},
       {"check", "no scenario is given"},
       {"ps good.json good.json", "expected one scenario"},
+      {"wq good.json good.json", "expected one scenario"},
+      {"wq good.json --interval 0", "no time"},
       {"run good.json --sed 3", "unknown option --sed; did you mean \"--seed\"?"},
       {"run good.json --trac=x", "did you mean \"--trace\"?"},
       {"run good.json --seed", "--seed"},
@@ -248,4 +251,43 @@ TEST_CASE("ps lists the threads at a moment", "[cli]") {
   const json rows = json::parse(bench.ktsim("ps good.json --at 1ms --json").out)["threads"];
   CHECK(rows[0]["pid"] == 1);
   CHECK(std::any_of(rows.begin(), rows.end(), [](const json& row) { return row["comm"] == "[k]"; }));
+}
+
+TEST_CASE("wq shows a moment, or monitors", "[cli]") {
+  const Bench bench;
+  bench.scenario("works.json", R"("duration": "10ms", "machine": {"cpus": 2},
+    "works": {"w": {"do": [{"run": "1ms"}]}},
+    "kthreads": {"k": {"do": [{"queue_work": "w"}, {"msleep": "4ms"}, {"queue_work": "w"}]}})");
+  const CommandResult dump = bench.ktsim("wq works.json --at 9ms");
+  CHECK(dump.code == 0);
+  CHECK_THAT(dump.out, StartsWith("Affinity Scopes\n") && Contains("Workqueue CPU -> pool") &&
+                           Contains("\nevents                          2 "));
+  const CommandResult blocks = bench.ktsim("wq works.json --interval 2ms");
+  CHECK(blocks.code == 0);
+  CHECK_THAT(blocks.out, Contains("\nt=0ns  ") && Contains("\nt=10ms  ") && !Contains("t=12ms"));
+  const json samples = json::parse(bench.ktsim("wq works.json --interval 2ms --at 4ms --json").out);
+  REQUIRE(samples["samples"].size() == 3);
+  CHECK(samples["samples"][0]["workqueues"][0]["started"] == 0);
+  CHECK(samples["samples"][1]["workqueues"][0]["started"] == 1);
+  CHECK(json::parse(bench.ktsim("wq works.json --json").out)["dump"]["pools"].size() > 8);
+}
+
+TEST_CASE("the events of works can be traced alone", "[cli]") {
+  const Bench bench;
+  bench.scenario("works.json", R"("duration": "10ms", "machine": {"cpus": 1},
+    "works": {"rx": {"do": [{"run": "1ms"}]}}, "kthreads": {"k": {"do": [{"queue_work": "rx"}]}})");
+  const CommandResult trace = bench.ktsim("run works.json --trace - --events 'workqueue:*'");
+  CHECK(trace.code == 0);
+  std::vector<std::string> lines;
+  std::istringstream stream(trace.out);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with('#')) lines.push_back(line);
+  }
+  REQUIRE(lines.size() == 4);
+  CHECK_THAT(lines[0], Contains(": workqueue_queue_work: work struct=") &&
+                           Contains(" function=rx workqueue=events req_cpu=8192 cpu=0"));
+  CHECK_THAT(lines[1], Contains(": workqueue_activate_work: work struct "));
+  CHECK_THAT(lines[2], Contains(": workqueue_execute_start: work struct ") &&
+                           Contains(": function rx"));
+  CHECK_THAT(lines[3], Contains(": workqueue_execute_end: work struct "));
 }

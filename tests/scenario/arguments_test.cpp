@@ -90,6 +90,10 @@ TEST_CASE("threads", "[scenario][arguments]") {
   const Op batch = op(R"({"sched_setscheduler": {"thread": "b", "policy": "batch", "nice": 4}})");
   CHECK(static_cast<Policy>(batch.choice) == Policy::kBatch);
   CHECK(batch.nice == 4);
+  CHECK(batch.time == 0);
+  const Op slice =
+      op(R"({"sched_setscheduler": {"thread": "b", "policy": "normal", "runtime": "3ms"}})");
+  CHECK(slice.time == 3'000'000);
   const Compiled affinity =
       compile(R"({"set_cpus_allowed": {"thread": "kthreadd", "cpus": "0,2"}})");
   CHECK(affinity.ops[0].object == 7);
@@ -155,7 +159,7 @@ TEST_CASE("every verb compiles", "[scenario][arguments]") {
     {"complete": "c0"}, {"complete_all": "c0"}, {"wait_for_completion": "c0"}, {"lock": "m"},
     {"unlock": "m"}, {"spin_lock": "s"}, {"spin_unlock": "s"}, {"spin_lock_irqsave": "s"},
     {"spin_unlock_irqrestore": "s"}, "local_irq_disable", "local_irq_enable", "preempt_disable",
-    "preempt_enable", {"kthread_create": "b"}, {"kthread_run": "b"}, {"kthread_stop": "b"},
+    "preempt_enable", "local_bh_disable", "local_bh_enable", {"kthread_create": "b"}, {"kthread_run": "b"}, {"kthread_stop": "b"},
     {"kthread_park": "b"}, {"kthread_unpark": "b"}, {"kthread_bind": {"thread": "b", "cpu": 0}},
     "parkme", "try_to_freeze", "set_freezable", {"kthread_queue_work": "k"},
     {"kthread_flush_work": "k/0"}, {"kthread_cancel_work_sync": "k/1"},
@@ -168,7 +172,9 @@ TEST_CASE("every verb compiles", "[scenario][arguments]") {
     {"cancel_delayed_work": "d"}, {"cancel_delayed_work_sync": "d"}, {"disable_work": "d"},
     {"disable_work_sync": "d"}, {"enable_work": "d"}, {"flush_workqueue": "wq"},
     {"drain_workqueue": "wq"}, {"destroy_workqueue": "wq"},
-    {"set_max_active": {"workqueue": "wq", "max_active": 1}},
+    {"set_max_active": {"workqueue": "wq", "max_active": 1}}, {"set_worker_desc": "flush-8:0"},
+    {"set_min_active": {"workqueue": "wq", "min_active": 0}}, {"set_unbound_cpumask": "0-1"},
+    {"alloc_workqueue": "wq"}, {"init_work": "d"}, {"free_work": "d"},
     {"set_workqueue_attrs": {"workqueue": "wq", "nice": 1}}, {"raise_softirq": "NET_RX"},
     {"tasklet_schedule": "tl"}, {"mod_timer": {"name": "t0", "delay": 1}}, {"del_timer": "t0"},
     {"del_timer_sync": "t0"}, {"start_hrtimer": {"name": "h", "delay": 1}}, {"cpu_down": 1},

@@ -246,6 +246,9 @@ TEST_CASE("statements are checked", "[scenario][malformed]") {
        "did you mean \"sda\"?"},
       {statement("{\"sched_setscheduler\": @{\"thread\": \"other\", \"policy\": \"fifo\"}}"),
        kHere + "/sched_setscheduler", "the key \"priority\" is missing"},
+      {statement("{\"sched_setscheduler\": {\"thread\": \"other\", \"policy\": \"rr:1\", "
+                 "\"runtime\": @\"1ms\"}}"),
+       kHere + "/sched_setscheduler/runtime", "fifo and rr have no runtime"},
       {statement("{\"set_user_nice\": {\"thread\": \"other\", \"nice\": @-21}}"),
        kHere + "/set_user_nice/nice", "-21 is out of range"},
       {statement("{\"signal\": {\"thread\": \"other\", \"signal\": @\"SIGTREM\"}}"),

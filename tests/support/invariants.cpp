@@ -13,7 +13,7 @@ std::vector<Violation> check_invariants(const TraceText& trace) {
                           timer_checker, kthread_checker, park_checker, kthread_worker_checker,
                           workqueue_checker})
     checkers.push_back(make(found));
-  World world;
+  World world(trace.preempt_rt);
   for (const TraceLine& line : trace.lines) {
     for (const auto& checker : checkers) checker->see(line, world);
     world.take(line);

@@ -11,12 +11,6 @@ using trace::Event;
 
 namespace {
 
-Latency latency_of(const sim::Histogram& histogram) {
-  return {histogram.count(),       histogram.mean(),         histogram.quantile(0.5),
-          histogram.quantile(0.9), histogram.quantile(0.99), histogram.max(),
-          histogram.buckets()};
-}
-
 CpuUse cpu_use(System& system, int id, const MigrationSink& migrations) {
   const sched::Rq& rq = system.scheduler().rq(id);
   CpuUse use;
@@ -125,6 +119,10 @@ Report build_report(System& system, const ExpectationSink& expectations,
     if (use.runtime > 0) report.threads.push_back(std::move(use));
   }
   report.wakeups = latency_of(system.scheduler().wakeup_latencies);
+  std::vector<Time> busy;
+  for (const CpuUse& use : report.cpus) busy.push_back(use.busy);
+  report.workqueues = workqueue_use(system, busy);
+  report.interrupts = irq_report(system);
   report.stuck = find_stuck(system);
   report.defect = is_defect(system, report.stuck);
   report.expectations = judge(system, expectations, report.stuck);

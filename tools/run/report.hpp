@@ -7,8 +7,11 @@
 
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/irq_report.hpp"
+#include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
 #include "tools/run/system.hpp"
+#include "tools/run/workqueue_report.hpp"
 
 namespace kt::run {
 
@@ -22,17 +25,6 @@ class MigrationSink final : public sim::TraceSink {
 
  private:
   std::vector<std::uint64_t> to_;
-};
-
-/// From sched_waking to the switch that lets the task run, in ns.
-struct Latency {
-  std::uint64_t count = 0;
-  double mean = 0;
-  Time p50 = 0;
-  Time p90 = 0;
-  Time p99 = 0;
-  Time max = 0;
-  std::vector<sim::Histogram::Bucket> buckets;
 };
 
 struct CpuUse {
@@ -69,7 +61,7 @@ struct ThreadUse {
   std::uint64_t involuntary = 0;
   std::uint64_t migrations = 0;
   std::uint64_t wakeups = 0;
-  Latency latency;
+  Latency latency;  ///< from sched_waking to the switch that lets it run
 };
 
 struct Report {
@@ -86,6 +78,8 @@ struct Report {
   std::vector<MemoryUse> memory;   ///< one a node
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
+  WorkqueueUse workqueues;
+  IrqReport interrupts;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

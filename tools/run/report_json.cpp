@@ -1,5 +1,7 @@
 #include "tools/run/report_json.hpp"
 
+#include "tools/run/workqueue_json.hpp"
+
 namespace kt::run {
 
 using Json = nlohmann::ordered_json;
@@ -8,20 +10,6 @@ namespace {
 
 Json time_or_null(Time time) {
   return time == sim::kNever ? Json() : Json(time);
-}
-
-Json latency_json(const Latency& latency, bool full) {
-  if (latency.count == 0) return {{"count", 0}};
-  Json json{{"count", latency.count}, {"mean", latency.mean}, {"max", latency.max}};
-  if (latency.buckets.empty()) return json;
-  json["p50"] = latency.p50;
-  json["p90"] = latency.p90;
-  json["p99"] = latency.p99;
-  if (!full) return json;
-  Json buckets = Json::array();
-  for (const auto& bucket : latency.buckets) buckets.push_back({bucket.upper, bucket.count});
-  json["buckets"] = std::move(buckets);
-  return json;
 }
 
 Json cpu_json(const CpuUse& use) {
@@ -65,6 +53,42 @@ Json thread_json(const ThreadUse& use, bool full) {
           {"migrations", use.migrations},
           {"wakeups", use.wakeups},
           {"wakeup_latency", latency_json(use.latency, full)}};
+}
+
+Json irq_json(const IrqUse& use, bool full) {
+  Json json{{"irq", use.irq},
+            {"name", use.name},
+            {"cpu", use.cpu},
+            {"arrivals", use.arrivals},
+            {"merged", use.merged},
+            {"handled", use.handled},
+            {"by_cpu", use.by_cpu},
+            {"latency", latency_json(use.latency, full)}};
+  if (use.thread.empty()) return json;
+  json["thread"] = use.thread;
+  json["thread_runs"] = use.thread_runs;
+  json["thread_latency"] = latency_json(use.thread_latency, full);
+  return json;
+}
+
+Json irqs_json(const IrqReport& report, bool full) {
+  Json irqs = Json::array();
+  for (const IrqUse& use : report.irqs) irqs.push_back(irq_json(use, full));
+  Json softirqs = Json::array();
+  for (const SoftirqUse& use : report.softirqs) {
+    softirqs.push_back({{"name", use.name},
+                        {"runs", use.runs},
+                        {"in_ksoftirqd", use.in_ksoftirqd},
+                        {"latency", latency_json(use.latency, full)}});
+  }
+  Json tasklets = Json::array();
+  for (const TaskletUse& use : report.tasklets) {
+    tasklets.push_back(
+        {{"name", use.name}, {"runs", use.runs}, {"latency", latency_json(use.latency, full)}});
+  }
+  return {{"irqs", std::move(irqs)},
+          {"softirqs", std::move(softirqs)},
+          {"tasklets", std::move(tasklets)}};
 }
 
 Json sleeper_json(const Sleeper& sleeper) {
@@ -163,6 +187,8 @@ Json report_json(const Report& report, bool full) {
           {"cpus", std::move(cpus)},
           {"memory", std::move(memory)},
           {"threads", std::move(threads)},
+          {"workqueues", workqueue_json(report.workqueues, full)},
+          {"interrupts", irqs_json(report.interrupts, full)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

@@ -4,8 +4,7 @@
 #include <map>
 
 #include "tools/run/time_text.hpp"
-
-#include "tools/run/time_text.hpp"
+#include "tools/run/workqueue_text.hpp"
 
 namespace kt::run {
 
@@ -230,6 +229,8 @@ std::string report_text(const Report& report) {
   text += memory_table(report);
   text += thread_table(report);
   text += latency_line(report.wakeups);
+  text += workqueue_text(report.workqueues);
+  if (report.interrupts.of_scenario) text += irq_report_text(report.interrupts);
   text += expectations_text(report);
   text +=
       report.defect ? ending_line(report) + stuck_text(report.stuck) : asleep_line(report.stuck);

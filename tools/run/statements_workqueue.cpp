@@ -1,5 +1,6 @@
 // Statements on workqueues and their works, and the objects that a scenario declares of them.
 #include <algorithm>
+#include <cerrno>
 
 #include "sim/error.hpp"
 #include "tools/run/interpreter.hpp"
@@ -25,6 +26,21 @@ std::uint32_t flags_of(const scenario::Workqueue& spec) {
          bit(spec.ordered, workqueue::kWqOrdered);
 }
 
+workqueue::AffnScope scope_of(scenario::AffinityScope scope) {
+  static_assert(static_cast<int>(scenario::AffinityScope::kSystem) ==
+                static_cast<int>(workqueue::AffnScope::kSystem));
+  return static_cast<workqueue::AffnScope>(scope);
+}
+
+workqueue::AttrsChange attrs_of(const scenario::Workqueue& spec, int nr_cpus) {
+  workqueue::AttrsChange change;
+  if (spec.nice != scenario::kNiceUnchanged) change.nice = spec.nice;
+  if (!spec.cpus.empty()) change.cpus = mask_of(spec.cpus, nr_cpus);
+  change.affn_scope = scope_of(spec.affinity_scope);
+  change.affn_strict = spec.affinity_strict;
+  return change;
+}
+
 Workqueue* system_workqueue(const Workqueues& workqueues, std::string_view name, bool highpri) {
   for (const auto& wq : workqueues.workqueues()) {
     if (wq->name == name) return wq.get();
@@ -39,10 +55,14 @@ void Interpreter::make_workqueues() {
   workqueue_stats_.resize(scenario_.workqueues.size());
   for (std::size_t i = 0; i < scenario_.workqueues.size(); ++i) {
     const scenario::Workqueue& spec = scenario_.workqueues[i];
-    Workqueue* wq = spec.system
-                        ? system_workqueue(workqueues, spec.name, spec.flags.highpri)
-                        : &workqueues.boot_workqueue(spec.name, flags_of(spec), spec.max_active);
-    wq->stats = &workqueue_stats_[i];
+    Workqueue* wq = nullptr;
+    if (spec.system) {
+      wq = system_workqueue(workqueues, spec.name, spec.flags.highpri);
+    } else if (!spec.absent) {
+      wq = &workqueues.boot_workqueue(spec.name, flags_of(spec), spec.max_active,
+                                      attrs_of(spec, scenario_.machine.cpus));
+    }
+    if (wq != nullptr) wq->stats = &workqueue_stats_[i];
     workqueues_.push_back(wq);
   }
   queued_works_.resize(scenario_.works.size());
@@ -52,16 +72,73 @@ void Interpreter::make_workqueues() {
     declared.body = {this, spec.program};
     for (std::int32_t instance = 0; instance < spec.count; ++instance) {
       DelayedWork& work = *declared.instances.emplace_back(std::make_unique<DelayedWork>());
-      const std::uint64_t address = work_address(i, static_cast<std::uint64_t>(instance));
-      if (spec.delayed) {
-        workqueues.init_delayed_work(work, &queued_work_body, spec.name, address);
-      } else {
-        workqueues.init_work(work, &queued_work_body, spec.name, address);
-      }
       work.object = &declared.body;
       work.stats = &declared.stats;
+      work.address = work_address(i, static_cast<std::uint64_t>(instance));
+      work.function_name = intern(spec.name);
+      if (spec.init) init_work(i, static_cast<std::size_t>(instance));
     }
   }
+}
+
+void Interpreter::init_work(std::size_t declared, std::size_t instance) {
+  const scenario::Work& spec = scenario_.works[declared];
+  DelayedWork& work = *queued_works_[declared].instances[instance];
+  if (spec.delayed) {
+    models_.workqueues.init_delayed_work(work, &queued_work_body, spec.name, work.address);
+  } else {
+    models_.workqueues.init_work(work, &queued_work_body, spec.name, work.address);
+  }
+}
+
+void Interpreter::reinit_work(const Op& op) {
+  const auto instance = static_cast<std::size_t>(std::max(op.instance, 0));
+  models_.workqueues.check_unused(queued_work_of(op), "INIT_WORK()");
+  init_work(static_cast<std::size_t>(op.object), instance);
+}
+
+Workqueue& Interpreter::workqueue_at(std::int32_t index, const Op& op) const {
+  Workqueue* wq = workqueues_[static_cast<std::size_t>(index)];
+  if (wq == nullptr) {
+    defect(op, fmt::format("workqueue {} does not exist",
+                           scenario_.workqueues[static_cast<std::size_t>(index)].name));
+  }
+  return *wq;
+}
+
+Co<> Interpreter::alloc_workqueue(const Op& op) {
+  const auto index = static_cast<std::size_t>(op.object);
+  const scenario::Workqueue& spec = scenario_.workqueues[index];
+  if (workqueues_[index] != nullptr && !workqueues_[index]->destroyed) {
+    defect(op, fmt::format("workqueue {} exists already", spec.name));
+  }
+  Workqueue* wq = co_await models_.workqueues.alloc_workqueue(
+      spec.name, flags_of(spec), spec.max_active, attrs_of(spec, scenario_.machine.cpus));
+  workqueues_[index] = wq;
+  if (wq != nullptr) wq->stats = &workqueue_stats_[index];
+  returned(op, spec.name, wq != nullptr ? 0 : -ENOMEM);
+}
+
+Co<> Interpreter::set_workqueue_attrs(const Op& op) {
+  workqueue::AttrsChange change;
+  if (op.nice != scenario::kNiceUnchanged) change.nice = op.nice;
+  if (op.cpus >= 0) {
+    change.cpus = mask_of(scenario_.cpu_sets[static_cast<std::size_t>(op.cpus)],
+                          scenario_.machine.cpus);
+  }
+  const auto scope = static_cast<scenario::AffinityScope>(op.choice);
+  if (scope != scenario::AffinityScope::kUnchanged) change.affn_scope = scope_of(scope);
+  if (op.strict >= 0) change.affn_strict = op.strict != 0;
+  Workqueue& wq = workqueue_at(op.object, op);
+  const int result = co_await models_.workqueues.apply_workqueue_attrs(wq, change);
+  returned(op, wq.name, result);
+}
+
+Co<> Interpreter::set_unbound_cpumask(const Op& op) {
+  const cpu::CpuMask mask =
+      mask_of(scenario_.cpu_sets[static_cast<std::size_t>(op.cpus)], scenario_.machine.cpus);
+  const int result = co_await models_.workqueues.workqueue_set_unbound_cpumask(mask);
+  returned(op, "cpumask", result);
 }
 
 Co<> Interpreter::queued_work_body(Workqueues&, workqueue::Work& work) {
@@ -90,7 +167,7 @@ DelayedWork& Interpreter::queued_work_of(const Op& op) {
 
 Workqueue& Interpreter::workqueue_of(const Op& op) const {
   const scenario::Work& spec = scenario_.works[static_cast<std::size_t>(op.object)];
-  return *workqueues_[static_cast<std::size_t>(spec.workqueue)];
+  return workqueue_at(spec.workqueue, op);
 }
 
 Co<> Interpreter::execute_workqueue(const Op& op) {
@@ -118,10 +195,32 @@ Co<> Interpreter::execute_workqueue(const Op& op) {
     case Verb::kEnableWork:
       return returned_by(op, workqueues.enable_work(queued_work_of(op)));
     case Verb::kFlushWorkqueue:
-      return workqueues.flush_workqueue(*workqueues_[static_cast<std::size_t>(op.object)]);
+      return workqueues.flush_workqueue(workqueue_at(op.object, op));
+    case Verb::kDrainWorkqueue:
+      return workqueues.drain_workqueue(workqueue_at(op.object, op));
+    case Verb::kDestroyWorkqueue:
+      return workqueues.destroy_workqueue(workqueue_at(op.object, op));
     case Verb::kSetMaxActive:
-      return workqueues.workqueue_set_max_active(*workqueues_[static_cast<std::size_t>(op.object)],
+      return workqueues.workqueue_set_max_active(workqueue_at(op.object, op),
                                                  static_cast<int>(op.number));
+    case Verb::kSetWorkerDesc:
+      workqueues.set_worker_desc(scenario_.texts[static_cast<std::size_t>(op.object)]);
+      return {};
+    case Verb::kSetMinActive:
+      return workqueues.workqueue_set_min_active(workqueue_at(op.object, op),
+                                                 static_cast<int>(op.number));
+    case Verb::kSetWorkqueueAttrs:
+      return set_workqueue_attrs(op);
+    case Verb::kSetUnboundCpumask:
+      return set_unbound_cpumask(op);
+    case Verb::kAllocWorkqueue:
+      return alloc_workqueue(op);
+    case Verb::kInitWork:
+      reinit_work(op);
+      return {};
+    case Verb::kFreeWork:
+      workqueues.free_work(queued_work_of(op));
+      return {};
     default:
       throw sim::InternalError(fmt::format("{}: no statement {}", scenario_.where(op.origin),
                                            scenario::info(op.verb).name));

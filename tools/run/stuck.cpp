@@ -31,6 +31,7 @@ class Finder {
     }
     const Task& control = system_.control();
     if (control.wait.kind != WaitKind::kNothing) add(control, -1);
+    add_workers();
     add_cycles();
     add_busy();
     return std::move(result_);
@@ -78,9 +79,25 @@ class Finder {
     if (has_exited(to)) result_.dead_owner = true;
   }
 
+  // Workers that sleep in a work; idle ones wait for nothing.
+  void add_workers() {
+    for (const auto& pool : system_.interpreter().models().workqueues.pools()) {
+      if (pool == nullptr) continue;
+      for (const workqueue::Worker& worker : pool->workers) {
+        if (worker.task != nullptr && worker.current_pwq != nullptr) add(*worker.task, -1);
+      }
+    }
+  }
+
   void add(const Task& task, std::int32_t index) {
     if (!is_asleep(task)) return;
     const sched::Wait& wait = task.wait;
+    const Task* runs = system_.interpreter().models().workqueues.flushed_by(task);
+    if (wait.kind == WaitKind::kWorkFlush && runs != nullptr) {
+      add_edge(task, *runs,
+               fmt::format("{} {}, run by {} (pid {})", wait_words(wait.kind), names_[wait.name],
+                           name(*runs), runs->pid));
+    }
     if ((wait.kind == WaitKind::kKthreadStop || wait.kind == WaitKind::kKthreadPark ||
          wait.kind == WaitKind::kKthreadFlush) &&
         wait.on != nullptr) {

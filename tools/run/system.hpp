@@ -16,6 +16,7 @@
 #include "tools/run/devices.hpp"
 #include "tools/run/flusher.hpp"
 #include "tools/run/interpreter.hpp"
+#include "tools/run/irq_sources.hpp"
 #include "tools/run/watchdog.hpp"
 #include "tools/scenario/scenario.hpp"
 
@@ -64,9 +65,11 @@ class System {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
   [[nodiscard]] cpu::Machine& machine() { return *machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
-  [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
   [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
+  [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
+  [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  [[nodiscard]] const irq::Irqs& irqs() const { return *irqs_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
   /// Tasks that the scenario declares and that exist: kthreads, workers, user tasks.
@@ -102,6 +105,8 @@ class System {
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
+  std::unique_ptr<irq::Irqs> irqs_;
+  std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
   std::unique_ptr<Flusher> flusher_;
   std::unique_ptr<Watchdog> watchdog_;

@@ -17,7 +17,7 @@ class Watchdog {
   static constexpr sim::Time kSoftLockup = 20'000'000'000;   ///< ns, 2 * watchdog_thresh
   static constexpr sim::Time kRcuStall = 21'000'000'000;     ///< ns, rcu_cpu_stall_timeout
 
-  enum class Alarm : std::uint8_t { kNone, kSoftLockup, kRcuStall, kHungTask };
+  enum class Alarm : std::uint8_t { kNone, kSoftLockup, kRcuStall, kHungTask, kWorkqueueStall };
 
   Watchdog(sched::Scheduler& scheduler, sim::Calendar& calendar)
       : scheduler_(scheduler), calendar_(calendar) {}
@@ -25,6 +25,11 @@ class Watchdog {
   /// What tripped, in the kernel's words; empty if nothing did. The calendar is then stopped.
   [[nodiscard]] const std::string& message() const { return message_; }
   [[nodiscard]] Alarm alarm() const { return alarm_; }
+  /// A watchdog of a model found something: as if it had been found here.
+  void trip(Alarm alarm, std::string message) {
+    alarm_ = alarm;
+    message_ = std::move(message);
+  }
 
  private:
   static void sample(void* self, std::uint64_t);

@@ -92,6 +92,9 @@ class ArgumentReader {
       case Argument::kCpu:
         op_.cpu = read_cpu(argument_, machine());
         return true;
+      case Argument::kCpus:
+        cpu_set(argument_);
+        return true;
       default:
         return false;
     }
@@ -247,6 +250,11 @@ class ArgumentReader {
         object();
         refer(Section::kWorkqueue, member("workqueue"));
         op_.number = read_integer(member("max_active"), 1, kMostActive);
+        return;
+      case Argument::kMinActive:
+        object();
+        refer(Section::kWorkqueue, member("workqueue"));
+        op_.number = read_integer(member("min_active"), 0, kMostActive);
         return;
       case Argument::kWorkqueueAttrs:
         return workqueue_attrs();
@@ -416,6 +424,10 @@ class ArgumentReader {
     const bool real_time = wanted.policy == Policy::kFifo || wanted.policy == Policy::kRr;
     const auto priority = optional("priority");
     if (priority) op_.number = read_integer(*priority, real_time ? 1 : 0, real_time ? 99 : 0);
+    if (const auto runtime = optional("runtime")) {
+      op_.time = read_time(*runtime);
+      if (real_time) runtime->fail({"fifo and rr have no runtime", "a fair policy, or no runtime"});
+    }
     if (real_time && !priority && policy.text().find(':') == std::string::npos)
       argument_.fail({"the key \"priority\" is missing", "1 to 99 for fifo and rr"});
   }

@@ -189,6 +189,10 @@ class Declarations {
       workqueue.flags.unbound = true;
       workqueue.max_active = 1;
     }
+    if (const auto start = item.find("start")) {
+      static constexpr std::array<std::string_view, 2> kStarts{"boot", "none"};
+      workqueue.absent = read_choice(*start, kStarts, "start") == 1;
+    }
     check_bh(item, workqueue);
     attributes(item, workqueue);
   }
@@ -224,6 +228,7 @@ class Declarations {
 
   void work(const Value& item, Work& work) {
     instances(item, work);
+    if (const auto init = item.find("init")) work.init = read_boolean(*init);
     if (const auto workqueue = item.find("workqueue"))
       work.workqueue = read_reference(context_, Section::kWorkqueue, *workqueue);
   }

@@ -25,9 +25,9 @@ constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
 constexpr Keys<7> kKernel{"hz",   "preempt",  "cmdline",        "memory_model",
                           "boot", "kworkers", "workqueue_model"};
-constexpr Keys<7> kWorkqueue{"flags", "max_active",     "ordered",        "nice",
-                             "cpus",  "affinity_scope", "affinity_strict"};
-constexpr Keys<4> kWork{"workqueue", "do", "count", "delayed"};
+constexpr Keys<8> kWorkqueue{"flags",          "max_active",      "ordered", "nice", "cpus",
+                             "affinity_scope", "affinity_strict", "start"};
+constexpr Keys<5> kWork{"workqueue", "do", "count", "delayed", "init"};
 constexpr Keys<4> kKthreadWorker{"cpu", "policy", "nice", "freezable"};
 constexpr Keys<4> kKthreadWork{"worker", "do", "count", "delayed"};
 constexpr Keys<8> kKthread{"do", "start", "cpu", "node", "cpus", "policy", "nice", "freezable"};

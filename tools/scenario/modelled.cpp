@@ -21,13 +21,6 @@ void objects(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   for (const auto& object : scenario.*Objects) places.push_back(object.origin);
 }
 
-void attributes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  for (const Workqueue& workqueue : scenario.workqueues)
-    if (workqueue.nice != kNiceUnchanged || !workqueue.cpus.empty() ||
-        workqueue.affinity_scope != AffinityScope::kDefault || workqueue.affinity_strict)
-      places.push_back(workqueue.origin);
-}
-
 /// Statements with the verbs from First to Last.
 template <Verb First, Verb Last>
 void verbs_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -41,8 +34,9 @@ void verb_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   verbs_used<Only, Only>(scenario, places);
 }
 
-void preempt_rt(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.preempt == Preempt::kRt) places.push_back(scenario.kernel.preempt_origin);
+/// The completion interrupts of disks are not threads.
+void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
 }
 
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -52,16 +46,7 @@ void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places)
 
 void isolation(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   const Kernel& kernel = scenario.kernel;
-  if (!kernel.isolcpus.empty() || !kernel.nohz_full.empty()) places.push_back(kernel.origin);
-}
-
-void workqueue_parameters(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (!scenario.kernel.workqueue.empty()) places.push_back(scenario.kernel.origin);
-}
-
-void soft_hrtimers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  for (const Hrtimer& timer : scenario.hrtimers)
-    if (timer.soft) places.push_back(timer.origin);
+  if (!kernel.isolcpus.empty()) places.push_back(kernel.origin);
 }
 
 void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -73,22 +58,13 @@ void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 }
 
 constexpr std::array kMissing{
-    Missing{"set_workqueue_attrs", verb_used<Verb::kSetWorkqueueAttrs>},
-    Missing{"drain_workqueue", verb_used<Verb::kDrainWorkqueue>},
-    Missing{"destroy_workqueue", verb_used<Verb::kDestroyWorkqueue>},
-    Missing{"nice, cpus and affinity of a workqueue", attributes},
     Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
-    Missing{"irqs", objects<&Scenario::irqs>},
-    Missing{"softirqs", objects<&Scenario::softirqs>},
-    Missing{"tasklets", objects<&Scenario::tasklets>},
     Missing{"cpu_down", verb_used<Verb::kCpuDown>},
     Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
-    Missing{"preempt rt", preempt_rt},
+    Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},
-    Missing{"isolcpus and nohz_full", isolation},
-    Missing{"workqueue boot parameters", workqueue_parameters},
-    Missing{"soft hrtimers", soft_hrtimers},
+    Missing{"isolcpus", isolation},
     Missing{"frequency governors", governors},
     Missing{"energy accounting (power)", energy},
 };

@@ -74,16 +74,20 @@ enum class AffinityScope : std::uint8_t {
 ///   queue_work                            object [works], instance, cpu, node (-1: not given)
 ///   queue_delayed_work, mod_delayed_work  as queue_work, and time delay
 ///   flush/cancel/disable/enable_*work*    object [works], instance
+///   init_work, free_work                  object [works], instance
 ///   *_workqueue                           object [workqueues]
-///   set_max_active                        object [workqueues], number
+///   set_max_active, set_min_active        object [workqueues], number
+///   set_unbound_cpumask                   cpus [cpu_sets]
 ///   set_workqueue_attrs                   object [workqueues], nice (kNiceUnchanged), cpus (-1),
 ///                                         choice AffinityScope, strict (-1: unchanged)
+///   set_worker_desc                       object [texts]
 ///   raise_softirq, tasklet_schedule       object [softirqs], [tasklets]
 ///   mod_timer, start_hrtimer              object [timers], [hrtimers], time delay
 ///   del_timer, del_timer_sync             object [timers]
 ///   cpu_down, cpu_up                      cpu
 ///   suspend                               choice SleepState, time wake_after (kNever: none)
-///   sched_setscheduler                    object [threads], choice Policy, number priority, nice
+///   sched_setscheduler                    object [threads], choice Policy, number priority, nice,
+///                                         time runtime (0: the base slice)
 ///   set_cpus_allowed                      object [threads], cpus [cpu_sets]
 ///   set_user_nice                         object [threads], nice
 ///   memory_pressure                       choice MemoryLevel, time for how long (kNever: for good)

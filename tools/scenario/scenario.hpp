@@ -111,6 +111,7 @@ struct Workqueue {
   CpuList cpus;  ///< empty: not set
   AffinityScope affinity_scope = AffinityScope::kDefault;
   bool affinity_strict = false;
+  bool absent = false;  ///< "start": "none": a statement allocates it
   std::uint32_t origin = 0;
 };
 
@@ -120,6 +121,7 @@ struct Work {
   std::int32_t program = -1;
   std::int32_t count = 1;  ///< instances
   bool delayed = false;
+  bool init = true;  ///< INIT_WORK() was called before t = 0
   std::uint32_t origin = 0;
 };
 

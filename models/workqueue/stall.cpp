@@ -1,0 +1,112 @@
+// Pools whose works wait for ever: the stall watchdog (kernel/workqueue.c: wq_watchdog_timer_fn), and
+// the search for pools that nothing can help any more.
+#include "models/workqueue/show.hpp"
+#include "models/workqueue/workqueues.hpp"
+#include "sim/error.hpp"
+
+namespace kt::workqueue {
+
+namespace {
+
+constexpr Time kSecond = 1'000'000'000;
+
+}  // namespace
+
+void Workqueues::boot_watchdog() {
+  if (params_.watchdog_thresh == 0) return;
+  constexpr std::uint64_t kAddress = 0xffffffff82a00000;  // in the kernel's data
+  watchdog_timer_.function = &wq_watchdog_timer_fn;
+  watchdog_timer_.function_name = machine_.trace().names().intern("wq_watchdog_timer_fn");
+  watchdog_timer_.object = this;
+  watchdog_timer_.address = kAddress;
+  watchdog_timer_.flags = timers::kTimerDeferrable;
+  watchdog_touched_ = base_.timers.jiffies();
+  base_.timers.boot_timer(watchdog_timer_, watchdog_touched_ + base_.timers.ticks().from_time(
+                                                                   params_.watchdog_thresh));
+}
+
+Co<> Workqueues::wq_watchdog_timer_fn(timers::Timers&, timers::KernelTimer& timer) {
+  return static_cast<Workqueues*>(timer.object)->check_stalls();
+}
+
+// Each round counts from the round before, as if somebody had touched the watchdog then.
+Co<> Workqueues::check_stalls() {
+  const timers::Ticks& ticks = base_.timers.ticks();
+  const timers::Jiffies now = base_.timers.jiffies();
+  const auto threshold = static_cast<timers::Jiffies>(params_.watchdog_thresh / ticks.period);
+  std::string report;
+  std::string reasons;
+  for (const auto& pool : pools_) {
+    if (pool == nullptr || pool->worklist.empty()) continue;
+    const timers::Jiffies progress =
+        timers::time_before(watchdog_touched_, pool->watchdog_ts) ? pool->watchdog_ts
+                                                                  : watchdog_touched_;
+    if (!timers::time_before(progress + threshold, now)) continue;
+    report += fmt::format("BUG: workqueue lockup - pool{} stuck for {}s!\n", pool_info(*pool),
+                          (now - pool->watchdog_ts) * ticks.period / kSecond);
+    reasons += describe_blocked(*pool);
+  }
+  if (!report.empty()) throw Stall(report + show_all_workqueues(*this) + reasons);
+  watchdog_touched_ = now;
+  co_await base_.timers.mod_timer(watchdog_timer_, now + threshold);
+}
+
+std::size_t Workqueues::retry_timers() const {
+  constexpr std::size_t kTimers = 2;  // that of the manager's sleep, and the mayday timer
+  std::size_t count = 0;
+  for (const auto& pool : pools_) {
+    if (pool != nullptr && pool->failed_creations != 0) count += kTimers;
+  }
+  return count;
+}
+
+// Who has the workers, why there is no other one, and what waits for it. The pool's lock may be held
+// by nobody: it is called from outside of the machine, or from a timer.
+std::string Workqueues::describe_blocked(const WorkerPool& pool) const {
+  const sim::NameTable& names = machine_.trace().names();
+  std::string text;
+  int asleep = 0;
+  for (const Worker& worker : pool.workers) {
+    if (worker.current_pwq == nullptr || worker.task == nullptr ||
+        worker.task->state == sched::kTaskRunning) {
+      continue;
+    }
+    ++asleep;
+    text += fmt::format("; {} sleeps since {}", describe(*worker.task),
+                        sim::format_time(worker.task->sleep_start));
+    if (worker.task->wait.name != 0) text += fmt::format(" for {}", names[worker.task->wait.name]);
+  }
+  bool rescuer = false;
+  std::string waiting;
+  for (const Work& work : pool.worklist) {
+    if (&work == &work.pwq->mayday_cursor) continue;
+    const Workqueue& wq = *work.pwq->wq;
+    rescuer = rescuer || wq.rescuer != nullptr;
+    waiting += fmt::format("; {} of {} waits for a worker{}", names[work.function_name], wq.name,
+                           wq.rescuer == nullptr ? " and has no rescuer (no WQ_MEM_RECLAIM)" : "");
+  }
+  if (pool.manager == nullptr || pool.manager->task == nullptr) return {};
+  const std::string_view what = asleep != 0 ? "worker-pool exhaustion: all workers of"
+                                : rescuer   ? "no worker for"
+                                            : "deadlock for want of a rescuer: no worker for";
+  return fmt::format(
+      "{} pool {} ({}){}{}; the manager {} {}{}\n", what, pool.id, pool_info(pool).substr(1),
+      asleep != 0 ? " sleep" : "", text, describe(*pool.manager->task),
+      pool.failed_creations != 0
+          ? fmt::format("failed {} times to make another since {}", pool.failed_creations,
+                        sim::format_time(pool.failing_since))
+          : fmt::format("is at it since {}", sim::format_time(pool.manager->task->sleep_start)),
+      waiting);
+}
+
+std::string Workqueues::find_exhausted() const {
+  std::string text;
+  for (const auto& pool : pools_) {
+    if (pool == nullptr || pool->worklist.empty()) continue;
+    if (pool->failed_creations == 1) return {};  // it has not tried again since
+    text += describe_blocked(*pool);
+  }
+  return text;
+}
+
+}  // namespace kt::workqueue

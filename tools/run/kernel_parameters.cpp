@@ -1,0 +1,102 @@
+#include "tools/run/kernel_parameters.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "tools/scenario/values.hpp"
+
+namespace kt::run {
+
+using cpu::CpuMask;
+using sim::Time;
+using workqueue::WorkqueueParams;
+
+namespace {
+
+CpuMask mask_of_list(const scenario::CpuList& cpus, int nr_cpus) {
+  CpuMask mask(nr_cpus);
+  for (int cpu : cpus) mask.set(cpu);
+  return mask;
+}
+
+std::uint64_t number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);  // checked by the loader
+  return number;
+}
+
+// lib/kstrtox.c: kstrtobool; a parameter without a value is true.
+bool is_true(const std::string& text) {
+  return text.empty() || text == "1" || text == "y" || text == "Y" || text == "on" ||
+         text == "true";
+}
+
+workqueue::AffnScope scope_of(const std::string& text) {
+  using enum workqueue::AffnScope;
+  constexpr std::array kNames{std::pair{"cpu", kCpu}, std::pair{"smt", kSmt},
+                              std::pair{"cache", kCache}, std::pair{"numa", kNuma},
+                              std::pair{"system", kSystem}};
+  for (const auto& [name, scope] : kNames) {
+    if (text == name) return scope;
+  }
+  return kCache;
+}
+
+// kernel/workqueue.c: restrict_unbound_cpumask: what would leave no CPU is ignored.
+void restrict_to(CpuMask& mask, const CpuMask& allowed) {
+  if (mask.intersects(allowed)) mask &= allowed;
+}
+
+void apply(WorkqueueParams& params, const scenario::KernelParameter& parameter, int nr_cpus) {
+  constexpr Time kMicrosecond = 1'000;
+  constexpr Time kSecond = 1'000'000'000;
+  const std::string& name = parameter.name;
+  const std::string& value = parameter.value;
+  if (name == "cpu_intensive_thresh_us") {
+    params.cpu_intensive_thresh = static_cast<Time>(number_of(value)) * kMicrosecond;
+  } else if (name == "cpu_intensive_warning_thresh") {
+    params.cpu_intensive_warning_thresh = static_cast<unsigned>(number_of(value));
+  } else if (name == "watchdog_thresh") {
+    params.watchdog_thresh = static_cast<Time>(number_of(value)) * kSecond;
+  } else if (name == "power_efficient") {
+    params.power_efficient = is_true(value);
+  } else if (name == "debug_force_rr_cpu") {
+    params.debug_force_rr_cpu = is_true(value);
+  } else if (name == "default_affinity_scope") {
+    params.default_affinity_scope = scope_of(value);
+  } else if (name == "unbound_cpus") {
+    restrict_to(params.unbound_cpus,
+                mask_of_list(scenario::parse_cpulist(value, nr_cpus), nr_cpus));
+  }  // panic_on_stall: the run ends at the first stall
+}
+
+}  // namespace
+
+WorkqueueParams workqueue_params(const scenario::Kernel& kernel, const cpu::Topology& topology) {
+  const int nr_cpus = topology.nr_cpus();
+  WorkqueueParams params(topology);
+  params.legacy = kernel.legacy_workqueues;
+  const CpuMask nohz_full = mask_of_list(kernel.nohz_full, nr_cpus);
+  if (!nohz_full.empty()) {
+    CpuMask housekeeping = topology.possible();
+    housekeeping -= nohz_full;
+    restrict_to(params.unbound_cpus, housekeeping);  // HK_TYPE_WQ
+    if (!housekeeping.empty()) params.timer_cpus = housekeeping;
+    params.power_efficient = true;
+  }
+  const std::vector<std::string>& flags = kernel.isolcpus_flags;
+  const bool domain = flags.empty() || std::ranges::find(flags, "domain") != flags.end();
+  if (domain && !kernel.isolcpus.empty()) {
+    params.isolated = mask_of_list(kernel.isolcpus, nr_cpus);
+    CpuMask housekeeping = topology.possible();
+    housekeeping -= params.isolated;
+    restrict_to(params.unbound_cpus, housekeeping);  // HK_TYPE_DOMAIN
+  }
+  for (const scenario::KernelParameter& parameter : kernel.workqueue) {
+    apply(params, parameter, nr_cpus);
+  }
+  return params;
+}
+
+}  // namespace kt::run

@@ -1,0 +1,14 @@
+// What the kernel's command line means to the models.
+#pragma once
+
+#include "models/workqueue/workqueues.hpp"
+#include "tools/scenario/scenario.hpp"
+
+namespace kt::run {
+
+/// workqueue.* and what isolcpus= and nohz_full= leave to unbound workqueues. Throws sim::UserError
+/// for a value that the loader lets pass and the kernel would not.
+workqueue::WorkqueueParams workqueue_params(const scenario::Kernel& kernel,
+                                            const cpu::Topology& topology);
+
+}  // namespace kt::run
