@@ -7,10 +7,9 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "sim/time.hpp"
@@ -35,14 +34,23 @@ static_assert(sizeof(TraceRecord) == 64);
 /// Names that records refer to by id. Id 0 is the empty string. Ids are given in first-use order.
 class NameTable {
  public:
-  NameTable() { intern(""); }
+  NameTable();
   std::uint32_t intern(std::string_view name);
   [[nodiscard]] std::string_view operator[](std::uint32_t id) const { return names_[id]; }
   [[nodiscard]] std::size_t size() const { return names_.size(); }
 
  private:
-  std::deque<std::string> names_;
-  std::unordered_map<std::string_view, std::uint32_t> ids_;
+  static constexpr std::uint32_t kFree = UINT32_MAX;
+  std::string_view keep(std::string_view name);
+  [[nodiscard]] std::size_t slot_of(std::string_view name) const;
+  void grow();
+
+  // A machine may have a hundred thousand names, one a thread: characters lie in blocks, and the
+  // index is an open-addressed table of ids, at most three quarters full.
+  std::deque<std::string_view> names_;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::span<char> block_left_;
+  std::vector<std::uint32_t> index_;
 };
 
 /// Receives records in order. Must not influence the simulation.

@@ -21,6 +21,7 @@ enum class What : std::uint8_t {
   kWorkqueue,
   kPwqRelease,
   kPerNode,      // one for each NUMA node
+  kKswapd,       // the same
   kBootWorkers,  // workqueue_init(): the pools that exist while one CPU is up
   kKsoftirqd,    // of the boot CPU, as the next three
   kRcuLeaf,
@@ -95,7 +96,7 @@ constexpr auto boot_order() {
       queue("blkcg_punt_bio", kWqMemReclaim | kWqFreezable | kWqUnbound | kWqSysfs),
       {kAcpiIrq, "irq/9-acpi"},
       queue("quota_events_unbound", kWqUnbound | kWqMemReclaim),
-      {kPerNode, "kswapd", kS, 0, true},
+      {kKswapd, "kswapd", kS, 0, true},
       queue("kthrotld", kWqMemReclaim),
       queue("mld", kCreateWorkqueue, 1),
       queue("ipv6_addrconf", kCreateWorkqueue, 1),
@@ -178,6 +179,7 @@ void Boot::boot(const BootConfig& config) {
       workqueues_.boot_release_thread();
       workqueues_.boot_watchdog();
     }
+    if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true});
     return;
   }
   for (const Step& step : boot_order()) take(step);
@@ -197,6 +199,9 @@ void Boot::take(const Step& step) {
       break;
     case What::kPerNode:
       per_node(step);
+      break;
+    case What::kKswapd:
+      kswapds_ = per_node(step);
       break;
     case What::kBootWorkers:
       boot_workers();
@@ -231,8 +236,7 @@ void Boot::take(const Step& step) {
 
 // Restricts a sleeping thread, and puts it where it has run last.
 void Boot::bind(Task& k, const CpuMask& mask, Cpu& cpu) {
-  k.cpus_mask = mask;
-  k.nr_cpus_allowed = mask.count();
+  scheduler_.set_cpus_mask(k, mask);
   k.cpu = &cpu;
   k.wake_cpu = k.recent_used_cpu = cpu.id();
 }
@@ -250,12 +254,15 @@ Task& Boot::sleeper(const Step& step, std::string_view name) {
 }
 
 // mm/compaction.c: kcompactd, mm/vmscan.c: kswapd: on the CPUs of their node, if it has any.
-void Boot::per_node(const Step& step) {
+std::vector<Task*> Boot::per_node(const Step& step) {
+  std::vector<Task*> threads;
   for (int node = 0; node < topology_.nr_nodes(); ++node) {
     Task& k = sleeper(step, fmt::format("{}{}", step.name, node));
     const CpuMask& cpus = topology_.node(node);
     if (!cpus.empty()) bind(k, cpus, scheduler_.machine().cpu(cpus.first()));
+    threads.push_back(&k);
   }
+  return threads;
 }
 
 // kernel/irq/manage.c: setup_irq_thread. It follows its interrupt, which x86's vector allocator

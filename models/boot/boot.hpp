@@ -32,6 +32,8 @@ struct BootConfig {
   bool minimal = false;
   /// With `minimal`: the kworkers too, as something queues works.
   bool workers = true;
+  /// kswapdN also if minimal.
+  bool kswapd = false;
   /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
   std::vector<PoolWorkers> kworkers{};
 };
@@ -49,6 +51,8 @@ class Boot {
 
   /// PID 1: in TASK_NEW, without code. Whoever runs the scenario gives it a body and starts it.
   [[nodiscard]] Task& control() const { return *control_; }
+  /// kswapdN, in the order of the nodes.
+  [[nodiscard]] const std::vector<Task*>& kswapds() const { return kswapds_; }
 
   /// kernel/cpu.c: cpuhp_threads, powercap's idle_inject_threads. Nothing asks them to run until
   /// the layer that they belong to sets its callbacks here.
@@ -59,8 +63,8 @@ class Boot {
   void take(const Step& step);
   Task& sleeper(std::string_view name, std::uint32_t state, int nice);
   Task& sleeper(const Step& step, std::string_view name);
-  static void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
-  void per_node(const Step& step);
+  void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
+  std::vector<Task*> per_node(const Step& step);
   void rcu_leaf(int cpu);
   void acpi_irq(const Step& step);
 
@@ -89,6 +93,7 @@ class Boot {
   std::deque<SmpbootThread> percpu_;
   cpu::CpuMask one_cpu_;  // scratch: on a big machine a mask is an allocation
   Task* control_ = nullptr;
+  std::vector<Task*> kswapds_;
 };
 
 }  // namespace kt::boot

@@ -9,6 +9,7 @@ using workqueue::WorkerPool;
 
 // How many workers a pool of a machine has that has booted and idles.
 int Boot::worker_count(int cpu, bool highpri) const {
+  if (workqueues_.params().legacy) return 0;
   for (const PoolWorkers& pool : kworkers_) {
     if (pool.cpu == cpu && pool.highpri == highpri) return pool.count;
   }
@@ -27,6 +28,7 @@ void Boot::boot_workers() {
 // What the load of the boot has made, and the highpri unbound workers of the first such workqueue.
 void Boot::more_workers() {
   constexpr int kAll = 1 << 20;
+  workqueues_.boot_first_workers();
   unbound_workers(true, kAll);
   for (int cpu = 0; cpu < topology_.nr_cpus(); ++cpu) {
     bound_workers(cpu, false, kAll);
@@ -48,7 +50,7 @@ void Boot::unbound_workers(bool highpri, int to) {
   const auto& pools = workqueues_.pools();
   for (std::size_t id = static_cast<std::size_t>(4 * topology_.nr_cpus()); id < pools.size(); ++id) {
     WorkerPool& pool = *pools[id];
-    if ((pool.attrs.nice < 0) != highpri) continue;
+    if ((pool.attrs.nice < 0) != highpri || pool.owner != nullptr) continue;
     const bool machine_wide = topology_.nr_llcs() > 1 && pool.node < 0 &&
                               pool.attrs.pod_cpumask == topology_.possible();
     const int count = std::min({to, worker_count(-1, highpri), machine_wide ? 1 : to});

@@ -69,6 +69,13 @@ struct CostTable {
   Time cancel_work = 60;       // one attempt to grab a work's PENDING bit and timer
   Time queue_work_pending = 40;  // queue_work() of a work that is pending already
   Time pwq_alloc = 150;          // making one pool_workqueue: an allocation and its zeroing
+  // Memory
+  Time alloc_pages = 120;      // __alloc_pages() from the free list, per call
+  Time free_pages = 80;        // giving a block back
+  Time alloc_slowpath = 400;   // __alloc_pages_slowpath() without reclaim
+  Time reclaim_scan = 100;     // looking at one page of the page cache
+  Time reclaim_page = 500;     // freeing one clean page
+  Time writeback_page = 300;   // putting one dirty page into a request to the disk
   // Caches
   Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
   Time cold_node = 8'000;      // … of the same node

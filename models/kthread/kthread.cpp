@@ -90,22 +90,32 @@ Co<> Kthreads::kthreadd_loop(Task& self) {
   }
 }
 
+// kernel/fork.c: dup_task_struct. The node, or -ENOMEM.
+Co<int> Kthreads::allocate_thread() {
+  const bool denied =
+      sim::choose(scheduler_.machine().chooser, sim::Question::kAllocation, 2, 2) != 0;
+  if (denied) co_return -ENOMEM;
+  if (thread_memory.allocate == nullptr) co_return 0;
+  co_return co_await thread_memory.allocate(thread_memory.object, *this);
+}
+
 // kernel/kthread.c: create_kthread: the fork.
 Co<> Kthreads::create_kthread(Request& request) {
   cpu::Machine& machine = scheduler_.machine();
   co_await machine.run(machine.costs().fork);
-  const bool fails = sim::choose(machine.chooser, sim::Question::kAllocation, 2, 2) != 0;
-  if (fails) {
+  const int memory_node = co_await allocate_thread();
+  if (memory_node < 0) {
     Completion* done = std::exchange(request.done, nullptr);
     if (done == nullptr) {
       request.in_use = false;
       co_return;
     }
-    request.result = {nullptr, -ENOMEM};
+    request.result = {nullptr, memory_node};
     co_await completions_.complete(*done);
     co_return;
   }
   Task& k = new_kthread(request.name);
+  if (thread_memory.allocate != nullptr) k.kthread->memory_node = memory_node;
   k.body = kthread(k, request);
   k.resume_point = k.body.handle();
   const Task& parent = scheduler_.current();
@@ -116,8 +126,12 @@ Co<> Kthreads::create_kthread(Request& request) {
 
 // kernel/kthread.c: kthread: the first code of every thread.
 Co<> Kthreads::kthread(Task& self, Request& request) {
-  int result = co_await handshake(self, request);
-  if (result == 0) result = co_await self.kthread->function(*this, self, self.kthread->data);
+  Co<int> step = handshake(self, request);  // one for both: a sleeper's frame stays small
+  int result = co_await step;
+  if (result == 0) {
+    step = self.kthread->function(*this, self, self.kthread->data);
+    result = co_await step;
+  }
   co_await kthread_exit(self, result);
 }
 
@@ -281,6 +295,9 @@ Co<> Kthreads::do_exit(Task& self) {
   }
   machine.this_cpu().trace(Event::kSchedProcessExit, cpu::pack(self.comm, self.pid), self.prio);
   co_await machine.run(machine.costs().exit);
+  if (self.kthread != nullptr && self.kthread->memory_node >= 0) {
+    thread_memory.release(thread_memory.object, std::exchange(self.kthread->memory_node, -1));
+  }
   self.exit_state = self.is_kthread() ? sched::kExitDead : sched::kExitZombie;
   self.flags |= sched::kPfNofreeze;
   co_await scheduler_.do_task_dead();

@@ -27,6 +27,7 @@ struct Kthread {
   bool should_park = false;
   int cpu = -1;
   int result = 0;
+  int memory_node = -1;  ///< whose memory it lives in; -1: not accounted
   ThreadFunction function = nullptr;
   void* data = nullptr;
   Completion parked;
@@ -37,6 +38,14 @@ struct Kthread {
 struct Created {
   Task* task = nullptr;
   int error = 0;
+};
+
+/// Where the stack and the task_struct of a new thread come from (kernel/fork.c: dup_task_struct):
+/// the layer of memory. None: there is always enough.
+struct ThreadMemory {
+  void* object = nullptr;
+  Co<int> (*allocate)(void* object, Kthreads& kthreads) = nullptr;  ///< its node, or -ENOMEM
+  void (*release)(void* object, int node) = nullptr;
 };
 
 class Kthreads {
@@ -85,6 +94,7 @@ class Kthreads {
   Co<> send_signal(Task& p, int signal);
 
   [[nodiscard]] Task* kthreadd() const { return kthreadd_; }
+  ThreadMemory thread_memory;
 
  private:
   // struct kthread_create_info. Owned by the creator until it is killed, then by who answers.
@@ -100,6 +110,7 @@ class Kthreads {
   };
   Co<> kthreadd_loop(Task& self);
   Co<> create_kthread(Request& request);
+  Co<int> allocate_thread();
   Co<> kthread(Task& self, Request& request);
   Co<int> handshake(Task& self, Request& request);
   Co<> booted_thread(Task& self);

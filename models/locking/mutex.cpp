@@ -80,7 +80,9 @@ Co<> Mutexes::lock(Mutex& mutex) {
   Task& current = scheduler_.current();
   co_await scheduler_.might_sleep();
   scheduler_.preempt_disable();
-  bool acquired = trylock(mutex, current, false);
+  const sim::Time since = scheduler_.machine().now();
+  const bool was_free = trylock(mutex, current, false);
+  bool acquired = was_free;
   if (!acquired) acquired = co_await optimistic_spin(mutex, current, false);
   if (!acquired && !trylock(mutex, current, false)) {
     Mutex::Waiter waiter{.task = &current};
@@ -99,6 +101,10 @@ Co<> Mutexes::lock(Mutex& mutex) {
     current.wait = {};
     remove_waiter(mutex, waiter);
     if (mutex.head == nullptr) mutex.handoff = false;
+  }
+  if (!was_free) {
+    ++mutex.contentions;
+    mutex.waited += scheduler_.machine().now() - since;
   }
   co_await take_over(mutex, current);
   co_await scheduler_.preempt_enable();

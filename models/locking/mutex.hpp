@@ -22,6 +22,8 @@ struct Mutex {
   bool pickup = false;     ///< MUTEX_FLAG_PICKUP: `owner` may take it
   Task* spinner = nullptr; ///< head of the optimistic spin queue
   Waiter* head = nullptr;
+  std::uint64_t contentions = 0;  ///< acquisitions that had to wait
+  sim::Time waited = 0;           ///< ns, in all
 };
 
 class Mutexes {

@@ -19,7 +19,7 @@ constexpr std::uint32_t kDice = 1024;
 
 // kernel/sched/fair.c: can_migrate_task
 bool Scheduler::can_migrate(const Task& p, const Rq& from, const Rq& to, const Domain& sd) {
-  if (p.on_cpu || !p.cpus_mask.test(to.id()) || p.migration_disabled != 0) return false;
+  if (p.on_cpu || !p.cpus_ptr->test(to.id()) || p.migration_disabled != 0) return false;
   if (p.se.sched_delayed || is_per_cpu_kthread(p)) return false;
   const bool shares_core = (sd.flags & kSdShareCpucapacity) != 0;
   const bool hot = !shares_core && p.se.exec_start != 0 &&
@@ -163,6 +163,7 @@ bool Scheduler::sched_tick(Cpu& cpu) {
     task_tick_rt(rq, curr);
   } else if (curr.sched_class == Class::kFair) {
     rq.cfs.update_curr(rq.clock());
+    curr.load_avg.accumulate(rq.clock(), 1024);
   }
   if (!curr.is_idle()) nohz_balancer_kick(rq);
   return domains_->lowest(rq.id()) != nullptr && rq.clock() >= rq.next_balance;

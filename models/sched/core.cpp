@@ -9,15 +9,13 @@ using trace::Event;
 
 // Leaves prev's code where it stands and goes on with next's, on the same CPU.
 struct Scheduler::SwitchTo {
-  Cpu* cpu;
-  Task* prev;
-  Task* next;
+  Rq* rq;
 
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> here) const noexcept {
-    prev->resume_point = here;
-    cpu->current = next;
-    return next->resume_point;
+    rq->switch_prev->resume_point = here;
+    rq->cpu->current = rq->curr;
+    return rq->curr->resume_point;
   }
   void await_resume() const noexcept {}
 };
@@ -50,14 +48,14 @@ Scheduler::~Scheduler() {
 }
 
 Task& Scheduler::new_task(std::string_view comm) {
-  Task& p = tasks_.emplace_back(machine_.nr_cpus());
+  Task& p = tasks_.emplace_back(machine_.topology().possible());
   p.pid = next_pid++;
   p.cpu = &machine_.this_cpu();
   p.wake_cpu = p.recent_used_cpu = p.cpu->id();
-  p.nr_cpus_allowed = machine_.nr_cpus();
   p.preempt_count = 2;  // FORK_PREEMPT_COUNT: schedule_tail() brings it to 0
   p.se.load = load_weight_of_nice(0);
   p.se.slice = tunables.base_slice;
+  p.load_avg.start(machine_.now(), 1024);  // heavy until it is known better
   set_comm(p, comm);
   return p;
 }
@@ -158,10 +156,9 @@ Co<> Scheduler::schedule_preempt_disabled() {
 
 Co<bool> Scheduler::cond_resched() {
   Cpu& cpu = machine_.this_cpu();
-  this_rq().last_resched_point = cpu.now();
-  if (config_.preempt == Preempt::kFull || !cpu.current->need_resched || !cpu.preemptible()) {
-    co_return false;
-  }
+  if (!cpu.preemptible()) co_return false;
+  this_rq().last_resched_point = this_rq().last_quiescent = cpu.now();
+  if (config_.preempt == Preempt::kFull || !cpu.current->need_resched) co_return false;
   co_await preempt_schedule();
   co_return true;
 }
@@ -195,6 +192,7 @@ void Scheduler::block_task(Rq&, Task& p) {
 
 void Rq::block(Entity& se) {
   Task& p = task_of(se);
+  p.load_avg.accumulate(clock(), 1024);
   scheduler->sub_nr_running(*this);
   if (cfs.nr_running() == 0) fair_server.stop();
   scheduler->block_task(*this, p);
@@ -218,6 +216,7 @@ void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
+    p.load_avg.accumulate(now, p.se.on_rq ? 1024 : 0);
     const bool counted = p.se.sched_delayed && p.se.on_rq;
     const bool first = rq.cfs.nr_running() == 0;
     rq.cfs.enqueue(p.se, flags, now);
@@ -244,6 +243,7 @@ bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
   const Time now = rq.clock();
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
+    p.load_avg.accumulate(now, 1024);
     if (!rq.cfs.dequeue(p.se, flags, now)) return false;
     if (flags.delayed) return true;  // Rq::block() has done the rest
     if (rq.cfs.nr_running() == 0) rq.fair_server.stop();
@@ -374,6 +374,7 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   }
   if (next.runnable_since >= 0) {
     next.stats.run_delay += now - next.runnable_since;
+    next.cpu_wait = {next.runnable_since, now, prev.comm, prev.pid};
     if (next.woken) {
       next.note_latency(now - next.waking_time);
       wakeup_latencies.record(now - next.waking_time);
@@ -384,21 +385,19 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
 
 // kernel/sched/core.c: __schedule(), with the loop of its callers: until need_resched stays clear.
 Co<> Scheduler::schedule_loop(Mode mode) {
+  // A sleeper's frame stays small: one segment for all, and few names that live across an await.
   Task& prev = current();
-  cpu::Segment segment;  // one for all: a sleeper's frame stays small
-  const std::uint32_t preempt_off = mode == Mode::kIdle ? 0 : cpu::kPreemptOffset;
+  cpu::Segment segment;
   do {
-    Cpu& cpu = *prev.cpu;
-    Rq& rq = this->rq(cpu.id());
+    Rq& rq = task_rq(prev);
     if ((prev.preempt_count & ~cpu::kPreemptMask) != 0 ||
         prev.preempt_count != (prev.is_idle() ? cpu::kPreemptOffset : 0)) [[unlikely]] {
       scheduling_while_atomic(prev);
     }
-    prev.preempt_count += preempt_off;
-    cpu.local_irq_disable();
-    cpu.preempt_disable();  // rq lock
-    const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
-    segment = cpu.run(blocks ? cpu.costs().schedule + cpu.costs().block : cpu.costs().schedule);
+    if (mode != Mode::kIdle) prev.preempt_count += cpu::kPreemptOffset;
+    rq.cpu->local_irq_disable();
+    rq.cpu->preempt_disable();  // rq lock
+    segment = rq.cpu->run(schedule_cost(prev, mode));
     co_await segment;
     // From here to the switch the rq lock keeps everybody out.
     std::uint32_t prev_state = prev.state;
@@ -408,7 +407,7 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     if (rq.nr_running == rq.cfs.h_nr_delayed()) (void)rq.cfs.pick(rq.clock());
     if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
     if (switch_decided(rq, mode, prev_state)) {
-      co_await SwitchTo{&cpu, &prev, rq.curr};
+      co_await SwitchTo{&rq};
       // prev has been chosen again, perhaps on another CPU.
       segment = prev.cpu->run(switch_cost(prev));
       co_await segment;
@@ -416,11 +415,17 @@ Co<> Scheduler::schedule_loop(Mode mode) {
       segment = prev.cpu->run(cold_cache_penalty(prev));
       co_await segment;
     } else {
-      cpu.preempt_enable_no_resched();
-      cpu.local_irq_enable();
+      rq.cpu->preempt_enable_no_resched();
+      rq.cpu->local_irq_enable();
     }
-    prev.preempt_count -= preempt_off;
+    if (mode != Mode::kIdle) prev.preempt_count -= cpu::kPreemptOffset;
   } while (prev.need_resched);
+}
+
+Time Scheduler::schedule_cost(const Task& prev, Mode mode) const {
+  const cpu::CostTable& costs = machine_.costs();
+  const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
+  return blocks ? costs.schedule + costs.block : costs.schedule;
 }
 
 void Scheduler::scheduling_while_atomic(const Task& p) const {

@@ -22,7 +22,6 @@ struct Entity {
   Entity* parent = nullptr;
   Entity* left = nullptr;
   Entity* right = nullptr;
-  std::uint32_t heap_priority = 0;
 
   std::uint64_t deadline = 0;      ///< virtual ns; relative to vruntime while rel_deadline is set
   std::uint64_t min_vruntime = 0;  ///< least vruntime in the subtree below this node
@@ -37,6 +36,7 @@ struct Entity {
   sim::Time sum_exec_runtime = 0;  ///< real ns ever run
   sim::Time prev_sum_exec_runtime = 0;  ///< sum_exec_runtime when last switched in
 
+  std::uint32_t heap_priority = 0;  ///< DeadlineTree's, as the links
   bool on_rq = false;          ///< competes on a queue (also as current, also while delayed)
   bool sched_delayed = false;  ///< sleeps, and stays queued until its lag has run off
   bool rel_deadline = false;

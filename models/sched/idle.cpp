@@ -64,7 +64,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
 void Scheduler::make_idle_tasks() {
   for (int id = 0; id < machine_.nr_cpus(); ++id) {
     Rq& rq = this->rq(id);
-    Task& idle = tasks_.emplace_back(machine_.nr_cpus());
+    Task& idle = tasks_.emplace_back(machine_.topology().possible());
     idle.sched_class = Class::kIdle;
     idle.flags = kPfKthread | kPfNofreeze | kPfNoSetaffinity;
     idle.state = kTaskRunning;

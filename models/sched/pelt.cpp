@@ -46,6 +46,12 @@ std::uint64_t decay(std::uint64_t value, std::uint64_t periods) {
 
 }  // namespace
 
+void Pelt::start(sim::Time now, std::uint64_t value) {
+  contribution_ = 0;
+  last_ = now;
+  sum_ = value * (kMaxSum - kPeriod);
+}
+
 void Pelt::accumulate(sim::Time now, std::uint64_t value) {
   const std::uint64_t units = static_cast<std::uint64_t>(now - last_) / kUnit;
   if (units == 0) return;

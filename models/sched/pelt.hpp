@@ -1,6 +1,6 @@
-// A load signal of one run queue: a value averaged over geometric history, where 32 periods of
-// 1,024 us halve the weight of the past (kernel/sched/pelt.c). Integer arithmetic; the value that
-// holds since the last call is accumulated when it changes or is read.
+// A load signal of a run queue or of a task: a value averaged over geometric history, where 32
+// periods of 1,024 us halve the weight of the past (kernel/sched/pelt.c). Integer arithmetic; the
+// value that holds since the last call is accumulated when it changes or is read.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,9 @@ namespace kt::sched {
 
 class Pelt {
  public:
+  /// As if `value` had held for ever until `now` (kernel/sched/fair.c:
+  /// init_entity_runnable_average).
+  void start(sim::Time now, std::uint64_t value);
   /// Accounts `value` from the last call until `now`.
   void accumulate(sim::Time now, std::uint64_t value);
   /// The average, in the unit of the values.

@@ -1,5 +1,5 @@
-// Changing a task's policy, nice value and affinity: kernel/sched/syscalls.c, kernel/sched/core.c:
-// set_cpus_allowed_ptr() and affine_move_task().
+// Changing a task's policy, nice value and affinity, and yielding: kernel/sched/syscalls.c,
+// kernel/sched/core.c: set_cpus_allowed_ptr() and affine_move_task().
 #include <cerrno>
 
 #include "models/sched/scheduler.hpp"
@@ -75,7 +75,7 @@ void Scheduler::change_queued_task(Task& p, Change change) {
 }
 
 // __sched_setscheduler(), the part under the rq lock
-void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice) {
+void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime) {
   const int old_prio = p.prio;
   const int new_prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice);
   if (p.se.sched_delayed && rt_policy(policy)) {
@@ -87,7 +87,10 @@ void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice)
   }
   change_queued_task(p, [&](Rq&) {
     set_priority(p, policy, rt_priority, nice);
-    if (p.sched_class == Class::kFair) reweight(p.se, weight_of(p));
+    if (p.sched_class == Class::kFair) {
+      reweight(p.se, weight_of(p));
+      set_custom_slice(p.se, runtime, tunables.base_slice);
+    }
     return old_prio < p.prio;  // behind its equals only when it became more important
   });
 }
@@ -98,18 +101,19 @@ void Scheduler::init_policy(Task& p, Policy policy, int rt_priority, int nice) {
     set_priority(p, policy, rt_priority, nice);
     p.se.load = weight_of(p);
   } else {
-    change_policy(p, policy, rt_priority, nice);
+    change_policy(p, policy, rt_priority, nice, 0);
   }
 }
 
-Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice) {
+Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice,
+                                   Time runtime) {
   co_await machine_.run(machine_.costs().syscall);
   if (p.pi_locked) co_await wait_pi_lock(p);
   const Class old_class = p.sched_class;
   const int old_prio = p.prio;
   {
     const TaskRqLock lock(machine_.this_cpu());
-    change_policy(p, policy, rt_priority, nice);
+    change_policy(p, policy, rt_priority, nice, runtime);
     if (p.on_rq == OnRq::kQueued) check_class_changed(p, old_class, old_prio);
   }
   if (should_resched()) co_await preempt_schedule();
@@ -152,7 +156,7 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
 }
 
 void Scheduler::set_cpus_mask(Task& p, const cpu::CpuMask& mask) {
-  p.cpus_mask = mask;
+  p.cpus_ptr = &*masks_.insert(mask).first;
   p.nr_cpus_allowed = mask.count();
 }
 
@@ -161,10 +165,10 @@ namespace {
 // kernel/sched/core.c: migration_cpu_stop, on the stopper of the CPU where the task ran
 void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
   Task& p = *work.task;
-  if (p.cpu != &cpu || p.cpus_mask.test(cpu.id())) return;
+  if (p.cpu != &cpu || p.cpus_ptr->test(cpu.id())) return;
   // The mask may have changed once more since the work was queued.
   const bool allowed = scheduler.is_cpu_allowed(p, work.destination);
-  const int target = allowed ? work.destination : p.cpus_mask.first_and(scheduler.active_mask());
+  const int target = allowed ? work.destination : p.cpus_ptr->first_and(scheduler.active_mask());
   if (p.on_rq == OnRq::kQueued) {
     scheduler.migrate_queued_task(p, target);
   } else {
@@ -181,7 +185,7 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_u
   const cpu::CpuMask valid = mask & active_;
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
-  if (mask == p.cpus_mask) co_return 0;
+  if (mask == *p.cpus_ptr) co_return 0;
   bool by_stopper = false;
   {
     const TaskRqLock lock(machine_.this_cpu());

@@ -23,8 +23,8 @@ int Scheduler::find_lowest_rq(const Task& p) {
   if (p.nr_cpus_allowed == 1) return -1;
   cpu::CpuMask lowest(machine_.nr_cpus());
   int lowest_prio = p.prio;
-  for (int cpu = p.cpus_mask.first_and(active_); cpu >= 0;
-       cpu = p.cpus_mask.next_and(active_, cpu + 1)) {
+  for (int cpu = p.cpus_ptr->first_and(active_); cpu >= 0;
+       cpu = p.cpus_ptr->next_and(active_, cpu + 1)) {
     const int prio = current_prio(rq(cpu));
     if (prio < lowest_prio || prio == p.prio) continue;
     if (prio > lowest_prio) {

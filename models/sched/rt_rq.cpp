@@ -63,7 +63,7 @@ Task* RtRq::pushable(int cpu) const {
   for (int prio = next_prio(0); prio < kMaxRtPrio; prio = next_prio(prio + 1)) {
     for (Task* p = lists_[static_cast<std::size_t>(prio)].head; p != nullptr; p = p->rt.next) {
       if (p->on_cpu || p->nr_cpus_allowed <= 1 || p->migration_disabled != 0) continue;
-      if (cpu < 0 || p->cpus_mask.test(cpu)) return p;
+      if (cpu < 0 || p->cpus_ptr->test(cpu)) return p;
     }
   }
   return nullptr;

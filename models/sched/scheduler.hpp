@@ -5,6 +5,7 @@
 
 #include <boost/container/deque.hpp>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "models/cpu/cpu.hpp"
@@ -138,8 +139,9 @@ class Scheduler {
   Co<> exit_to_user_mode();
 
   // Policy and placement -------------------------------------------------------------------------
-  /// kernel/sched/syscalls.c: sched_setscheduler. rt_priority 1 … 99 for FIFO and RR, else 0.
-  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice);
+  /// kernel/sched/syscalls.c: sched_setattr. rt_priority 1 … 99 for FIFO and RR, else 0. `runtime`
+  /// ns is the slice that a fair task asks for, clamped to 0.1 … 100 ms; 0: the base slice.
+  Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice, Time runtime = 0);
   Co<> set_user_nice(Task& p, int nice);
   /// The same for a task that has not begun its work, and may still be on its way to its first
   /// sleep: no events, no cost.
@@ -242,6 +244,7 @@ class Scheduler {
   // core.cpp
   Co<> schedule_loop(Mode mode);  // __schedule()
   Co<> schedule_worker();
+  [[nodiscard]] Time schedule_cost(const Task& prev, Mode mode) const;
   bool switch_decided(Rq& rq, Mode mode, std::uint32_t prev_state);
   Time switch_cost(const Task& next);
   void finish_task_switch();
@@ -302,7 +305,7 @@ class Scheduler {
 
   // policy.cpp
   Co<> wait_pi_lock(const Task& p);
-  void change_policy(Task& p, Policy policy, int rt_priority, int nice);
+  void change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime);
   void check_class_changed(Task& p, Class old_class, int old_prio);
   template <class Change>
   void change_queued_task(Task& p, Change change);
@@ -312,6 +315,10 @@ class Scheduler {
   cpu::CpuMask active_;
   std::unique_ptr<SchedDomains> domains_;
   std::vector<std::unique_ptr<Rq>> rqs_;
+  struct MaskOrder {
+    bool operator()(const cpu::CpuMask& a, const cpu::CpuMask& b) const { return a.less(b); }
+  };
+  std::set<cpu::CpuMask, MaskOrder> masks_;  // every affinity mask in use, once: Task::cpus_ptr
   TaskList tasks_;
   std::vector<Stopper> stoppers_;
   std::vector<bool> llc_has_idle_cores_;    // by llc id (lowest CPU)

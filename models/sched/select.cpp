@@ -8,7 +8,7 @@
 namespace kt::sched {
 
 bool Scheduler::is_cpu_allowed(const Task& p, int cpu) const {
-  if (!p.cpus_mask.test(cpu)) return false;
+  if (!p.cpus_ptr->test(cpu)) return false;
   return active_.test(cpu) || p.migration_disabled != 0;
 }
 
@@ -17,7 +17,7 @@ int Scheduler::select_fallback_rq(Task& p, int cpu) {
   for (int candidate : node) {
     if (is_cpu_allowed(p, candidate)) return candidate;
   }
-  for (int candidate : p.cpus_mask) {
+  for (int candidate : *p.cpus_ptr) {
     if (is_cpu_allowed(p, candidate)) return candidate;
   }
   set_cpus_mask(p, machine_.topology().possible());  // its affinity is lost for good
@@ -25,7 +25,7 @@ int Scheduler::select_fallback_rq(Task& p, int cpu) {
 }
 
 int Scheduler::select_task_rq(Task& p, int prev_cpu, unsigned wake_flags) {
-  int cpu = p.cpus_mask.first();
+  int cpu = p.cpus_ptr->first();
   if (p.migration_disabled != 0) {
     cpu = p.cpu->id();
   } else if (p.nr_cpus_allowed > 1) {
@@ -68,11 +68,11 @@ int Scheduler::wake_affine(const Domain& sd, const Task& p, int this_cpu, int pr
   if (prev.idle_cpu()) return prev_cpu;
   here.update_load(here.clock());
   prev.update_load(here.clock());
-  const auto task_load = static_cast<std::int64_t>(p.se.load.weight);
+  const auto task_load = static_cast<std::int64_t>(p.task_h_load());
   auto this_load = static_cast<std::int64_t>(here.load());
   auto prev_load = static_cast<std::int64_t>(prev.load());
   if (sync) {
-    const auto current_load = static_cast<std::int64_t>(current().se.load.weight);
+    const auto current_load = static_cast<std::int64_t>(current().task_h_load());
     if (current_load > this_load) return this_cpu;
     this_load -= current_load;
   }
@@ -89,7 +89,7 @@ int Scheduler::select_task_rq_fair(Task& p, int prev_cpu, unsigned wake_flags) {
   bool want_affine = false;
   if ((wake_flags & kWfTtwu) != 0) {
     record_wakee(p);
-    want_affine = !wake_wide(p) && p.cpus_mask.test(cpu);
+    want_affine = !wake_wide(p) && p.cpus_ptr->test(cpu);
   }
   const Domain* slow = nullptr;
   for (const Domain* sd = domains_->lowest(cpu); sd != nullptr; sd = sd->parent) {
@@ -120,8 +120,8 @@ int Scheduler::select_idle_sibling(Task& p, int prev, int target) {
   }
   const int recent = p.recent_used_cpu;
   p.recent_used_cpu = prev;
-  if (recent != prev && recent != target && domains_->share_cache(recent, target) &&
-      idle(recent) && p.cpus_mask.test(recent)) {
+  if (recent != prev && recent != target && domains_->share_cache(recent, target) && idle(recent) &&
+      p.cpus_ptr->test(recent)) {
     return recent;
   }
   const Domain* llc = domains_->llc(target);
@@ -142,15 +142,15 @@ int Scheduler::select_idle_sibling(Task& p, int prev, int target) {
 int Scheduler::select_idle_cpu(Task& p, const Domain& llc, bool has_idle_core, int target) {
   int idle_cpu = -1;
   const int nr_cpus = machine_.nr_cpus();
-  int cpu = llc.span->next_and_wrap(p.cpus_mask, (target + 1) % nr_cpus);
-  for (int left = llc.span->count_and(p.cpus_mask); left > 0; --left) {
+  int cpu = llc.span->next_and_wrap(*p.cpus_ptr, (target + 1) % nr_cpus);
+  for (int left = llc.span->count_and(*p.cpus_ptr); left > 0; --left) {
     if (has_idle_core) {
       const int core = select_idle_core(p, cpu, *llc.span, idle_cpu);
       if (core >= 0) return core;
     } else if (rq(cpu).idle_cpu() || rq(cpu).sched_idle_cpu()) {
       return cpu;
     }
-    cpu = llc.span->next_and_wrap(p.cpus_mask, (cpu + 1) % nr_cpus);
+    cpu = llc.span->next_and_wrap(*p.cpus_ptr, (cpu + 1) % nr_cpus);
   }
   if (has_idle_core) set_idle_cores(target, false);
   return idle_cpu;
@@ -164,20 +164,20 @@ int Scheduler::select_idle_core(const Task& p, int core_cpu, const cpu::CpuMask&
   for (int cpu : machine_.topology().siblings(core_cpu)) {
     if (!rq(cpu).idle_cpu()) {
       whole_core = false;
-      if (idle_cpu == -1 && rq(cpu).sched_idle_cpu() && span.test(cpu) && p.cpus_mask.test(cpu)) {
+      if (idle_cpu == -1 && rq(cpu).sched_idle_cpu() && span.test(cpu) && p.cpus_ptr->test(cpu)) {
         idle_cpu = cpu;
         break;
       }
       continue;
     }
-    if (idle_cpu == -1 && span.test(cpu) && p.cpus_mask.test(cpu)) idle_cpu = cpu;
+    if (idle_cpu == -1 && span.test(cpu) && p.cpus_ptr->test(cpu)) idle_cpu = cpu;
   }
   return whole_core ? core_cpu : -1;
 }
 
 int Scheduler::select_idle_smt(const Task& p, const Domain& llc, int target) {
   for (int cpu : machine_.topology().siblings(target)) {
-    if (cpu == target || !llc.span->test(cpu) || !p.cpus_mask.test(cpu)) continue;
+    if (cpu == target || !llc.span->test(cpu) || !p.cpus_ptr->test(cpu)) continue;
     if (rq(cpu).idle_cpu() || rq(cpu).sched_idle_cpu()) return cpu;
   }
   return -1;
@@ -236,8 +236,8 @@ GroupType classify(const GroupStats& stats, int weight, int imbalance_pct) {
 GroupStats wakeup_stats(Scheduler& scheduler, const Domain& sd, const Group& group, const Task& p) {
   GroupStats stats;
   const Time now = scheduler.machine().now();
-  for (int cpu = group.span->first_and(p.cpus_mask); cpu >= 0;
-       cpu = group.span->next_and(p.cpus_mask, cpu + 1)) {
+  for (int cpu = group.span->first_and(*p.cpus_ptr); cpu >= 0;
+       cpu = group.span->next_and(*p.cpus_ptr, cpu + 1)) {
     Rq& rq = scheduler.rq(cpu);
     rq.update_load(now);
     stats.load += rq.load();
@@ -275,7 +275,7 @@ const Group* Scheduler::find_dst_group(const Domain& sd, const Task& p, int this
   idlest_stats.avg_load = std::numeric_limits<std::uint32_t>::max();
   for (std::size_t i = 0; i < sd.groups.size(); ++i) {
     const Group& group = sd.groups[i];
-    if (!group.span->intersects(p.cpus_mask)) continue;
+    if (!group.span->intersects(*p.cpus_ptr)) continue;
     const GroupStats stats = wakeup_stats(*this, sd, group, p);
     if (group.span->test(this_cpu)) {
       local = &group;
@@ -316,8 +316,8 @@ int Scheduler::find_dst_group_cpu(const Group& group, const Task& p, int this_cp
   Time latest_idle = 0;
   int least_loaded = this_cpu;
   std::uint64_t least_load = std::numeric_limits<std::uint64_t>::max();
-  for (int cpu = group.span->first_and(p.cpus_mask); cpu >= 0;
-       cpu = group.span->next_and(p.cpus_mask, cpu + 1)) {
+  for (int cpu = group.span->first_and(*p.cpus_ptr); cpu >= 0;
+       cpu = group.span->next_and(*p.cpus_ptr, cpu + 1)) {
     const Rq& candidate = rq(cpu);
     if (candidate.sched_idle_cpu()) return cpu;
     if (candidate.idle_cpu()) {
@@ -336,7 +336,7 @@ int Scheduler::find_dst_group_cpu(const Group& group, const Task& p, int this_cp
 // sched_balance_find_dst_cpu
 int Scheduler::find_dst_cpu(const Domain* sd, const Task& p, int cpu, int prev_cpu,
                             std::uint32_t flag) {
-  if (!sd->span->intersects(p.cpus_mask)) return prev_cpu;
+  if (!sd->span->intersects(*p.cpus_ptr)) return prev_cpu;
   int new_cpu = cpu;
   while (sd != nullptr) {
     const Group* group = (sd->flags & flag) != 0 ? find_dst_group(*sd, p, cpu) : nullptr;

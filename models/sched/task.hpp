@@ -10,6 +10,7 @@
 #include "models/cpu/cpu.hpp"
 #include "models/cpu/cpu_mask.hpp"
 #include "models/sched/entity.hpp"
+#include "models/sched/pelt.hpp"
 #include "sim/co.hpp"
 #include "sim/histogram.hpp"
 
@@ -55,6 +56,7 @@ enum TaskFlag : std::uint32_t {
   kPfWqWorker = 0x20,
   kPfMemalloc = 0x800,
   kPfNofreeze = 0x8000,
+  kPfKswapd = 0x20000,
   kPfKthread = 0x200000,
   kPfNoSetaffinity = 0x4000000,
 };
@@ -119,6 +121,14 @@ struct NoopWake {
   std::uint32_t state = 0;  ///< of the target at that moment
 };
 
+/// A time that a task was runnable without a CPU, and who left the CPU to it.
+struct CpuWait {
+  Time from = -1;  ///< -1: it never waited
+  Time to = -1;
+  std::uint32_t behind = 0;  ///< NameTable id
+  std::int32_t behind_pid = 0;
+};
+
 /// /proc/PID/sched-like counters.
 struct TaskStats {
   std::uint64_t nvcsw = 0;
@@ -137,7 +147,10 @@ struct TaskStats {
 };
 
 struct Task : cpu::ThreadInfo {
-  explicit Task(int nr_cpus) : cpus_mask(cpu::CpuMask::all(nr_cpus)) { se.task = this; }
+  /// Allowed on `cpus`, which has to outlive the task.
+  explicit Task(const cpu::CpuMask& cpus) : cpus_ptr(&cpus), nr_cpus_allowed(cpus.count()) {
+    se.task = this;
+  }
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
@@ -153,44 +166,49 @@ struct Task : cpu::ThreadInfo {
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
   bool fatal_signal = false;
+  bool woken = false;  ///< runnable_since is a wakeup, not a preemption
+  /// Whether the reports want its distribution of wakeup latencies: most tasks' is never read.
+  bool keep_distribution = false;
   std::uint32_t allowed_signals = 0;  ///< kernel threads: what allow_signal() took, a bit each
 
   // Placement
-  int wake_cpu = 0;
-  int recent_used_cpu = 0;
-  std::uint32_t wakee_flips = 0;
   Time wakee_flip_decay = 0;
   Task* last_wakee = nullptr;
-  cpu::CpuMask cpus_mask;
-  int nr_cpus_allowed = 1;
-  std::uint16_t migration_disabled = 0;
-  Task* wake_entry = nullptr;  ///< next on a remote wake list
-  int cache_cpu = -1;          ///< where its working set is warm; -1: nowhere yet
+  Task* wake_entry = nullptr;    ///< next on a remote wake list
+  const cpu::CpuMask* cpus_ptr;  ///< shared by all tasks with this mask (set_cpus_mask)
+  int nr_cpus_allowed;
+  int wake_cpu = 0;
+  int recent_used_cpu = 0;
+  int cache_cpu = -1;  ///< where its working set is warm; -1: nowhere yet
+  std::uint32_t wakee_flips = 0;
 
   // Class, priority
   Class sched_class = Class::kFair;
   Policy policy = Policy::kNormal;
+  std::uint16_t migration_disabled = 0;
   int prio = kDefaultPrio;
   int static_prio = kDefaultPrio;
   int rt_priority = 0;
-  TaskEntity se;
-  RtEntity rt;
 
   // Identity
   std::uint32_t flags = 0;
   std::int32_t ppid = 0;
   std::uint32_t full_name = 0;  ///< NameTable id: as /proc shows it, not cut to 15 characters
   std::uint32_t mm = 0;         ///< address space; 0: none (a kernel thread)
-  kthread::Kthread* kthread = nullptr;
 
   // Its code
+  std::uint32_t location = 0;  ///< what the scenario interpreter executes now: id of a JSON pointer
+  kthread::Kthread* kthread = nullptr;
   sim::Co<> body;
   std::coroutine_handle<> resume_point;  ///< where switch_to() left it
 
+  // Its places on the queues
+  TaskEntity se;
+  RtEntity rt;
+  Pelt load_avg;  ///< 1024 while it is queued or runs; up to when it last joined or left a queue
+
   // For reports
   TaskStats stats;
-  /// The distribution of wakeup latencies, for tasks that the reports name: most never need one.
-  bool keep_distribution = false;
   std::unique_ptr<sim::Histogram> distribution;
   /// When the task last tested a condition (scenario code): a later wakeup that finds it awake
   /// cannot have been seen by that test.
@@ -206,12 +224,16 @@ struct Task : cpu::ThreadInfo {
   Time sleep_start = 0;
   Time runnable_since = -1;  ///< queued and not running since; -1: running or asleep
   Time waking_time = 0;      ///< of the last sched_waking
-  bool woken = false;        ///< runnable_since is a wakeup, not a preemption
-  std::uint32_t location = 0;  ///< what the scenario interpreter executes now: id of a JSON pointer
+  CpuWait cpu_wait;          ///< the last one that has ended
 
   [[nodiscard]] bool is_kthread() const { return (flags & kPfKthread) != 0; }
   [[nodiscard]] bool is_idle() const { return sched_class == Class::kIdle; }
   [[nodiscard]] bool is_user() const { return !is_kthread() && pid != 0; }
+  /// The weight that it has put on its queue of late: kernel/sched/fair.c: task_h_load, without
+  /// groups. Of a sleeper, as it was when it went to sleep.
+  [[nodiscard]] std::uint64_t task_h_load() const {
+    return load_avg.average() * se.load.weight / 1024;
+  }
   [[nodiscard]] int nice() const { return prio_to_nice(static_prio); }
 };
 

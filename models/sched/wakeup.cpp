@@ -56,7 +56,7 @@ bool Scheduler::ttwu_runnable(Task& p) {
 // kernel/sched/core.c: ttwu_queue_cond
 bool Scheduler::ttwu_queue_cond(const Task& p, int cpu) {
   if (p.sched_class == Class::kStop) return false;
-  if (!active_.test(cpu) || !p.cpus_mask.test(cpu)) return false;
+  if (!active_.test(cpu) || !p.cpus_ptr->test(cpu)) return false;
   const int here = machine_.this_cpu().id();
   if (!domains_->share_cache(here, cpu)) return true;
   if (cpu == here) return false;

@@ -57,7 +57,7 @@ class Timers {
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
-  /// Wheel timers and hrtimers that are armed, without ticks and deferrable ones: those wake nobody.
+  /// Wheel timers and hrtimers that are armed; ticks and deferrable timers not counted.
   [[nodiscard]] std::size_t armed() const { return armed_; }
 
   // Wheel timers -----------------------------------------------------------------------------------

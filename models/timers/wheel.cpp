@@ -5,13 +5,22 @@ namespace kt::timers {
 
 using trace::Event;
 
+namespace {
+
+// Whether the timer can make something happen on a machine that idles: 1 or 0.
+std::size_t wakes(const KernelTimer& timer) {
+  return (timer.flags & kTimerDeferrable) != 0 ? 0 : 1;
+}
+
+}  // namespace
+
 void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
   Cpu& here = machine_.this_cpu();
   Base& target = base(cpu);
   const Jiffies now = jiffies();
   TimerWheel& wheel = this->wheel(target, timer_base_kind(timer.flags));
   const Enqueued done = wheel.add(timer, expires, now);
-  if ((timer.flags & kTimerDeferrable) == 0) ++armed_;
+  armed_ += wakes(timer);
   if (here.traced(Event::kTimerStart)) {
     const auto timeout = static_cast<std::uint32_t>(expires - now);
     here.trace(Event::kTimerStart, timer.address, timer.function_name, expires, done.bucket.expiry,
@@ -56,7 +65,7 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
       co_return true;
     }
     wheel.remove(timer);
-    if ((timer.flags & kTimerDeferrable) == 0) --armed_;
+    armed_ -= wakes(timer);
   }
   enqueue(timer, expires, machine_.this_cpu().id());
   co_return was_pending;
@@ -65,7 +74,7 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
 bool Timers::del_timer(KernelTimer& timer) {
   if (!timer.pending()) return false;
   wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
-  if ((timer.flags & kTimerDeferrable) == 0) --armed_;
+  armed_ -= wakes(timer);
   machine_.this_cpu().trace(Event::kTimerCancel, timer.address);
   return true;
 }
@@ -95,7 +104,7 @@ Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
   if (wheel.running() != nullptr) co_return;  // another CPU expires them
   while (Timer* expired = wheel.take_expired(jiffies())) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
-    if ((timer.flags & kTimerDeferrable) == 0) --armed_;
+    armed_ -= wakes(timer);
     const std::uint64_t address = timer.address;
     const bool irqsafe = (timer.flags & kTimerIrqsafe) != 0;
     if (irqsafe) cpu.local_irq_disable();

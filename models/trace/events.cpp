@@ -57,6 +57,12 @@ constexpr std::array<EventInfo, kEvents> kInfo{{
     {"workqueue", "workqueue_activate_work", true},
     {"workqueue", "workqueue_execute_start", true},
     {"workqueue", "workqueue_execute_end", true},
+    {"vmscan", "mm_vmscan_kswapd_sleep", true},
+    {"vmscan", "mm_vmscan_kswapd_wake", true},
+    {"vmscan", "mm_vmscan_wakeup_kswapd", true},
+    {"vmscan", "mm_vmscan_direct_reclaim_begin", true},
+    {"vmscan", "mm_vmscan_direct_reclaim_end", true},
+    {"vmscan", "mm_vmscan_throttled", true},
     {"ftrace", "print", true},
     {"ktsim", "ktsim_return", false},
 }};

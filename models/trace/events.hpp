@@ -78,6 +78,13 @@ enum class Event : std::uint16_t {
   kWorkqueueActivateWork,  ///< [0]=work address [1]=function name
   kWorkqueueExecuteStart,  ///< as activate
   kWorkqueueExecuteEnd,    ///< as activate
+  // vmscan (include/trace/events/vmscan.h)
+  kVmscanKswapdSleep,   ///< [0]=nid
+  kVmscanKswapdWake,    ///< [0]=nid [1]=order
+  kVmscanWakeupKswapd,  ///< [0]=nid [1]=order [2]=gfp_flags
+  kVmscanDirectReclaimBegin,  ///< [0]=order [1]=gfp_flags
+  kVmscanDirectReclaimEnd,    ///< [0]=nr_reclaimed
+  kVmscanThrottled,     ///< [0]=nid [1]=(timeout,delayed) us [2]=reason (0 WRITEBACK, 1 CONGESTED, 2 NOPROGRESS)
   // ftrace and ktsim
   kMark,    ///< tracing_mark_write: [0]=text name
   kReturn,  ///< ktsim_return: [0]=verb name [1]=object name [2]=value (int64)

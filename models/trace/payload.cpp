@@ -156,6 +156,12 @@ constexpr Table make_table() {
   table.set(Event::kWorkqueueActivateWork, activate_work);
   table.set(Event::kWorkqueueExecuteStart, execute_work);
   table.set(Event::kWorkqueueExecuteEnd, execute_work);
+  table.set(Event::kVmscanKswapdSleep, kswapd_sleep);
+  table.set(Event::kVmscanKswapdWake, kswapd_wake);
+  table.set(Event::kVmscanWakeupKswapd, wakeup_kswapd);
+  table.set(Event::kVmscanDirectReclaimBegin, direct_reclaim_begin);
+  table.set(Event::kVmscanDirectReclaimEnd, direct_reclaim_end);
+  table.set(Event::kVmscanThrottled, vmscan_throttled);
   table.set(Event::kMark, mark);
   table.set(Event::kReturn, returned);
   return table;

@@ -59,4 +59,12 @@ char* hrtimer_expire_entry(char* at, const Context& c);
 char* tick_stop(char* at, const Context& c);
 char* timer_base_idle(char* at, const Context& c);
 
+// include/trace/events/vmscan.h
+char* kswapd_sleep(char* at, const Context& c);
+char* kswapd_wake(char* at, const Context& c);
+char* wakeup_kswapd(char* at, const Context& c);
+char* direct_reclaim_begin(char* at, const Context& c);
+char* direct_reclaim_end(char* at, const Context& c);
+char* vmscan_throttled(char* at, const Context& c);
+
 }  // namespace kt::trace::payload

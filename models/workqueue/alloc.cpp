@@ -45,7 +45,7 @@ WorkerPool& Workqueues::get_unbound_pool(const WorkqueueAttrs& attrs) {
   const auto first = static_cast<std::size_t>(4 * machine_.nr_cpus());
   std::size_t id = first;
   for (std::size_t i = first; i < pools_.size(); ++i) {
-    if (pools_[i] == nullptr) continue;
+    if (pools_[i] == nullptr || pools_[i]->owner != nullptr) continue;
     if (same_pool(pools_[i]->attrs, attrs)) {
       ++pools_[i]->refcnt;
       return *pools_[i];
@@ -80,6 +80,35 @@ void Workqueues::link_percpu_pwqs(Workqueue& wq) {
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     WorkerPool& pool = (wq.flags & kWqBh) != 0 ? bh_pool(cpu, highpri) : cpu_pool(cpu, highpri);
     wq.cpu_pwq.push_back(&new_pwq(wq, pool));
+  }
+}
+
+// A pool that one queue has for itself, on a CPU or (-1) anywhere.
+WorkerPool& Workqueues::new_legacy_pool(const Workqueue& wq, int cpu) {
+  const int nr_cpus = machine_.nr_cpus();
+  const WorkqueueAttrs attrs(cpu < 0 ? machine_.topology().possible() : CpuMask::of(nr_cpus, cpu));
+  WorkerPool& pool = new_pool(attrs, static_cast<int>(pools_.size()));
+  pool.owner = &wq;
+  pool.cpu = cpu;
+  if (cpu < 0) return pool;
+  pool.flags = 0;
+  pool.node = machine_.topology().node_of(cpu);
+  return pool;
+}
+
+// 2.6.35's kernel/workqueue.c: __create_workqueue_key: what it has no word for makes no difference.
+void Workqueues::link_legacy_pwqs(Workqueue& wq) {
+  const bool one_thread = wq.ordered();
+  wq.flags &= std::uint32_t{kWqFreezable | kWqOrdered};
+  wq.max_active = wq.saved_max_active = INT_MAX;
+  Pwq* pwq = nullptr;
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    if (pwq == nullptr || !one_thread) {
+      pwq = &new_pwq(wq, new_legacy_pool(wq, one_thread ? -1 : cpu));
+    } else {
+      get_pwq(*pwq);
+    }
+    wq.cpu_pwq.push_back(pwq);
   }
 }
 
@@ -136,7 +165,9 @@ WorkqueueAttrs Workqueues::std_attrs(const Workqueue& wq) const {
 Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                                      const AttrsChange& attrs) {
   Workqueue& wq = *list_.emplace_back(make_workqueue(name, flags, max_active));
-  if (wq.unbound()) {
+  if (params_.legacy) {
+    link_legacy_pwqs(wq);
+  } else if (wq.unbound()) {
     link_unbound_pwqs(wq, changed(std_attrs(wq), attrs));
   } else {
     link_percpu_pwqs(wq);

@@ -22,6 +22,7 @@ Co<> Workqueues::worker_sleeping(Worker& worker) {
   co_await lock(pool);
   if ((worker.flags & kWorkerNotRunning) == 0) {  // unbind_workers() may have come between
     --pool.nr_running;
+    if (pool.need_more_worker()) pool.note_lifted(worker, machine_.now());
     if (kick_wanted(pool)) {
       ++worker.current_pwq->stats[kCmWakeup];
       co_await kick_pool(pool);
@@ -48,7 +49,7 @@ Co<> Workqueues::wq_worker_tick(void* self, Task& task) {
   worker.current_pwq->stats[kCpuTime] +=
       static_cast<std::uint64_t>(workqueues.timers().ticks().period / kMicrosecond);
   const Time threshold = workqueues.params_.cpu_intensive_thresh;
-  if (threshold == 0 || (worker.flags & kWorkerNotRunning) != 0 || worker.sleeping ||
+  if (threshold == 0 || worker.pool->owner != nullptr || (worker.flags & kWorkerNotRunning) != 0 || worker.sleeping ||
       task.se.sum_exec_runtime - worker.current_at < threshold) {
     return {};
   }
@@ -61,6 +62,7 @@ Co<> Workqueues::mark_cpu_intensive(Worker& worker) {
   worker_set_flags(worker, kWorkerCpuIntensive);
   wq_cpu_intensive_report(worker.current_name);
   ++worker.current_pwq->stats[kCpuIntensive];
+  if (pool.need_more_worker()) pool.note_lifted(worker, machine_.now());
   if (kick_wanted(pool)) {
     ++worker.current_pwq->stats[kCmWakeup];
     co_await kick_pool(pool);

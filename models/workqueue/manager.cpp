@@ -29,6 +29,7 @@ Co<> Workqueues::manage_workers(Worker& worker) {
   WorkerPool& pool = *worker.pool;
   pool.flags |= kPoolManagerActive;
   pool.manager = &worker;
+  pool.creating_since = machine_.now();
   co_await maybe_create_worker(pool);
   pool.manager = nullptr;
   pool.flags &= ~std::uint32_t{kPoolManagerActive};
@@ -62,7 +63,8 @@ Worker& Workqueues::alloc_worker(WorkerPool& pool) {
   worker.id = pool.allocate_worker_id();
   worker.task = nullptr;
   worker.sleeping = worker.booted = false;
-  worker.desc = 0;
+  worker.desc = worker.current_name = 0;
+  worker.ended_at = -1;
   worker.rescue_wq = nullptr;
   worker.pool = &pool;
   return worker;
@@ -72,6 +74,9 @@ void Workqueues::free_worker(Worker& worker) { free_workers_.push_back(&worker);
 
 // kernel/workqueue.c: format_worker_id
 std::string Workqueues::worker_name(const Worker& worker, const WorkerPool& pool) {
+  if (pool.owner != nullptr) {
+    return pool.cpu < 0 ? pool.owner->name : fmt::format("{}/{}", pool.owner->name, pool.cpu);
+  }
   if (pool.cpu < 0) return fmt::format("kworker/u{}:{}", pool.id, worker.id);
   return fmt::format("kworker/{}:{}{}", pool.cpu, worker.id, pool.attrs.nice < 0 ? "H" : "");
 }
@@ -94,7 +99,7 @@ Co<Worker*> Workqueues::create_worker(WorkerPool& pool) {
   co_await lock(pool);
   ++pool.nr_workers;
   ++pool.created;
-  pool.most_workers = std::max(pool.most_workers, pool.nr_workers);
+  pool.note_workers(machine_.now());
   pool.last_creation = machine_.now();
   worker_enter_idle(worker);
   // It waits for its first wakeup, which kick_pool() might not give.
@@ -160,6 +165,7 @@ void Workqueues::set_worker_dying(Worker& worker, WorkerList<&Worker::entry>& dy
   --pool.nr_workers;
   --pool.nr_idle;
   ++pool.culled;
+  pool.note_workers(machine_.now());
   worker.flags |= kWorkerDie;
   worker.entry.unlink();
   dying.push_back(worker);

@@ -85,7 +85,7 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
     pool = pwq->pool;
     // It may still run where it was before: then it has to go there, so as not to run twice at once.
     WorkerPool* last_pool = pool_of(work);
-    if (last_pool != nullptr && last_pool != pool && !wq.ordered()) {
+    if (last_pool != nullptr && last_pool != pool && !wq.ordered() && !params_.legacy) {
       co_await lock(*last_pool);
       Worker* worker = last_pool->find_worker_executing_work(work);
       if (worker != nullptr && worker->current_pwq->wq == &wq) {
@@ -108,6 +108,10 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   work.queued_at = machine_.now();
   work.queued_by = current.comm;
   work.queued_by_pid = current.pid;
+  work.queued_on = here.id();
+  work.queued_from = here.in_hardirq()   ? QueuedFrom::kHardirq
+                     : here.in_interrupt() ? QueuedFrom::kSoftirq
+                                           : QueuedFrom::kTask;
   if (work.stats != nullptr) ++work.stats->queued;
   if (wq.stats != nullptr) ++wq.stats->queued;
   ++pwq->nr_in_flight[pwq->work_color];

@@ -135,7 +135,8 @@ Worker& Workqueues::alloc_rescuer(Workqueue& wq) {
   free_workers_.pop_back();
   rescuer.flags = kWorkerPrep;
   rescuer.sleeping = rescuer.booted = false;
-  rescuer.desc = 0;
+  rescuer.desc = rescuer.current_name = 0;
+  rescuer.ended_at = -1;
   rescuer.pool = nullptr;
   rescuer.rescue_wq = &wq;
   return rescuer;

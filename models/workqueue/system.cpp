@@ -134,13 +134,18 @@ void Workqueues::workqueue_init_early() {
 Workqueue& Workqueues::boot_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                                       const AttrsChange& attrs) {
   Workqueue& wq = new_workqueue(name, flags, max_active, attrs);
-  if ((flags & kWqMemReclaim) != 0) boot_rescuer(wq);
-  for (const auto& pool : pools_) {  // get_unbound_pool() gives a new pool its first worker
-    if (pool != nullptr && pool->cpu < 0 && pool->nr_workers == 0 && topology_initialized_) {
+  if ((wq.flags & kWqMemReclaim) != 0) boot_rescuer(wq);
+  boot_first_workers();
+  return wq;
+}
+
+void Workqueues::boot_first_workers() {
+  for (std::size_t id = static_cast<std::size_t>(4 * machine_.nr_cpus()); id < pools_.size(); ++id) {
+    WorkerPool* pool = pools_[id].get();
+    if (pool != nullptr && pool->nr_workers == 0 && (topology_initialized_ || params_.legacy)) {
       boot_worker(*pool);
     }
   }
-  return wq;
 }
 
 Worker& Workqueues::boot_worker(WorkerPool& pool) {
@@ -159,7 +164,7 @@ Worker& Workqueues::boot_worker(WorkerPool& pool) {
   worker.booted = true;
   attach(worker, pool);
   ++pool.nr_workers;
-  pool.most_workers = pool.nr_workers;
+  pool.least_workers = pool.most_workers = pool.nr_workers;
   worker_enter_idle(worker);
   return worker;
 }

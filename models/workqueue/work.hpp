@@ -34,6 +34,8 @@ struct Who {
   std::int32_t pid = 0;
   Time at = -1;  ///< -1: nobody did
 };
+/// The context that queued a work. In interrupts the current task is who happened to run.
+enum class QueuedFrom : std::uint8_t { kTask, kSoftirq, kHardirq };
 
 /// struct work_struct. The kernel packs the second group into one word; here each part has a name.
 struct Work : ListHook {
@@ -60,6 +62,8 @@ struct Work : ListHook {
   Time activated_at = 0;
   std::uint32_t queued_by = 0;  ///< NameTable id of the task that queued it
   std::int32_t queued_by_pid = 0;
+  std::int32_t queued_on = 0;  ///< CPU
+  QueuedFrom queued_from = QueuedFrom::kTask;
 
   [[nodiscard]] bool queued() const { return pwq != nullptr; }
 };
@@ -79,16 +83,28 @@ struct DelayedWork : Work {
   Who armed_by;  ///< who started the timer last
 };
 
-/// One execution that started late, and why.
+/// One execution that started late, and what it waited for, one after the other. What is left of the
+/// latency is the way: locks, wakeup, switch.
 struct LateStart {
   Time queued_at = 0;
-  Time latency = 0;        ///< ns, from queueing to the start of the function
-  Time inactive = 0;       ///< ns of it on the list of inactive works (max_active)
+  Time latency = 0;   ///< ns, from queueing to the start of the function
+  Time inactive = 0;  ///< ns of it on the list of inactive works (max_active)
+  Time behind = 0;    ///< ns of it behind another work: the concurrency limit, or no worker was free
+  Time creation = 0;  ///< ns of it until a worker was made, or, if it was rescued, could not be made
+  Time cpu_wait = 0;  ///< ns of it that its worker was runnable without a CPU
   std::uint64_t address = 0;
+  std::uint32_t function_name = 0;  ///< NameTable id, as all names here
   std::uint32_t queued_by = 0;
   std::int32_t queued_by_pid = 0;
-  std::uint32_t worker = 0;  ///< NameTable id of who ran it
-  bool created_worker = false;  ///< its pool made a worker meanwhile
+  std::int32_t queued_on = 0;  ///< CPU
+  QueuedFrom queued_from = QueuedFrom::kTask;
+  bool rescued = false;
+  std::int32_t cpu = 0;               ///< where it ran
+  std::uint32_t worker = 0;           ///< who ran it
+  std::uint32_t behind_work = 0;      ///< function
+  std::uint32_t behind_worker = 0;    ///< who ran that
+  std::uint32_t cpu_taken_by = 0;     ///< the task that left the CPU to the worker
+  std::int32_t cpu_taken_by_pid = 0;
 };
 
 /// What the reports know of one declared work, or of one queue.
@@ -102,7 +118,11 @@ struct WorkStats {
   sim::Histogram start_to_end;
   LateStart worst[kWorst];  ///< longest first; unused: latency 0
 
-  void note_start(const LateStart& start);
+  [[nodiscard]] bool among_worst(Time latency) const {
+    return latency > worst[kWorst - 1].latency;
+  }
+  /// Takes in a start that is among the worst.
+  void keep(const LateStart& start);
 };
 
 }  // namespace kt::workqueue

@@ -115,7 +115,7 @@ void Workqueues::claim(Worker& worker, Work& work) {
   }
   worker.current_work = &work;
   worker.current_func = work.function;
-  worker.current_name = work.function_name;
+  worker.previous_name = std::exchange(worker.current_name, work.function_name);
   worker.current_address = work.address;
   worker.current_pwq = work.pwq;
   worker.current_color = work.color;
@@ -125,28 +125,24 @@ void Workqueues::claim(Worker& worker, Work& work) {
   work.unlink();
 }
 
-void Workqueues::note_start(Worker& worker, Work& work) {
+void Workqueues::note_start(Worker& worker, const Work& work) {
   worker.started_at = machine_.now();
-  Workqueue& wq = *worker.current_pwq->wq;
-  if (work.stats == nullptr && wq.stats == nullptr) return;
-  const LateStart start{.queued_at = work.queued_at,
-                        .latency = worker.started_at - work.queued_at,
-                        .inactive = work.activated_at - work.queued_at,
-                        .address = work.address,
-                        .queued_by = work.queued_by,
-                        .queued_by_pid = work.queued_by_pid,
-                        .worker = scheduler_.current().comm,
-                        .created_worker = worker.pool->last_creation >= work.queued_at};
-  if (work.stats != nullptr) work.stats->note_start(start);
-  if (wq.stats != nullptr) wq.stats->note_start(start);
+  const Time latency = worker.started_at - work.queued_at;
+  for (WorkStats* stats : {work.stats, worker.current_pwq->wq->stats}) {
+    if (stats == nullptr) continue;
+    ++stats->started;
+    stats->queue_to_start.record(latency);
+    if (stats->among_worst(latency)) stats->keep(late_start(worker, work));
+  }
 }
 
-void Workqueues::note_end(const Worker& worker, WorkStats* stats) {
-  const Time duration = machine_.now() - worker.started_at;
-  for (WorkStats* each : {stats, worker.current_pwq->wq->stats}) {
-    if (each == nullptr) continue;
-    ++each->ended;
-    each->start_to_end.record(duration);
+void Workqueues::note_end(Worker& worker, WorkStats* of_work) {
+  worker.ended_at = machine_.now();
+  const Time duration = worker.ended_at - worker.started_at;
+  for (WorkStats* stats : {of_work, worker.current_pwq->wq->stats}) {
+    if (stats == nullptr) continue;
+    ++stats->ended;
+    stats->start_to_end.record(duration);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "models/workqueue/worker_pool.hpp"
 
+#include <algorithm>
+
 #include "sim/error.hpp"
 
 namespace kt::workqueue {
@@ -54,6 +56,22 @@ int WorkerPool::allocate_worker_id() {
 
 void WorkerPool::free_worker_id(int worker_id) {
   worker_ida[static_cast<std::size_t>(worker_id)] = false;
+}
+
+void WorkerPool::note_workers(Time now) {
+  least_workers = std::min(least_workers, nr_workers);
+  if (nr_workers > most_workers) {
+    most_workers = nr_workers;
+    most_since = now;
+  }
+  ++nr_changes;
+  if (changes.size() < kMostChanges) changes.push_back({now, nr_workers});
+}
+
+void WorkerPool::note_lifted(const Worker& worker, Time now) {
+  lifted_at = now;
+  lifted_by = worker.task->comm;
+  lifted_work = worker.current_name;
 }
 
 void worker_set_flags(Worker& worker, std::uint32_t flags) {

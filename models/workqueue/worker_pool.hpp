@@ -36,6 +36,8 @@ struct Worker {
   Pwq* current_pwq = nullptr;
   Time current_at = 0;  ///< ns of CPU time at the item's start or the last wakeup
   Time started_at = 0;
+  Time ended_at = -1;              ///< of the item before
+  std::uint32_t previous_name = 0;  ///< its function
   std::uint8_t current_color = 0;
   bool sleeping = false;
   bool booted = false;  ///< its thread has been through its loop before t = 0
@@ -62,8 +64,15 @@ using WorkerList =
     boost::intrusive::list<Worker, boost::intrusive::member_hook<Worker, MemberHook, hook>,
                            boost::intrusive::constant_time_size<false>>;
 
+/// A worker made or culled.
+struct PoolChange {
+  Time at = 0;
+  int workers = 0;  ///< from then on
+};
+
 /// struct worker_pool.
 struct WorkerPool {
+  static constexpr std::size_t kMostChanges = 256;
   static constexpr std::size_t kBusyBuckets = 64;  // BUSY_WORKER_HASH_ORDER
 
   explicit WorkerPool(const WorkqueueAttrs& attributes) : attrs(attributes) {}
@@ -80,6 +89,7 @@ struct WorkerPool {
   int nr_workers = 0;
   int nr_idle = 0;
   int refcnt = 1;  ///< of unbound ones: the pwqs that use it
+  const Workqueue* owner = nullptr;  ///< legacy model: the one queue that it serves
   timers::Jiffies watchdog_ts = 0;
   WorkList worklist;
   WorkerList<&Worker::entry> idle_list;  ///< newest first
@@ -96,15 +106,23 @@ struct WorkerPool {
   std::uint64_t created = 0;  ///< workers made during the run
   std::uint64_t culled = 0;
   std::uint64_t rescued = 0;
+  int least_workers = 0;
   int most_workers = 0;
+  Time most_since = 0;           ///< when it had most_workers first
+  std::vector<PoolChange> changes;  ///< of nr_workers during the run, the first kMostChanges
+  std::uint64_t nr_changes = 0;
+  Time creating_since = -1;
   Time last_creation = -1;
   int failed_creations = 0;  ///< of the manager at work
   Time failing_since = -1;   ///< its first failure
+  Time lifted_at = -1;  ///< when the last worker that ran slept or became CPU intensive, others waiting
+  std::uint32_t lifted_by = 0;    ///< NameTable id of that worker
+  std::uint32_t lifted_work = 0;  ///< and of its function
 
   // kernel/workqueue.c: need_more_worker, may_start_working, keep_working, need_to_create_worker,
   // too_many_workers. Under the lock.
   [[nodiscard]] bool need_more_worker() const { return !worklist.empty() && nr_running == 0; }
-  [[nodiscard]] bool may_start_working() const { return nr_idle != 0; }
+  [[nodiscard]] bool may_start_working() const { return nr_idle != 0 || owner != nullptr; }
   [[nodiscard]] bool keep_working() const { return !worklist.empty() && nr_running <= 1; }
   [[nodiscard]] bool need_to_create_worker() const {
     return need_more_worker() && !may_start_working();
@@ -123,6 +141,10 @@ struct WorkerPool {
   [[nodiscard]] Worker* find_worker_executing_work(const Work& work) const;
   void hash_busy(Worker& worker);
   void unhash_busy(Worker& worker);
+  /// For reports: nr_workers has changed during the run.
+  void note_workers(Time now);
+  /// For reports: `worker` stands no longer in the way of those that wait.
+  void note_lifted(const Worker& worker, Time now);
   /// The smallest number that no worker of the pool has.
   int allocate_worker_id();
   void free_worker_id(int worker_id);

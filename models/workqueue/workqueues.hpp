@@ -25,6 +25,9 @@ struct WorkqueueParams {
   bool power_efficient = false;
   AffnScope default_affinity_scope = AffnScope::kCache;
   bool debug_force_rr_cpu = false;
+  /// As before 2.6.36: each queue has a thread of its own on each CPU, or one if it is ordered, that
+  /// runs its works one by one. No pools are shared, no worker is made or rescued.
+  bool legacy = false;
   Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
   CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
   CpuMask isolated;      ///< isolcpus=: each is a cache of its own
@@ -92,6 +95,9 @@ class Workqueues {
   Worker& boot_worker(WorkerPool& pool);
   /// The thread pool_workqueue_release: once, before any attribute changes or a queue is destroyed.
   void boot_release_thread();
+  /// One worker for each pool of no CPU that has none (get_unbound_pool() makes it), and for each of
+  /// the legacy model.
+  void boot_first_workers();
   /// The pods of caches, cores and nodes; each unbound queue gets its pools.
   void workqueue_init_topology();
   /// alloc_workqueue() before the run. `max_active` 0: the default. The rescuer's thread, if it
@@ -133,8 +139,13 @@ class Workqueues {
   }
   [[nodiscard]] const std::array<Pods, kAffnScopes>& pods() const { return pods_; }
   [[nodiscard]] const CpuMask& unbound_cpumask() const { return unbound_cpumask_; }
+  [[nodiscard]] const CpuMask& online_cpumask() const { return online_cpumask_; }
   [[nodiscard]] std::vector<CpuHog> cpu_hogs() const { return cpu_hogs_; }
   [[nodiscard]] static bool work_pending(const Work& work) { return work.pending; }
+  // The locks that all pools share, for reports.
+  [[nodiscard]] const locking::Mutex& wq_pool_mutex() const { return wq_pool_mutex_; }
+  [[nodiscard]] const locking::Mutex& wq_pool_attach_mutex() const { return wq_pool_attach_mutex_; }
+  [[nodiscard]] const locking::Spinlock& wq_mayday_lock() const { return wq_mayday_lock_; }
   /// The worker that a task is, or null.
   [[nodiscard]] static Worker* current_worker(const Task& task);
 
@@ -276,8 +287,10 @@ class Workqueues {
   Co<> process_scheduled_works(Worker& worker);
   Co<> process_one_work(Worker& worker, Work& work);
   void claim(Worker& worker, Work& work);
-  void note_start(Worker& worker, Work& work);
-  void note_end(const Worker& worker, WorkStats* stats);
+  void note_start(Worker& worker, const Work& work);
+  void note_end(Worker& worker, WorkStats* of_work);
+  /// What an item that starts now has waited for (late_start.cpp).
+  [[nodiscard]] LateStart late_start(const Worker& worker, const Work& work) const;
   void check_leaks(const Worker& worker) const;
 
   // concurrency.cpp: what the scheduler tells of workers
@@ -334,6 +347,8 @@ class Workqueues {
   Co<bool> init_rescuer(Workqueue& wq);
   Pwq& new_pwq(Workqueue& wq, WorkerPool& pool);
   void link_percpu_pwqs(Workqueue& wq);
+  WorkerPool& new_legacy_pool(const Workqueue& wq, int cpu);
+  void link_legacy_pwqs(Workqueue& wq);
   [[nodiscard]] const Pods& pods_of(AffnScope scope) const;
   [[nodiscard]] CpuMask wq_calc_pod_cpumask(const WorkqueueAttrs& effective, int cpu) const;
 

@@ -34,7 +34,7 @@ std::set<std::string> options_of(const std::string& help) {
 TEST_CASE("help and version", "[cli]") {
   const Bench bench;
   CHECK_THAT(bench.ktsim("--version").out, StartsWith("ktsim 0."));
-  for (const std::string command : {"run", "check", "ps"}) {
+  for (const std::string command : {"run", "check", "ps", "wq"}) {
     CAPTURE(command);
     CHECK_THAT(bench.ktsim("--help").out, Contains(command));
     const CommandResult help = bench.ktsim(command + " --help");
@@ -47,7 +47,7 @@ TEST_CASE("help and version", "[cli]") {
 TEST_CASE("every option is in the README's table", "[cli]") {
   const Bench bench;
   const std::string readme = support::read_file(KTSIM_SOURCE_DIR "/README.md");
-  for (const std::string command : {"run", "check", "ps"}) {
+  for (const std::string command : {"run", "check", "ps", "wq"}) {
     for (const std::string& option : options_of(bench.ktsim(command + " --help").out)) {
       CAPTURE(command, option);
       if (option != "--help") CHECK_THAT(readme, Contains("`" + option));
@@ -65,6 +65,8 @@ TEST_CASE("bad usage is one message and exit code 2", "[cli]") {
       {"run", "no scenario is given"},
       {"check", "no scenario is given"},
       {"ps good.json good.json", "expected one scenario"},
+      {"wq good.json good.json", "expected one scenario"},
+      {"wq good.json --interval 0", "no time"},
       {"run good.json --sed 3", "unknown option --sed; did you mean \"--seed\"?"},
       {"run good.json --trac=x", "did you mean \"--trace\"?"},
       {"run good.json --seed", "--seed"},
@@ -248,4 +250,23 @@ TEST_CASE("ps lists the threads at a moment", "[cli]") {
   const json rows = json::parse(bench.ktsim("ps good.json --at 1ms --json").out)["threads"];
   CHECK(rows[0]["pid"] == 1);
   CHECK(std::any_of(rows.begin(), rows.end(), [](const json& row) { return row["comm"] == "[k]"; }));
+}
+
+TEST_CASE("wq shows a moment, or monitors", "[cli]") {
+  const Bench bench;
+  bench.scenario("works.json", R"("duration": "10ms", "machine": {"cpus": 2},
+    "works": {"w": {"do": [{"run": "1ms"}]}},
+    "kthreads": {"k": {"do": [{"queue_work": "w"}, {"msleep": "4ms"}, {"queue_work": "w"}]}})");
+  const CommandResult dump = bench.ktsim("wq works.json --at 9ms");
+  CHECK(dump.code == 0);
+  CHECK_THAT(dump.out, StartsWith("Affinity Scopes\n") && Contains("Workqueue CPU -> pool") &&
+                           Contains("\nevents                          2 "));
+  const CommandResult blocks = bench.ktsim("wq works.json --interval 2ms");
+  CHECK(blocks.code == 0);
+  CHECK_THAT(blocks.out, Contains("\nt=0ns  ") && Contains("\nt=10ms  ") && !Contains("t=12ms"));
+  const json samples = json::parse(bench.ktsim("wq works.json --interval 2ms --at 4ms --json").out);
+  REQUIRE(samples["samples"].size() == 3);
+  CHECK(samples["samples"][0]["workqueues"][0]["started"] == 0);
+  CHECK(samples["samples"][1]["workqueues"][0]["started"] == 1);
+  CHECK(json::parse(bench.ktsim("wq works.json --json").out)["dump"]["pools"].size() > 8);
 }

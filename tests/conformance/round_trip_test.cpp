@@ -106,9 +106,41 @@ class Recorder {
       case Event::kSoftirqExit:
         a = {pair(0, line.number_of("vec"))};
         return true;
+      case Event::kWorkqueueQueueWork:
+        a = {address(line.text_of("struct")), names_.intern(line.text_of("function")),
+             names_.intern(line.text_of("workqueue")),
+             pair(line.number_of("req_cpu"), line.number_of("cpu"))};
+        return true;
+      case Event::kSchedKthreadWorkQueueWork:
+        a = {address(line.text_of("struct")), names_.intern(line.text_of("function")),
+             address(line.text_of("worker"))};
+        return true;
+      case Event::kWorkqueueActivateWork:
+      case Event::kWorkqueueExecuteStart:
+      case Event::kWorkqueueExecuteEnd:
+      case Event::kSchedKthreadWorkExecuteStart:
+      case Event::kSchedKthreadWorkExecuteEnd:
+        work(line.payload, a);
+        return true;
       default:
         return false;
     }
+  }
+
+  static std::uint64_t address(std::string_view hex) {
+    return std::stoull(std::string(hex), nullptr, 16);
+  }
+
+  /// "work struct ADDRESS: function NAME", "work struct ADDRESS function=NAME "
+  template <class Arguments>
+  void work(std::string_view payload, Arguments& a) {
+    constexpr std::string_view kBefore = "work struct ";
+    constexpr std::size_t kDigits = 16;
+    constexpr std::string_view kFunction = "function ";
+    a[0] = address(payload.substr(kBefore.size(), kDigits));
+    std::string_view name = payload.substr(payload.find("function") + kFunction.size());
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    a[1] = names_.intern(name);
   }
 
   sim::NameTable& names_;

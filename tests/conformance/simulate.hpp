@@ -8,6 +8,7 @@
 
 #include "sim/time.hpp"
 #include "tests/support/facts.hpp"
+#include "tests/support/work_facts.hpp"
 
 namespace support {
 
@@ -19,7 +20,7 @@ struct Beginning {
   sim::Time tick_offset = 0;
   int cpu = 0;
 };
-Beginning beginning_of(const TraceText& recorded);
+Beginning beginning_of(const std::filesystem::path& folder, const TraceText& recorded);
 
 TraceText simulate(const std::filesystem::path& folder, const Beginning& beginning);
 
@@ -28,5 +29,12 @@ TraceText recorded_trace(const std::filesystem::path& folder);
 
 /// What a call returned, with the verb as the recordings spell it.
 std::string recorded_spelling(const std::string& note);
+
+/// Whether the recorder notes it: of calls that queue only those that find the work pending.
+bool is_recorded(const std::string& note);
+
+/// The works of a scenario: as the recording and as the simulator names them.
+WorkNames recorded_works(const std::filesystem::path& folder);
+WorkNames simulated_works(const std::filesystem::path& folder);
 
 }  // namespace support

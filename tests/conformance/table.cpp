@@ -25,14 +25,16 @@ std::map<std::string, sim::Time> moments(const Facts& facts) {
   std::map<std::string, sim::Time> result;
   const auto add = [&result](const std::string& name, sim::Time time) {
     std::string unique = name;
-    for (int n = 2; !result.emplace(unique, time).second; ++n) unique = fmt::format("{} #{}", name, n);
+    for (int n = 2; !result.emplace(unique, time).second; ++n)
+      unique = fmt::format("{} #{}", name, n);
   };
   const auto comm = [](const std::string& thread) { return thread.substr(0, thread.rfind('-')); };
   for (const Note& mark : facts.marks) {
     if (!mark.text.starts_with("ktoracle ")) add("mark " + mark.text, mark.time);
   }
   for (const Note& note : facts.returns) add("return " + recorded_spelling(note.text), note.time);
-  for (const ThreadForked& fork : facts.threads_forked) add("fork of " + comm(fork.thread), fork.time);
+  for (const ThreadForked& fork : facts.threads_forked)
+    add("fork of " + comm(fork.thread), fork.time);
   for (const ThreadExit& exit : facts.exits) add("exit of " + exit.comm, exit.time);
   for (const KthreadStop& stop : facts.kthread_stops) {
     if (stop.event == "sched_kthread_stop_ret") add("kthread_stop " + stop.payload, stop.time);
@@ -45,7 +47,7 @@ std::vector<Row> compare() {
   for (const auto& folder : recorded_scenarios()) {
     const TraceText recorded = recorded_trace(folder);
     const auto expected = moments(extract_facts(recorded));
-    const auto actual = moments(extract_facts(simulate(folder, beginning_of(recorded))));
+    const auto actual = moments(extract_facts(simulate(folder, beginning_of(folder, recorded))));
     for (const auto& [what, time] : expected) {
       const auto found = actual.find(what);
       if (found == actual.end()) continue;
@@ -62,12 +64,15 @@ std::vector<Row> compare() {
 int main() {
   fmt::print(
       "# Times against the recorded kernel\n\n"
-      "Linux 6.12.117 on an emulator that counts instructions (2 ns each), and ktsim on the preset\n"
-      "`qemu-icount`, from the same scenario, tick phase and CPU of the init task. Order and counts\n"
+      "Linux 6.12.117 on an emulator that counts instructions (2 ns each), and ktsim on the "
+      "preset\n"
+      "`qemu-icount`, from the same scenario, tick phase and CPU of the init task. Order and "
+      "counts\n"
       "are held exactly by tests (tests/conformance); this is how far the times are off, worst\n"
       "first, in microseconds since t = 0. Recorded stamps are whole microseconds. The recorder's\n"
       "CPUs take turns: one sees a remote wakeup late when another is inside a kernel path. In\n"
-      "lost_wakeup that decides the CPU on which a busy-waiting thread starts, and here the init task\n"
+      "lost_wakeup that decides the CPU on which a busy-waiting thread starts, and here the init "
+      "task\n"
       "is behind it for a tick; what follows is late by as much.\n\n"
       "Made by `build/release/tests/ktsim-conformance > results/conformance.md`.\n\n"
       "| scenario | what | recorded | simulated | error |\n| --- | --- | ---: | ---: | ---: |\n");

@@ -186,4 +186,20 @@ TEST_CASE("watchdogs end a run that goes on elsewhere", "[stuck]") {
     REQUIRE_FALSE(report.stuck.busy.empty());
     CHECK(report.stuck.busy[0].name == "hog");
   }
+  SECTION("an RCU stall: with interrupts off the soft lockup watchdog's timer cannot run") {
+    const Report report =
+        simulate("300s", R"("kthreads": {
+      "hog": {"cpu": 1, "do": ["local_irq_disable", {"run": "100s"}]}, )" +
+                             clock + R"(}, "expect": [{"never": "soft_lockup"}])");
+    CHECK(report.ending == Ending::kWatchdog);
+    CHECK(report.defect);
+    CHECK_THAT(report.message, Contains("rcu_preempt detected stalls") && Contains("[hog:"));
+    CHECK(report.expectations[0].passed);
+  }
+  SECTION("cond_resched where preemption is off is none") {
+    const Report report = simulate("300s", R"("kthreads": {
+      "hog": {"cpu": 1, "do": ["preempt_disable", {"loop": null, "do": [{"run": "1s"}, "cond_resched"]}]}})");
+    CHECK(report.ending == Ending::kWatchdog);
+    CHECK_THAT(report.message, Contains("soft lockup"));
+  }
 }

@@ -90,6 +90,10 @@ TEST_CASE("threads", "[scenario][arguments]") {
   const Op batch = op(R"({"sched_setscheduler": {"thread": "b", "policy": "batch", "nice": 4}})");
   CHECK(static_cast<Policy>(batch.choice) == Policy::kBatch);
   CHECK(batch.nice == 4);
+  CHECK(batch.time == 0);
+  const Op slice =
+      op(R"({"sched_setscheduler": {"thread": "b", "policy": "normal", "runtime": "3ms"}})");
+  CHECK(slice.time == 3'000'000);
   const Compiled affinity =
       compile(R"({"set_cpus_allowed": {"thread": "kthreadd", "cpus": "0,2"}})");
   CHECK(affinity.ops[0].object == 7);
@@ -125,6 +129,15 @@ TEST_CASE("the machine", "[scenario][arguments]") {
         IoDirection::kWrite);
   CHECK(static_cast<Gfp>(op(R"({"alloc": {"bytes": 1, "gfp": "GFP_ATOMIC"}})").choice) ==
         Gfp::kAtomic);
+  const Op alloc = op(R"({"alloc": {"bytes": "1M", "gfp": "GFP_NOFS|__GFP_NORETRY|__GFP_THISNODE",
+                                    "node": 1, "result": "x"}})");
+  CHECK(static_cast<Gfp>(alloc.choice & kGfpKind) == Gfp::kNofs);
+  CHECK((alloc.choice & ~kGfpKind) == (kGfpNoretry | kGfpThisnode));
+  CHECK(alloc.number == 1 << 20);
+  CHECK(alloc.node == 1);
+  CHECK(alloc.object == 0);
+  CHECK(op(R"({"alloc": {"bytes": 1}})").object == -1);
+  CHECK(op(R"({"free": {"bytes": 5, "node": 1}})").node == 1);
   CHECK(op(R"({"mod_timer": {"name": "t1", "delay": "4ms"}})").object == 1);
   CHECK(op(R"({"suspend": {"state": "deep", "wake_after": "5s"}})").time == 5'000'000'000);
   CHECK(op(R"({"memory_pressure": {"level": "min", "for": 3}})").time == 3);
@@ -134,7 +147,7 @@ TEST_CASE("every verb compiles", "[scenario][arguments]") {
   const std::string sample = R"({"loop": 1, "do": ["break", "continue"]}, {"return": 1},
     {"if": 1, "then": []}, {"while": 0, "do": []}, {"run": 1}, {"stall": 1}, {"usleep": 1},
     {"msleep": 1}, "yield", "cond_resched", {"mem": {"bytes": 1}}, {"io": {"disk": "sda", "bytes": 1}},
-    {"alloc": {"bytes": 1}}, {"set": "x += 1"}, {"assert": "x"}, {"mark": "m"},
+    {"alloc": {"bytes": 1}}, {"free": {"bytes": 1}}, {"set": "x += 1"}, {"assert": "x"}, {"mark": "m"},
     {"set_state": "TASK_RUNNING"}, {"__set_state": "TASK_RUNNING"}, "schedule",
     {"schedule_timeout": 1}, {"wake": "b"}, {"signal": "b"},
     {"prepare_to_wait": {"waitqueue": "q0", "state": "TASK_IDLE"}}, {"finish_wait": "q0"},

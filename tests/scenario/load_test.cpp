@@ -48,6 +48,24 @@ TEST_CASE("the header is read", "[scenario][load]") {
   CHECK(scenario.trace_events == std::vector<std::string>{"sched:*"});
 }
 
+TEST_CASE("what a node's memory holds is read, or filled in", "[scenario][load]") {
+  const auto node = [](const std::string& keys) {
+    return load_keys(R"("machine": {"disks": {"d": {"read": 1, "write": 1}}, "nodes": [{"cpus": "0-3",
+                        "memory": "64M", )" +
+                     keys + "}]}")
+        .machine.nodes[0];
+  };
+  const std::int64_t mib = 1 << 20;
+  CHECK(node(R"("free": "20M")").cache == 16 * mib);
+  CHECK(node(R"("free": "60M")").cache == 4 * mib);
+  CHECK(node(R"("cache": "1M")").free == 63 * mib);
+  const Node full = node(R"("free": "1M", "cache": "3M", "dirty": "2M")");
+  CHECK(full.free == mib);
+  CHECK(full.cache == 3 * mib);
+  CHECK(full.dirty == 2 * mib);
+  CHECK(full.memory_given);
+}
+
 TEST_CASE("the machine is read", "[scenario][load]") {
   const Machine machine = load_keys(R"("machine": {"cpus": 8, "smt": 2,
     "nodes": [{"cpus": "0-3", "memory": "16G"}, {"cpus": "4-7", "memory": "512M"}],
@@ -60,6 +78,9 @@ TEST_CASE("the machine is read", "[scenario][load]") {
   CHECK(machine.smt == 2);
   CHECK(machine.nodes[1].cpus == CpuList{4, 5, 6, 7});
   CHECK(machine.nodes[1].memory == std::int64_t{512} << 20);
+  CHECK(machine.nodes[1].cache == std::int64_t{128} << 20);
+  CHECK(machine.nodes[1].free == std::int64_t{384} << 20);
+  CHECK_FALSE(machine.nodes[1].memory_given);
   CHECK(machine.node_of(3) == 0);
   CHECK(machine.node_of(4) == 1);
   CHECK(machine.distance[0][1] == 21);

@@ -25,8 +25,8 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
         "t.json:1:71: /kernel/preempt: not modelled yet: preempt rt");
   CHECK(refusal(R"("kernel": {"memory_model": "tso"})") ==
         "t.json:1:76: /kernel/memory_model: not modelled yet: memory_model tso");
-  CHECK(refusal(R"("tasks": {"a": {"do": ["yield", {"alloc": {"bytes": 1}}]}})") ==
-        "t.json:1:81: /tasks/a/do/1: not modelled yet: alloc");
+  CHECK(refusal(R"("tasks": {"a": {"do": ["yield", {"cpu_down": 1}]}})") ==
+        "t.json:1:81: /tasks/a/do/1: not modelled yet: cpu_down");
   const auto refused = [](const std::string& keys, const std::string& what) {
     CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
   };
@@ -37,8 +37,10 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("events": [{"t": 0, "cpu_down": 1}])", "cpu_down");
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
   refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
-  refused(R"("events": [{"t": 0, "memory_pressure": {"level": "low"}}])", "memory_pressure");
   refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
+  refused(R"("kernel": {"workqueue_model": "legacy"}, "workqueues": {"w": {}},
+    "events": [{"t": 0, "destroy_workqueue": "w"}])",
+          "changes of workqueues of the model legacy");
   refused(R"("hrtimers": {"h": {"soft": true, "do": []}})", "soft hrtimers");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
   refused(R"("machine": {"power": {"busy": 1, "idle": 1}})", "energy accounting (power)");
@@ -50,6 +52,7 @@ TEST_CASE("the rest is not refused", "[scenario][modelled]") {
     "kthread_workers": {"kw": {}}, "kthread_works": {"k": {"worker": "kw", "do": []}},
     "tasks": {"a": {"do": ["yield", "cond_resched", {"stall": 1}, {"mem": {"bytes": 1}},
       {"io": {"disk": "d", "bytes": 1}}, {"mod_timer": {"name": "t", "delay": 1}},
-      {"start_hrtimer": {"name": "h", "delay": 1}}, {"kthread_queue_work": "k"}]}})")
+      {"start_hrtimer": {"name": "h", "delay": 1}}, {"kthread_queue_work": "k"},
+      {"alloc": {"bytes": 1}}, {"free": {"bytes": 1}}, {"memory_pressure": {"level": "low"}}]}})")
             .empty());
 }

@@ -28,6 +28,11 @@ TEST_CASE("a name has one id for ever, in first-use order, and the empty one is 
   REQUIRE(names[1] == "kworker/0:1");
   REQUIRE(names[0].empty());
   REQUIRE(names.size() == 10'003);
+  const std::string long_name(10'000, 'x');
+  REQUIRE(names.intern(long_name) == 10'003);
+  REQUIRE(names.intern("after") == 10'004);
+  REQUIRE(names[10'003] == long_name);
+  REQUIRE(names[5'002] == "task 4999");
 }
 
 TEST_CASE("every sink gets every record once, in order", "[trace]") {

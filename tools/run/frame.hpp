@@ -1,5 +1,5 @@
-// What one execution of a body needs beside the program counter: the task, loop counters, and the
-// wait queue entries of prepare_to_wait.
+// One execution of a body: the task, where it is in the program, loop counters, and the wait queue
+// entries of prepare_to_wait.
 #pragma once
 
 #include <memory>
@@ -23,8 +23,11 @@ struct Interpreter::Frame {
   }
 
   Task& self;
-  std::unique_ptr<std::int64_t[]> counters;
-  std::unique_ptr<Waiting> first;
+  const scenario::Program& program;
+  Time cost = 0;        ///< ns of CPU time that each statement takes
+  std::int32_t at = 0;  ///< index of the next statement
+  std::unique_ptr<std::int64_t[]> counters{};
+  std::unique_ptr<Waiting> first{};
 };
 
 }  // namespace kt::run

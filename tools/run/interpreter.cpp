@@ -106,6 +106,7 @@ Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std
   name_objects(mutexes_, scenario.mutexes, *this);
   name_objects(spinlocks_, scenario.spinlocks, *this);
   threads_.resize(scenario.threads.size());
+  kthread_bodies_.reserve(scenario.kthreads.size());
   for (std::size_t i = 0; i < scenario.kthreads.size(); ++i) {
     kthread_bodies_.push_back({this, static_cast<std::int32_t>(i)});
   }
@@ -134,42 +135,54 @@ bool Interpreter::in_user_mode(const Task& self) const {
 Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   const scenario::Program& program =
       scenario_.programs[static_cast<std::size_t>(program_index)];
-  Frame frame{self, nullptr, nullptr};
+  Frame frame{.self = self, .program = program};
   if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
   const cpu::CostTable& costs = models_.machine.costs();
-  const Time cost = costs.statement + (in_user_mode(self) ? costs.syscall : 0);
+  frame.cost = costs.statement + (in_user_mode(self) ? costs.syscall : 0);
+  return run_program(std::move(frame));
+}
+
+// A sleeper's frame stays small: one segment and one coroutine for all statements.
+Co<int> Interpreter::run_program(Frame frame) {
   cpu::Segment segment{};
-  std::size_t at = 0;
+  Co<> statement;
   for (;;) {
-    const Op& op = program.ops[at++];
-    self.location = op.origin;
+    const Op& op = frame.program.ops[static_cast<std::size_t>(frame.at++)];
+    frame.self.location = op.origin;
     check_progress(op);
-    if (segment_of(self, op, cost, segment)) co_await segment;
+    if (segment_of(frame, op, segment)) co_await segment;
     switch (op.verb) {
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
       case Verb::kSchedule:
         // After prepare_to_wait() the queue is what it waits for.
-        if (self.wait.kind == WaitKind::kNothing) self.wait.kind = WaitKind::kSchedule;
-        co_await models_.scheduler.schedule();
-        if (self.wait.kind == WaitKind::kSchedule) self.wait.kind = WaitKind::kNothing;
+        if (frame.self.wait.kind == WaitKind::kNothing) frame.self.wait.kind = WaitKind::kSchedule;
+        statement = models_.scheduler.schedule();
+        co_await statement;
+        if (frame.self.wait.kind == WaitKind::kSchedule) frame.self.wait.kind = WaitKind::kNothing;
         break;
       case Verb::kUsleep:
         co_await models_.timers.usleep_range(op.time, op.time);
         break;
       default:
-        if (op.verb <= Verb::kSet && execute_inline(frame, op, at)) break;
-        co_await execute(frame, op);
+        if (op.verb <= Verb::kSet && execute_inline(frame, op)) break;
+        statement = execute(frame, op);
+        co_await statement;
     }
-    if (in_user_mode(self)) {
-      if (self.need_resched) co_await models_.scheduler.exit_to_user_mode();
-      if (self.fatal_signal) co_return 0;
+    statement.reset();
+    if (in_user_mode(frame.self)) {
+      if (frame.self.need_resched) {
+        statement = models_.scheduler.exit_to_user_mode();
+        co_await statement;
+      }
+      if (frame.self.fatal_signal) co_return 0;
     }
   }
 }
 
 // The CPU time that belongs to a statement itself; false if it takes none.
-bool Interpreter::segment_of(const Task& self, const Op& op, Time cost, cpu::Segment& segment) {
+bool Interpreter::segment_of(const Frame& frame, const Op& op, cpu::Segment& segment) {
+  const Task& self = frame.self;
   switch (op.verb) {
     case Verb::kJump:
     case Verb::kLoopBegin:
@@ -184,26 +197,26 @@ bool Interpreter::segment_of(const Task& self, const Op& op, Time cost, cpu::Seg
       segment = self.cpu->run_until(models_.machine.now() + op.time);
       return true;
     default:
-      segment = self.cpu->run(cost);
+      segment = self.cpu->run(frame.cost);
       return true;
   }
 }
 
 // Statements that neither sleep nor call the kernel; false if `op` is not one.
-bool Interpreter::execute_inline(Frame& frame, const Op& op, std::size_t& at) {
+bool Interpreter::execute_inline(Frame& frame, const Op& op) {
   switch (op.verb) {
     case Verb::kJump:
-      at = static_cast<std::size_t>(op.target);
+      frame.at = op.target;
       return true;
     case Verb::kBranchUnless:
       frame.self.last_test = models_.machine.now();
-      if (evaluate(frame.self, op.expression) == 0) at = static_cast<std::size_t>(op.target);
+      if (evaluate(frame.self, op.expression) == 0) frame.at = op.target;
       return true;
     case Verb::kLoopBegin:
       frame.counters[op.counter] = op.number;
       return true;
     case Verb::kLoopNext:
-      if (frame.counters[op.counter] == 0) at = static_cast<std::size_t>(op.target);
+      if (frame.counters[op.counter] == 0) frame.at = op.target;
       --frame.counters[op.counter];
       return true;
     case Verb::kRun:

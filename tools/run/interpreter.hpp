@@ -14,6 +14,7 @@
 #include "models/locking/mutex.hpp"
 #include "models/locking/spinlock.hpp"
 #include "models/locking/wait.hpp"
+#include "models/mm/memory.hpp"
 #include "models/sched/scheduler.hpp"
 #include "models/timers/timers.hpp"
 #include "models/workqueue/workqueues.hpp"
@@ -39,6 +40,7 @@ struct Models {
   kthread::Kthreads& kthreads;
   kthread::KthreadWorkers& workers;
   workqueue::Workqueues& workqueues;
+  mm::Memory& memory;
 };
 
 /// Where memory streams and disk requests go.
@@ -103,6 +105,16 @@ class Interpreter {
   [[nodiscard]] std::int64_t queued_work_pending(std::int64_t argument) const;
   /// The queues and works that the scenario declares; once, when the kernel has booted.
   void make_workqueues();
+  /// By their indices in the scenario.
+  [[nodiscard]] const workqueue::WorkStats& work_stats(std::size_t index) const {
+    return queued_works_[index].stats;
+  }
+  [[nodiscard]] const workqueue::WorkStats& workqueue_stats(std::size_t index) const {
+    return workqueue_stats_[index];
+  }
+  [[nodiscard]] const workqueue::Workqueue& workqueue(std::size_t index) const {
+    return *workqueues_[index];
+  }
   /// The name of an object as traces show it.
   [[nodiscard]] std::uint32_t intern(std::string_view name) const {
     return models_.machine.trace().names().intern(name);
@@ -121,8 +133,9 @@ class Interpreter {
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
   [[nodiscard]] bool in_user_mode(const Task& self) const;
-  bool segment_of(const Task& self, const scenario::Op& op, Time cost, cpu::Segment& segment);
-  bool execute_inline(Frame& frame, const scenario::Op& op, std::size_t& at);
+  Co<int> run_program(Frame frame);
+  bool segment_of(const Frame& frame, const scenario::Op& op, cpu::Segment& segment);
+  bool execute_inline(Frame& frame, const scenario::Op& op);
   void make_timers();
   void make_works();
   [[nodiscard]] std::int64_t evaluate(Task& self, std::int32_t expression);
@@ -133,11 +146,14 @@ class Interpreter {
   Co<> execute_kthread(Frame& frame, const scenario::Op& op);
   Co<> execute_worker(const scenario::Op& op);
   Co<> execute_workqueue(const scenario::Op& op);
+  Co<> execute_memory(const scenario::Op& op);
 
   Co<> spin_lock(locking::Spinlock& lock);
   Co<> spin_lock_irqsave(locking::Spinlock& lock);
   Co<> mem(const scenario::Op& op);
   Co<> io(const scenario::Op& op);
+  Co<> alloc(const scenario::Op& op);
+  Co<> free(const scenario::Op& op);
   Co<> cond_resched();
   Co<> wake(const scenario::Op& op);
   Co<> prepare_to_wait(Frame& frame, const scenario::Op& op);

@@ -76,6 +76,7 @@ void apply(WorkqueueParams& params, const scenario::KernelParameter& parameter, 
 WorkqueueParams workqueue_params(const scenario::Kernel& kernel, const cpu::Topology& topology) {
   const int nr_cpus = topology.nr_cpus();
   WorkqueueParams params(topology);
+  params.legacy = kernel.legacy_workqueues;
   const CpuMask nohz_full = mask_of_list(kernel.nohz_full, nr_cpus);
   if (!nohz_full.empty()) {
     CpuMask housekeeping = topology.possible();

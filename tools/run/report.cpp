@@ -11,12 +11,6 @@ using trace::Event;
 
 namespace {
 
-Latency latency_of(const sim::Histogram& histogram) {
-  return {histogram.count(),       histogram.mean(),         histogram.quantile(0.5),
-          histogram.quantile(0.9), histogram.quantile(0.99), histogram.max(),
-          histogram.buckets()};
-}
-
 CpuUse cpu_use(System& system, int id, const MigrationSink& migrations) {
   const sched::Rq& rq = system.scheduler().rq(id);
   CpuUse use;
@@ -26,6 +20,22 @@ CpuUse cpu_use(System& system, int id, const MigrationSink& migrations) {
   if (!rq.curr->is_idle()) use.busy += system.now() - rq.last_switch;
   use.switches = rq.nr_switches;
   use.migrations_in = migrations.to(id);
+  return use;
+}
+
+MemoryUse memory_use(const mm::Node& node) {
+  const auto bytes = [](mm::Pages pages) { return pages * mm::kPageSize; };
+  MemoryUse use;
+  use.node = node.id;
+  use.free = bytes(node.free);
+  use.min = bytes(node.marks.min);
+  use.low = bytes(node.marks.low);
+  use.high = bytes(node.marks.high);
+  use.cache = bytes(node.reclaimable());
+  use.dirty = bytes(node.dirty + node.writeback);
+  use.allocated = bytes(node.allocated);
+  use.hogged = bytes(node.hogged);
+  use.stats = node.stats;
   return use;
 }
 
@@ -94,6 +104,9 @@ Report build_report(System& system, const ExpectationSink& expectations,
   for (int id = 0; id < system.machine().nr_cpus(); ++id) {
     report.cpus.push_back(cpu_use(system, id, migrations));
   }
+  for (int id = 0; id < system.memory().nr_nodes(); ++id) {
+    report.memory.push_back(memory_use(system.memory().node(id)));
+  }
   const std::vector<Task*> named = system.scenario_threads();
   for (const Task* task : named) {
     report.threads.push_back(thread_use(system, *task, true));
@@ -106,6 +119,9 @@ Report build_report(System& system, const ExpectationSink& expectations,
     if (use.runtime > 0) report.threads.push_back(std::move(use));
   }
   report.wakeups = latency_of(system.scheduler().wakeup_latencies);
+  std::vector<Time> busy;
+  for (const CpuUse& use : report.cpus) busy.push_back(use.busy);
+  report.workqueues = workqueue_use(system, busy);
   report.stuck = find_stuck(system);
   report.defect = is_defect(system, report.stuck);
   report.expectations = judge(system, expectations, report.stuck);

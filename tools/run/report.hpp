@@ -7,8 +7,10 @@
 
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
 #include "tools/run/system.hpp"
+#include "tools/run/workqueue_report.hpp"
 
 namespace kt::run {
 
@@ -24,23 +26,26 @@ class MigrationSink final : public sim::TraceSink {
   std::vector<std::uint64_t> to_;
 };
 
-/// From sched_waking to the switch that lets the task run, in ns.
-struct Latency {
-  std::uint64_t count = 0;
-  double mean = 0;
-  Time p50 = 0;
-  Time p90 = 0;
-  Time p99 = 0;
-  Time max = 0;
-  std::vector<sim::Histogram::Bucket> buckets;
-};
-
 struct CpuUse {
   int cpu = 0;
   int node = 0;
   Time busy = 0;  ///< ns with something but the idle task
   std::uint64_t switches = 0;
   std::uint64_t migrations_in = 0;
+};
+
+/// The memory of a node; sizes in bytes.
+struct MemoryUse {
+  int node = 0;
+  std::uint64_t free = 0;
+  std::uint64_t min = 0;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  std::uint64_t cache = 0;      ///< reclaimable, the next included
+  std::uint64_t dirty = 0;      ///< or under writeback
+  std::uint64_t allocated = 0;  ///< by alloc, and not freed
+  std::uint64_t hogged = 0;     ///< by memory_pressure
+  mm::NodeStats stats;
 };
 
 struct ThreadUse {
@@ -55,7 +60,7 @@ struct ThreadUse {
   std::uint64_t involuntary = 0;
   std::uint64_t migrations = 0;
   std::uint64_t wakeups = 0;
-  Latency latency;
+  Latency latency;  ///< from sched_waking to the switch that lets it run
 };
 
 struct Report {
@@ -69,8 +74,10 @@ struct Report {
   std::string message;  ///< of a defect or a watchdog
   std::uint64_t events = 0;
   std::vector<CpuUse> cpus;
+  std::vector<MemoryUse> memory;   ///< one a node
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
+  WorkqueueUse workqueues;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

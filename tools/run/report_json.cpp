@@ -1,5 +1,7 @@
 #include "tools/run/report_json.hpp"
 
+#include "tools/run/workqueue_json.hpp"
+
 namespace kt::run {
 
 using Json = nlohmann::ordered_json;
@@ -10,26 +12,32 @@ Json time_or_null(Time time) {
   return time == sim::kNever ? Json() : Json(time);
 }
 
-Json latency_json(const Latency& latency, bool full) {
-  if (latency.count == 0) return {{"count", 0}};
-  Json json{{"count", latency.count}, {"mean", latency.mean}, {"max", latency.max}};
-  if (latency.buckets.empty()) return json;
-  json["p50"] = latency.p50;
-  json["p90"] = latency.p90;
-  json["p99"] = latency.p99;
-  if (!full) return json;
-  Json buckets = Json::array();
-  for (const auto& bucket : latency.buckets) buckets.push_back({bucket.upper, bucket.count});
-  json["buckets"] = std::move(buckets);
-  return json;
-}
-
 Json cpu_json(const CpuUse& use) {
   return {{"cpu", use.cpu},
           {"node", use.node},
           {"busy", use.busy},
           {"switches", use.switches},
           {"migrations_in", use.migrations_in}};
+}
+
+Json memory_json(const MemoryUse& use) {
+  return {{"node", use.node},
+          {"free", use.free},
+          {"min", use.min},
+          {"low", use.low},
+          {"high", use.high},
+          {"cache", use.cache},
+          {"dirty", use.dirty},
+          {"allocated", use.allocated},
+          {"hogged", use.hogged},
+          {"allocations", use.stats.allocations},
+          {"failures", use.stats.failures},
+          {"direct_reclaims", use.stats.direct_reclaims},
+          {"direct_reclaim_time", use.stats.direct_time},
+          {"direct_reclaim_pages", use.stats.direct_pages},
+          {"kswapd_wakes", use.stats.kswapd_wakes},
+          {"kswapd_pages", use.stats.kswapd_pages},
+          {"written_pages", use.stats.written}};
 }
 
 Json thread_json(const ThreadUse& use, bool full) {
@@ -114,6 +122,8 @@ std::string_view ending_name(Ending ending) {
 Json report_json(const Report& report, bool full) {
   Json cpus = Json::array();
   for (const CpuUse& use : report.cpus) cpus.push_back(cpu_json(use));
+  Json memory = Json::array();
+  for (const MemoryUse& use : report.memory) memory.push_back(memory_json(use));
   Json threads = Json::array();
   for (const ThreadUse& use : report.threads) {
     if (full || use.of_scenario) threads.push_back(thread_json(use, full));
@@ -139,7 +149,9 @@ Json report_json(const Report& report, bool full) {
           {"expectations", std::move(expectations)},
           {"wakeup_latency", latency_json(report.wakeups, full)},
           {"cpus", std::move(cpus)},
+          {"memory", std::move(memory)},
           {"threads", std::move(threads)},
+          {"workqueues", workqueue_json(report.workqueues, full)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

@@ -4,8 +4,7 @@
 #include <map>
 
 #include "tools/run/time_text.hpp"
-
-#include "tools/run/time_text.hpp"
+#include "tools/run/workqueue_text.hpp"
 
 namespace kt::run {
 
@@ -94,6 +93,35 @@ std::string thread_table(const Report& report) {
   if (threads == 0) return {};
   if (threads > rows) {
     text += fmt::format("{:>7} and {} more: see --metrics\n", "", threads - rows);
+  }
+  return text;
+}
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kKiB = 1024;
+  if (bytes < 10 * kKiB * kKiB) return fmt::format("{}K", bytes / kKiB);
+  return bytes < 10 * kKiB * kKiB * kKiB ? fmt::format("{}M", bytes / (kKiB * kKiB))
+                                         : fmt::format("{}G", bytes / (kKiB * kKiB * kKiB));
+}
+
+// Nodes whose memory was ever short, or that failed to give some.
+std::string memory_table(const Report& report) {
+  std::string text;
+  for (const MemoryUse& use : report.memory) {
+    const mm::NodeStats& stats = use.stats;
+    if (stats.kswapd_wakes + stats.direct_reclaims + stats.failures + use.hogged == 0) continue;
+    if (text.empty()) {
+      text = fmt::format(
+          "\n{:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>8} {:>6} {:>7} {:>9} {:>7} {:>8}\n",
+          "node", "free", "min", "low", "high", "cache", "dirty", "allocs", "failed", "direct",
+          "time", "kswapd", "pages");
+    }
+    text += fmt::format(
+        "{:>5} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>8} {:>6} {:>7} {:>9} {:>7} {:>8}\n", use.node,
+        size_text(use.free), size_text(use.min), size_text(use.low), size_text(use.high),
+        size_text(use.cache), size_text(use.dirty), stats.allocations, stats.failures,
+        stats.direct_reclaims, short_time_text(stats.direct_time), stats.kswapd_wakes,
+        stats.kswapd_pages);
   }
   return text;
 }
@@ -198,8 +226,10 @@ std::string stuck_text(const Stuck& stuck) {
 std::string report_text(const Report& report) {
   std::string text = header(report);
   text += cpu_table(report);
+  text += memory_table(report);
   text += thread_table(report);
   text += latency_line(report.wakeups);
+  text += workqueue_text(report.workqueues);
   text += expectations_text(report);
   text +=
       report.defect ? ending_line(report) + stuck_text(report.stuck) : asleep_line(report.stuck);

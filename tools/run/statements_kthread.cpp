@@ -129,9 +129,9 @@ Co<> Interpreter::kthread_bind(const Op& op) {
 Co<> Interpreter::sched_setscheduler(const Op& op) {
   Task& target = existing(op.object, op);
   const int nice = op.nice == scenario::kNiceUnchanged ? target.nice() : op.nice;
-  co_await models_.scheduler.sched_setscheduler(
-      target, policy_of(static_cast<scenario::Policy>(op.choice)), static_cast<int>(op.number),
-      nice);
+  co_await models_.scheduler.sched_setscheduler(target,
+                                                policy_of(static_cast<scenario::Policy>(op.choice)),
+                                                static_cast<int>(op.number), nice, op.time);
 }
 
 Co<> Interpreter::set_cpus_allowed(const Op& op) {

@@ -108,8 +108,7 @@ Co<> Interpreter::execute_worker(const Op& op) {
     case Verb::kKthreadDestroyWorker:
       return models_.workers.kthread_destroy_worker(worker(op, op.object));
     default:
-      throw sim::InternalError(fmt::format("{}: no statement {}", scenario_.where(op.origin),
-                                           scenario::info(op.verb).name));
+      return execute_memory(op);
   }
 }
 

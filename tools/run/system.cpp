@@ -67,6 +67,26 @@ bool uses_workqueues(const scenario::Scenario& scenario) {
          });
 }
 
+std::vector<mm::NodeConfig> node_configs(const scenario::Machine& machine) {
+  std::vector<mm::NodeConfig> configs;
+  for (const scenario::Node& node : machine.nodes) {
+    const auto size = [](std::int64_t bytes) { return static_cast<std::uint64_t>(bytes); };
+    configs.push_back({size(node.memory), size(node.free), size(node.cache), size(node.dirty)});
+  }
+  return configs;
+}
+
+// Whether memory can get short by what the scenario says.
+bool uses_memory(const scenario::Scenario& scenario) {
+  const bool given = std::ranges::any_of(scenario.machine.nodes, &scenario::Node::memory_given);
+  return given || std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
+           return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
+             return op.verb == scenario::Verb::kAlloc ||
+                    op.verb == scenario::Verb::kMemoryPressure;
+           });
+         });
+}
+
 }  // namespace
 
 System::System(const scenario::Scenario& scenario, sim::Trace& trace, const SystemOptions& options)
@@ -95,11 +115,12 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
       workqueue_params(scenario.kernel, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
+  memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_});
+                                            *workers_, *workqueues_, *memory_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
-  if (PlatformDevices::needed(scenario)) {
+  if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
@@ -123,7 +144,12 @@ void System::boot(int start_cpu) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
     }
   }
+  config.kswapd = config.minimal && uses_memory(scenario_);
   boot_->boot(config);
+  memory_->set_kswapds(boot_->kswapds());
+  if (Flusher::needed(scenario_.machine)) {
+    flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
+  }
   interpreter_->make_workqueues();
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
@@ -142,7 +168,7 @@ void System::boot(int start_cpu) {
     scheduler_->init_policy(task, policy_of(spec.scheduling.policy), spec.scheduling.priority,
                             spec.scheduling.nice);
     task.state = sched::kTaskInterruptible;
-    task.cpu = &machine_->cpu(task.cpus_mask.first());
+    task.cpu = &machine_->cpu(task.cpus_ptr->first());
     task.wake_cpu = task.cpu->id();
     interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
   }

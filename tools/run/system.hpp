@@ -14,6 +14,7 @@
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
+#include "tools/run/flusher.hpp"
 #include "tools/run/interpreter.hpp"
 #include "tools/run/watchdog.hpp"
 #include "tools/scenario/scenario.hpp"
@@ -63,7 +64,9 @@ class System {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
   [[nodiscard]] cpu::Machine& machine() { return *machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
+  [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
   /// Tasks that the scenario declares and that exist: kthreads, workers, user tasks.
@@ -95,10 +98,12 @@ class System {
   std::unique_ptr<kthread::Kthreads> kthreads_;
   std::unique_ptr<kthread::KthreadWorkers> workers_;
   std::unique_ptr<workqueue::Workqueues> workqueues_;
+  std::unique_ptr<mm::Memory> memory_;
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<PlatformDevices> devices_;
+  std::unique_ptr<Flusher> flusher_;
   std::unique_ptr<Watchdog> watchdog_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
   Task* control_ = nullptr;

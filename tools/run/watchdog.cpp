@@ -30,7 +30,8 @@ std::string Watchdog::check() {
       rq.last_resched_point = now;  // the stopper would have run
     }
     const Time stuck = now - rq.last_resched_point;
-    if (stuck >= kSoftLockup) {
+    // The soft lockup watchdog is a timer of the CPU itself; a stall is what the others see.
+    if (stuck >= kSoftLockup && !rq.cpu->irqs_disabled()) {
       alarm_ = Alarm::kSoftLockup;
       return fmt::format("watchdog: BUG: soft lockup - CPU#{} stuck for {}s! [{}:{}]", id,
                          stuck / 1'000'000'000, names[curr.comm], curr.pid);
@@ -38,7 +39,7 @@ std::string Watchdog::check() {
     if (!atomic) rq.last_quiescent = now;
     if (now - rq.last_quiescent >= kRcuStall) {
       alarm_ = Alarm::kRcuStall;
-      return fmt::format("rcu: INFO: rcu_preempt self-detected stall on CPU {} [{}:{}]", id,
+      return fmt::format("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks: {}-... [{}:{}]", id,
                          names[curr.comm], curr.pid);
     }
   }

@@ -6,6 +6,7 @@
 
 #include "tools/scenario/expression_parser.hpp"
 #include "tools/scenario/load_context.hpp"
+#include "tools/scenario/nearest.hpp"
 
 namespace kt::scenario {
 namespace {
@@ -225,6 +226,9 @@ class ArgumentReader {
         return io();
       case Argument::kAlloc:
         return alloc();
+      case Argument::kFree:
+        block();
+        return;
       case Argument::kSignal:
         return signal();
       case Argument::kPrepareToWait:
@@ -278,17 +282,56 @@ class ArgumentReader {
       op_.choice = static_cast<std::uint8_t>(read_choice(*direction, kDirections, "direction"));
   }
 
-  void alloc() const {
-    static constexpr std::array<std::string_view, 5> kGfp{"GFP_KERNEL", "GFP_NOIO", "GFP_NOFS",
-                                                          "GFP_NOWAIT", "GFP_ATOMIC"};
+  /// A block of the page allocator: bytes, and the node.
+  void block() const {
+    constexpr std::int64_t kMostBytes = 4 << 20;  // MAX_PAGE_ORDER
     object();
-    op_.number = read_size(member("bytes"));
+    const Value bytes = member("bytes");
+    op_.number = read_size(bytes);
+    if (op_.number < 1 || op_.number > kMostBytes)
+      bytes.fail({fmt::format("a block of {} bytes", op_.number), "1 byte to 4M; take several"});
+    if (const auto on_node = optional("node")) op_.node = node(*on_node);
+  }
+
+  void alloc() const {
+    block();
     const auto gfp = optional("gfp");
-    if (gfp) op_.choice = static_cast<std::uint8_t>(read_choice(*gfp, kGfp, "allocation flags"));
-    const bool sleeps = static_cast<Gfp>(op_.choice) < Gfp::kNowait;
-    if (sleeps && where_ < Context::kTask)
-      gfp.value_or(argument_).fail({fmt::format("{} may sleep", kGfp[op_.choice]),
+    if (gfp) op_.choice = gfp_flags(*gfp);
+    const auto kind = static_cast<Gfp>(op_.choice & kGfpKind);
+    if (kind < Gfp::kNowait && where_ < Context::kTask)
+      gfp.value_or(argument_).fail({"this allocation may sleep",
                                     "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
+    if (const auto result = optional("result")) refer(Section::kVariable, *result);
+  }
+
+  /// "GFP_KERNEL|__GFP_NORETRY"
+  static std::uint8_t gfp_flags(const Value& value) {
+    static constexpr std::array<std::string_view, 5> kKinds{"GFP_KERNEL", "GFP_NOIO", "GFP_NOFS",
+                                                            "GFP_NOWAIT", "GFP_ATOMIC"};
+    static constexpr std::array<std::pair<std::string_view, std::uint8_t>, 3> kModifiers{
+        {{"__GFP_NORETRY", kGfpNoretry},
+         {"__GFP_RETRY_MAYFAIL", kGfpRetryMayfail},
+         {"__GFP_THISNODE", kGfpThisnode}}};
+    const std::string text = read_text(value, "allocation flags like \"GFP_KERNEL\"");
+    const std::size_t bar = std::min(text.find('|'), text.size());
+    const auto kind = std::ranges::find(kKinds, text.substr(0, bar));
+    if (kind == kKinds.end())
+      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)),
+                  join(kKinds),
+                  nearest(text.substr(0, bar), std::span<const std::string_view>(kKinds))});
+    auto flags = static_cast<std::uint8_t>(kind - kKinds.begin());
+    for (std::size_t at = bar; at < text.size();) {
+      const std::size_t end = std::min(text.find('|', at + 1), text.size());
+      const std::string name = text.substr(at + 1, end - at - 1);
+      const auto modifier =
+          std::ranges::find(kModifiers, name, [](const auto& known) { return known.first; });
+      if (modifier == kModifiers.end())
+        value.fail({fmt::format("unknown allocation flag \"{}\"", name),
+                    "__GFP_NORETRY, __GFP_RETRY_MAYFAIL or __GFP_THISNODE"});
+      flags |= modifier->second;
+      at = end;
+    }
+    return flags;
   }
 
   void signal() const {
@@ -381,6 +424,10 @@ class ArgumentReader {
     const bool real_time = wanted.policy == Policy::kFifo || wanted.policy == Policy::kRr;
     const auto priority = optional("priority");
     if (priority) op_.number = read_integer(*priority, real_time ? 1 : 0, real_time ? 99 : 0);
+    if (const auto runtime = optional("runtime")) {
+      op_.time = read_time(*runtime);
+      if (real_time) runtime->fail({"fifo and rr have no runtime", "a fair policy, or no runtime"});
+    }
     if (real_time && !priority && policy.text().find(':') == std::string::npos)
       argument_.fail({"the key \"priority\" is missing", "1 to 99 for fifo and rr"});
   }

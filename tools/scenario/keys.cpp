@@ -19,11 +19,12 @@ constexpr Keys<28> kTop{
     "events",     "expect",    "trace",           "$schema"};
 constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
                             "freq",   "disks", "platform", "costs", "power",    "idle"};
-constexpr Keys<2> kNode{"cpus", "memory"};
+constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
 constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
-constexpr Keys<6> kKernel{"hz", "preempt", "cmdline", "memory_model", "boot", "kworkers"};
+constexpr Keys<7> kKernel{"hz",   "preempt",  "cmdline",        "memory_model",
+                          "boot", "kworkers", "workqueue_model"};
 constexpr Keys<8> kWorkqueue{"flags",          "max_active",      "ordered", "nice", "cpus",
                              "affinity_scope", "affinity_strict", "start"};
 constexpr Keys<5> kWork{"workqueue", "do", "count", "delayed", "init"};

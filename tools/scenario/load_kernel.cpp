@@ -62,6 +62,10 @@ class KernelLoader {
       kernel_.preempt_origin = context_.origin(*preempt);
       preempt_given_ = true;
     }
+    if (const auto model = object.find("workqueue_model")) {
+      static constexpr std::array<std::string_view, 2> kWorkqueueModels{"cmwq", "legacy"};
+      kernel_.legacy_workqueues = read_choice(*model, kWorkqueueModels, "workqueue model") == 1;
+    }
     if (const auto model = object.find("memory_model")) {
       kernel_.memory_model = static_cast<MemoryModel>(read_choice(*model, kModels, "memory model"));
       kernel_.memory_model_origin = context_.origin(*model);

@@ -32,6 +32,7 @@ class MachineLoader {
     caches();
     frequency();
     disks();
+    check_dirty();
     costs();
     power();
     idle();
@@ -117,7 +118,10 @@ class MachineLoader {
   void nodes() {
     const auto list = find_shape("nodes");
     if (!list) {
-      machine_.nodes = {{all()}};
+      Node node;
+      node.cpus = all();
+      fill_memory(node);
+      machine_.nodes.push_back(std::move(node));
       return;
     }
     require_kind(*list, Kind::kArray, "an array of nodes: {\"cpus\": …, \"memory\": …}");
@@ -129,10 +133,47 @@ class MachineLoader {
       const Value cpus = required(item, "cpus", "the CPUs of the node");
       node.cpus = read_cpulist(cpus, machine_.cpus);
       take(node.cpus, seen, cpus);
-      if (const auto memory = item.find("memory")) node.memory = read_size(*memory);
+      memory(item, node);
       machine_.nodes.push_back(std::move(node));
     }
     require_all(std::move(seen), *list);
+  }
+
+  void memory(const Value& item, Node& node) {
+    const auto read = [&](std::string_view key, std::int64_t& size) {
+      const auto value = item.find(key);
+      if (value) size = read_size(*value);
+      return value;
+    };
+    const std::string form = "what is free and what is cached to fit in the node";
+    read("memory", node.memory);
+    const auto free = read("free", node.free);
+    const auto cache = read("cache", node.cache);
+    const auto dirty = read("dirty", node.dirty);
+    node.memory_given = free || cache || dirty;
+    if (free && node.free > node.memory)
+      free->fail({fmt::format("more than the {} bytes of the node", node.memory), form});
+    if (cache && node.cache > node.memory - std::max<std::int64_t>(node.free, 0))
+      cache->fail({fmt::format("more than is left of {} bytes", node.memory), form});
+    fill_memory(node);
+    if (dirty && node.dirty > node.cache)
+      dirty->fail({fmt::format("more than the {} bytes of cache", node.cache),
+                   "the part of the cache that has to be written back"});
+  }
+
+  /// A quarter is clean page cache, the rest is free.
+  static void fill_memory(Node& node) {
+    const std::int64_t rest = node.memory - std::max<std::int64_t>(node.free, 0);
+    if (node.cache < 0) node.cache = std::min(node.memory / 4, rest);
+    if (node.free < 0) node.free = node.memory - node.cache;
+  }
+
+  /// Dirty pages are written to a disk.
+  void check_dirty() const {
+    for (const Node& node : machine_.nodes)
+      if (node.dirty > 0 && machine_.disks.empty())
+        layers_.front().fail({"a node has dirty pages and the machine no disk",
+                              "a disk to write them to, or no \"dirty\""});
   }
 
   void distance() {

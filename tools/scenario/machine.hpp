@@ -18,6 +18,10 @@ using CpuList = std::vector<std::int32_t>;
 struct Node {
   CpuList cpus;
   std::int64_t memory = std::int64_t{16} << 30;
+  std::int64_t free = -1;  ///< bytes at t = 0; once loaded never -1, as the next
+  std::int64_t cache = -1;  ///< of page cache that can be reclaimed
+  std::int64_t dirty = 0;   ///< of that, what has to be written back first
+  bool memory_given = false;  ///< free, cache or dirty
 };
 
 /// A block device with a bandwidth each way and a fixed latency for each request.
@@ -104,6 +108,7 @@ struct Kernel {
   std::vector<KernelParameter> workqueue;  ///< workqueue.NAME=VALUE, NAME without its prefix
   std::vector<KernelParameter> unknown;    ///< kept aside, as the kernel hands them to init
   MemoryModel memory_model = MemoryModel::kSc;
+  bool legacy_workqueues = false;  ///< "workqueue_model": "legacy"
   Boot boot = Boot::kFull;
   std::optional<std::vector<PoolWorkers>> kworkers;  ///< unset: a freshly booted 6.12's
   std::uint32_t origin = 0;

@@ -18,8 +18,14 @@ inline constexpr std::int32_t kNiceUnchanged = std::numeric_limits<std::int32_t>
 enum class SetOperator : std::uint8_t { kAssign, kAdd, kSubtract };
 /// Op::choice of `io`.
 enum class IoDirection : std::uint8_t { kRead, kWrite };
-/// Op::choice of `alloc`; only kKernel, kNoio and kNofs may sleep.
+/// Op::choice of `alloc` (kGfpKind of it); only kKernel, kNoio and kNofs may sleep.
 enum class Gfp : std::uint8_t { kKernel, kNoio, kNofs, kNowait, kAtomic };
+/// What else Op::choice of `alloc` holds: the kind, and __GFP_NORETRY, __GFP_RETRY_MAYFAIL,
+/// __GFP_THISNODE.
+inline constexpr std::uint8_t kGfpKind = 0x0f;
+inline constexpr std::uint8_t kGfpNoretry = 0x10;
+inline constexpr std::uint8_t kGfpRetryMayfail = 0x20;
+inline constexpr std::uint8_t kGfpThisnode = 0x40;
 /// Op::choice of `memory_pressure`.
 enum class MemoryLevel : std::uint8_t { kNone, kLow, kMin };
 /// Op::choice of `suspend`.
@@ -47,7 +53,9 @@ enum class AffinityScope : std::uint8_t {
 ///   stall, usleep, msleep, schedule_timeout   time
 ///   mem                                   number bytes, node (-1: the local one)
 ///   io                                    object [machine.disks], number bytes, choice IoDirection
-///   alloc                                 number bytes, choice Gfp
+///   alloc                                 object [variables] for the result (-1: none), number
+///                                         bytes, choice Gfp and kGfp…, node (-1: the local one)
+///   free                                  number bytes, node (-1: the nearest)
 ///   set                                   object [variables], choice SetOperator, expression
 ///   assert                                expression
 ///   mark                                  object [texts]
@@ -77,7 +85,8 @@ enum class AffinityScope : std::uint8_t {
 ///   del_timer, del_timer_sync             object [timers]
 ///   cpu_down, cpu_up                      cpu
 ///   suspend                               choice SleepState, time wake_after (kNever: none)
-///   sched_setscheduler                    object [threads], choice Policy, number priority, nice
+///   sched_setscheduler                    object [threads], choice Policy, number priority, nice,
+///                                         time runtime (0: the base slice)
 ///   set_cpus_allowed                      object [threads], cpus [cpu_sets]
 ///   set_user_nice                         object [threads], nice
 ///   memory_pressure                       choice MemoryLevel, time for how long (kNever: for good)

@@ -33,6 +33,7 @@ enum class Verb : std::uint8_t {
   kMem,
   kIo,
   kAlloc,
+  kFree,
   // shared variables, tests and marks
   kSet,
   kAssert,
@@ -140,6 +141,7 @@ enum class Argument : std::uint8_t {
   kMem,
   kIo,
   kAlloc,
+  kFree,
   kTaskState,
   kThread,
   kSignal,

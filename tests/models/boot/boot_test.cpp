@@ -75,7 +75,7 @@ std::vector<std::string> described(BootedMachine& booted, bool kworkers) {
     const auto dash = [](auto value) { return value ? std::to_string(*value) : "-"; };
     const Task& p = *booted.scheduler.find_task(row.pid);
     lines.push_back(name_of(row) + " " + row.stat + " " + std::string(row.cls) + " " +
-                    dash(row.rtprio) + " " + dash(row.ni) + " " + p.cpus_mask.to_list());
+                    dash(row.rtprio) + " " + dash(row.ni) + " " + p.cpus_ptr->to_list());
   }
   return lines;
 }
@@ -115,8 +115,8 @@ TEST_CASE("two nodes have a daemon and a pool each", "[boot]") {
   cpu::TopologySpec spec = cpus(4);
   spec.nodes = {{"0-1", 0}, {"2-3", 0}};
   BootedMachine booted(spec);
-  CHECK(booted.named("kcompactd1").cpus_mask.to_list() == "2-3");
-  CHECK(booted.named("kswapd0").cpus_mask.to_list() == "0-1");
+  CHECK(booted.named("kcompactd1").cpus_ptr->to_list() == "2-3");
+  CHECK(booted.named("kswapd0").cpus_ptr->to_list() == "0-1");
   const std::vector<std::string> list = names(booted);
   std::vector<std::string> unbound;
   std::copy_if(list.begin(), list.end(), std::back_inserter(unbound),

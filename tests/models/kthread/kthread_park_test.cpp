@@ -125,7 +125,7 @@ Co<int> park_per_cpu(Kthreads& kthreads, Task&, void* data) {
   kthreads.scheduler().set_cpus_mask(*run.thread, run.m.machine.topology().possible());
   co_await kthreads.kthread_unpark(*run.thread);
   co_await kthreads.timers().msleep(kPause);
-  CHECK(run.thread->cpus_mask == kt::cpu::CpuMask::of(2, 1));
+  CHECK(*run.thread->cpus_ptr == kt::cpu::CpuMask::of(2, 1));
   run.results.push_back(co_await kthreads.kthread_stop(*run.thread));
   co_return 0;
 }

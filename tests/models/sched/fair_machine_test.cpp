@@ -63,6 +63,31 @@ TEST_CASE("slices end at the tick", "[sched][fair]") {
   }
 }
 
+TEST_CASE("a slice that a task asks for sets how long it runs at a time, not its share",
+          "[sched][fair]") {
+  const Run run = run_keys(R"("duration": "4s", "machine": {"cpus": 1}, "tasks": {
+      "a": {"do": [{"run": "9s"}]}, "b": {"do": [{"run": "9s"}]}},
+    "events": [{"t": "1ms", "do": [
+      {"sched_setscheduler": {"thread": "a", "policy": "normal", "runtime": "30ms"}},
+      {"sched_setscheduler": {"thread": "b", "policy": "normal", "runtime": "30ms"}}]}])");
+  CHECK(violations(run) == "");
+  sim::Time last = 0;
+  unsigned stints = 0;
+  for (const support::TraceLine* line : lines_of(run.trace, "sched_switch", "next_comm", "b")) {
+    if (line->time < 500 * kMs || line->text_of("prev_comm") != "a") continue;
+    if (last != 0) {
+      CHECK(line->time - last > 2 * 30 * kMs - kSlack);
+      CHECK(line->time - last < 2 * (30 * kMs + 2 * kTick));
+    }
+    last = line->time;
+    ++stints;
+  }
+  CHECK(stints > 40);
+  const auto times = support::on_cpu_times(run.trace, run.end);
+  const auto a = static_cast<double>(times.at("a"));
+  CHECK(a / (a + static_cast<double>(times.at("b"))) == Approx(0.5).margin(0.01));
+}
+
 TEST_CASE("who has slept with credit preempts at once", "[sched][fair]") {
   // 50 us of work each 10 ms: it never uses up its share.
   const Run run = run_keys(R"("duration": "1s", "machine": {"cpus": 8}, "tasks": {
@@ -98,4 +123,55 @@ TEST_CASE("a yield gives way to an equal", "[sched][fair]") {
   CHECK(violations(run) == "");
   // Far more switches between the two than ticks.
   CHECK(lines_of(run.trace, "sched_switch", "prev_comm", "a").size() > 25);
+}
+
+namespace {
+
+/// How often "wakee" was switched in within 10 us of its wakeups, and how often it was woken.
+std::pair<unsigned, unsigned> prompt_wakeups(const Run& run) {
+  unsigned prompt = 0;
+  unsigned woken = 0;
+  sim::Time since = -1;
+  for (const support::TraceLine& line : run.trace.lines) {
+    if (line.event == "sched_wakeup" && line.text_of("comm") == "wakee") {
+      since = line.time;
+      ++woken;
+    }
+    if (line.event != "sched_switch" || line.text_of("next_comm") != "wakee" || since < 0) continue;
+    prompt += line.time - since < 10'000 ? 1 : 0;
+    since = -1;
+  }
+  return {prompt, woken};
+}
+
+Run wake_under(const char* hog_policy, const char* wakee_policy) {
+  return run_keys(fmt::format(R"("duration": "2s", "machine": {{"cpus": 1}}, "tasks": {{
+    "hog": {{"policy": "{}", "do": [{{"run": "9s"}}]}},
+    "wakee": {{"policy": "{}", "do": [{{"loop": 100, "do": [{{"usleep": "5ms"}}, {{"run": "1ms"}}]}}]}}}})",
+                              hog_policy, wakee_policy));
+}
+
+}  // namespace
+
+TEST_CASE("a wakee preempts a SCHED_IDLE task at once, whatever their lags", "[sched][fair]") {
+  for (const char* policy : {"normal", "batch"}) {
+    CAPTURE(policy);
+    const Run run = wake_under("idle", policy);
+    CHECK(violations(run) == "");
+    const auto [prompt, woken] = prompt_wakeups(run);
+    CHECK(woken >= 100);
+    CHECK(prompt >= woken - 1);  // the first may come before the hog
+  }
+}
+
+TEST_CASE("a SCHED_IDLE or SCHED_BATCH task preempts nobody when it wakes", "[sched][fair]") {
+  for (const char* policy : {"idle", "batch"}) {
+    CAPTURE(policy);
+    const Run run = wake_under("normal", policy);
+    CHECK(violations(run) == "");
+    const auto [prompt, woken] = prompt_wakeups(run);
+    CHECK(woken >= 5);
+    // A tick may happen to come right behind a wakeup.
+    CHECK(prompt <= woken / 10 + 1);
+  }
 }

@@ -113,3 +113,27 @@ TEST_CASE("a timer's callback runs in the TIMER softirq", "[timers][softirq]") {
     CHECK((line->payload == "t" ? line->in_softirq() : line->in_hardirq()));
   }
 }
+
+TEST_CASE("a deferrable timer waits for its CPU to wake for another reason", "[timers]") {
+  const char* const set = R"({"mark": "set"}, {"mod_timer": {"name": "lazy", "delay": "20ms"}})";
+  const auto run_with = [set](const char* then) {
+    return run_keys(fmt::format(R"("duration": "300ms", "machine": {{"cpus": 2}},
+      "timers": {{"lazy": {{"deferrable": true, "do": [{{"mark": "lazy"}}]}}}},
+      "kthreads": {{"setter": {{"cpu": 1, "do": [{}, {}, {{"mark": "up"}}]}},
+        "hog": {{"cpu": 0, "do": [{{"run": "200ms"}}]}}}})",
+                                set, then));
+  };
+  SECTION("it does not wake an idle CPU, and no other serves it") {
+    const Run run = run_with(R"({"msleep": "100ms"}, {"run": "10ms"})");
+    CHECK(violations(run) == "");
+    CHECK(run.mark("lazy") - run.mark("set") > 100 * kMs);
+    CHECK(run.mark("lazy") < run.mark("up") + kTick);
+    CHECK(lines_of(run.trace, "timer_expire_entry", "function", "lazy").at(0)->cpu == 1);
+  }
+  SECTION("on a busy CPU it is as any other") {
+    const Run run = run_with(R"({"run": "100ms"})");
+    CHECK(violations(run) == "");
+    CHECK(run.mark("lazy") - run.mark("set") > 20 * kMs);
+    CHECK(run.mark("lazy") - run.mark("set") < 24 * kMs + kLatency);
+  }
+}

@@ -50,6 +50,7 @@ class Sample {
   void timers();
   void hrtimers();
   void rest();
+  void vmscan();
   void contexts();
 
   [[nodiscard]] std::vector<sim::TraceRecord> take() { return std::move(records_); }
@@ -164,6 +165,19 @@ void Sample::rest() {
   add(Event::kWorkqueueExecuteEnd, {0xffff888100000000, name("rx")});
 }
 
+void Sample::vmscan() {
+  using namespace kt::trace;
+  context("kswapd0", 60, 1, 0, 0);
+  add(Event::kVmscanKswapdSleep, {0});
+  add(Event::kVmscanKswapdWake, {1, 3});
+  for (const std::uint64_t gfp : {0, 0xcc0, 0xc40, 0xc00, 0x820, 0x2800, 0x10cc0, 0x204cc0, 0x8})
+    add(Event::kVmscanWakeupKswapd, {1, 0, gfp});
+  add(Event::kVmscanDirectReclaimBegin, {2, 0xcc0});
+  add(Event::kVmscanDirectReclaimEnd, {32});
+  for (const std::uint64_t reason : {0, 1, 2})
+    add(Event::kVmscanThrottled, {0, pair(100'000, 4'000), reason});
+}
+
 void Sample::contexts() {
   using namespace kt::trace;
   for (unsigned flags = 0; flags < 64; ++flags) {
@@ -186,5 +200,6 @@ std::vector<sim::TraceRecord> sample_records(sim::NameTable& names) {
   sample.hrtimers();
   sample.rest();
   sample.contexts();
+  sample.vmscan();
   return sample.take();
 }

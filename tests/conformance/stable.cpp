@@ -1,0 +1,81 @@
+#include "tests/conformance/stable.hpp"
+
+#include <algorithm>
+
+#include "tests/conformance/simulate.hpp"
+
+namespace support {
+
+using nlohmann::json;
+
+namespace {
+
+void add_works(json& result, const WorkFacts& facts) {
+  if (facts.start_order.empty()) return;
+  constexpr std::size_t kRecorded = 100;  // starts that stable.json holds
+  std::vector<std::string> order = facts.start_order;
+  order.resize(std::min(order.size(), kRecorded));
+  result["start_order"] = order;
+  result["executions_per_work"] = facts.executions_per_work;
+  result["peak_executing_per_workqueue"] = facts.peak_executing_per_workqueue;
+  result["start_cpu"] = facts.start_cpu;
+  result["worker_kind"] = facts.worker_kind;
+}
+
+bool seen(const json& value, const json& values) {
+  if (!value.is_number()) return std::find(values.begin(), values.end(), value) != values.end();
+  return value >= *std::min_element(values.begin(), values.end()) &&
+         value <= *std::max_element(values.begin(), values.end());
+}
+
+// Takes out of `facts` what depends on the phase. What was not seen stays.
+void erase_seen(json& facts, const json& differs) {
+  for (const auto& [key, values] : differs.items()) {
+    if (!facts.contains(key)) continue;
+    if (!values.is_object()) {
+      if (seen(facts[key], values)) facts.erase(key);
+      continue;
+    }
+    for (const auto& [name, each] : values.items()) {
+      if (facts[key].contains(name) && seen(facts[key][name], each)) facts[key].erase(name);
+    }
+    if (facts[key].empty()) facts.erase(key);
+  }
+}
+
+}  // namespace
+
+json stable_form(const Facts& facts, const WorkFacts& works) {
+  json result = json::object();
+  const auto put = [&result](const char* key, const json& list) {
+    if (!list.empty()) result[key] = list;
+  };
+  json marks = json::array();
+  for (const Note& mark : facts.marks) {
+    if (!mark.text.starts_with("ktoracle ")) marks.push_back(mark.text);
+  }
+  json returns = json::array();
+  for (const Note& note : facts.returns) {
+    if (is_recorded(note.text)) returns.push_back(recorded_spelling(note.text));
+  }
+  json exits = json::array();
+  for (const ThreadExit& exit : facts.exits) exits.push_back(exit.comm);
+  json stops = json::array();
+  for (const KthreadStop& stop : facts.kthread_stops) {
+    if (stop.event == "sched_kthread_stop_ret") stops.push_back(stop.payload);
+  }
+  put("marks", marks);
+  put("returns", returns);
+  put("exits", exits);
+  put("kthread_stop_ret", stops);
+  result["workers_forked"] = facts.workers_forked.size();
+  add_works(result, works);
+  return result;
+}
+
+json differences(json facts, const json& stable) {
+  erase_seen(facts, stable["differs"]);
+  return json::diff(facts, stable["same"]);
+}
+
+}  // namespace support

@@ -1,0 +1,76 @@
+#include "tests/support/work_facts.hpp"
+
+#include <algorithm>
+
+namespace support {
+
+namespace {
+
+/// The words between "work struct " and the next colon or blank.
+std::string executed(const TraceLine& line) {
+  constexpr std::string_view kBefore = "work struct ";
+  const std::size_t end = line.payload.find_first_of(": ", kBefore.size());
+  return line.payload.substr(kBefore.size(), end - kBefore.size());
+}
+
+std::string kind_of(const TraceLine& line) {
+  if (line.in_softirq() || line.comm.starts_with("ksoftirqd/")) return "softirq";
+  if (line.comm.starts_with("kworker/R-")) return "rescuer";
+  if (line.comm.starts_with("kworker/u")) return "unbound worker";
+  return line.comm.starts_with("kworker/") ? "per-CPU worker" : "kthread worker";
+}
+
+class Extractor {
+ public:
+  explicit Extractor(const WorkNames& names) : names_(names) {}
+
+  WorkFacts extract(const TraceText& trace) {
+    for (const TraceLine& line : trace.lines) {
+      if (line.event == "workqueue_queue_work") {
+        workqueue_[std::string(line.text_of("struct"))] = line.text_of("workqueue");
+      } else if (line.event == "workqueue_execute_start" ||
+                 line.event == "sched_kthread_work_execute_start") {
+        start(line);
+      } else if (line.event == "workqueue_execute_end" ||
+                 line.event == "sched_kthread_work_execute_end") {
+        end(line);
+      }
+    }
+    return std::move(facts_);
+  }
+
+ private:
+  std::string queue_of(const TraceLine& line) {
+    return line.event.starts_with("sched_") ? "kthread_worker" : workqueue_[executed(line)];
+  }
+
+  void start(const TraceLine& line) {
+    const auto name = names_.find(executed(line));
+    if (name == names_.end()) return;
+    ++facts_.executions_per_work[name->second];
+    facts_.start_order.push_back(name->second);
+    facts_.start_cpu[name->second].push_back(line.cpu);
+    facts_.worker_kind[name->second].push_back(kind_of(line));
+    facts_.workers[name->second].push_back(line.comm);
+    const std::string queue = queue_of(line);
+    unsigned& peak = facts_.peak_executing_per_workqueue[queue];
+    peak = std::max(peak, ++executing_[queue]);
+  }
+
+  void end(const TraceLine& line) {
+    if (names_.contains(executed(line))) --executing_[queue_of(line)];
+  }
+
+  const WorkNames& names_;
+  WorkFacts facts_;
+  std::map<std::string, std::string> workqueue_;  ///< that a work was last queued on
+  std::map<std::string, unsigned> executing_;
+};
+
+}  // namespace
+
+WorkFacts extract_work_facts(const TraceText& trace, const WorkNames& names) {
+  return Extractor(names).extract(trace);
+}
+
+}  // namespace support

@@ -1,0 +1,163 @@
+#include "tools/run/workqueue_report.hpp"
+
+#include <fmt/format.h>
+
+namespace kt::run {
+
+using workqueue::LateStart;
+using workqueue::QueuedFrom;
+using workqueue::WorkerPool;
+using workqueue::WorkStats;
+
+namespace {
+
+class Builder {
+ public:
+  Builder(System& system, const std::vector<Time>& busy) : system_(system), busy_(busy) {}
+
+  WorkqueueUse build() const {
+    const scenario::Scenario& scenario = system_.scenario();
+    const Interpreter& interpreter = system_.interpreter();
+    WorkqueueUse use;
+    for (std::size_t i = 0; i < scenario.works.size(); ++i) {
+      const auto queue = static_cast<std::size_t>(scenario.works[i].workqueue);
+      use.works.push_back(work_use(scenario.works[i].name, scenario.workqueues[queue].name,
+                                   interpreter.work_stats(i)));
+    }
+    for (std::size_t i = 0; i < scenario.workqueues.size(); ++i) {
+      const WorkStats& stats = interpreter.workqueue_stats(i);
+      const std::string& name = scenario.workqueues[i].name;
+      if (stats.queued != 0) use.queues.push_back(work_use(name, name, stats));
+    }
+    add_pools(use);
+    const workqueue::Workqueues& workqueues = system_.workqueues();
+    add_lock(use, "wq_pool_mutex", workqueues.wq_pool_mutex());
+    add_lock(use, "wq_pool_attach_mutex", workqueues.wq_pool_attach_mutex());
+    add_lock(use, "wq_mayday_lock", workqueues.wq_mayday_lock());
+    return use;
+  }
+
+ private:
+  [[nodiscard]] std::string name(std::uint32_t id) const {
+    return std::string(system_.trace().names()[id]);
+  }
+  [[nodiscard]] std::string task(std::uint32_t comm, std::int32_t pid) const {
+    return pid == 0 ? "<idle>" : fmt::format("{} (pid {})", name(comm), pid);
+  }
+
+  [[nodiscard]] std::string queuer(const LateStart& start) const {
+    if (start.queued_from == QueuedFrom::kTask) return task(start.queued_by, start.queued_by_pid);
+    return fmt::format("{} on CPU {}",
+                       start.queued_from == QueuedFrom::kSoftirq ? "softirq" : "hardirq",
+                       start.queued_on);
+  }
+
+  [[nodiscard]] LateUse late_use(const LateStart& start) const {
+    LateUse use;
+    use.work = name(start.function_name);
+    use.queued_at = start.queued_at;
+    use.latency = start.latency;
+    use.queued_by = queuer(start);
+    use.worker = name(start.worker);
+    use.cpu = start.cpu;
+    use.rescued = start.rescued;
+    use.inactive = start.inactive;
+    use.behind = start.behind;
+    if (start.behind > 0) {
+      use.behind_work = name(start.behind_work);
+      use.behind_worker = name(start.behind_worker);
+    }
+    use.creation = start.creation;
+    use.cpu_wait = start.cpu_wait;
+    if (start.cpu_wait > 0) use.cpu_taken_by = task(start.cpu_taken_by, start.cpu_taken_by_pid);
+    return use;
+  }
+
+  [[nodiscard]] WorkUse work_use(const std::string& of, const std::string& queue,
+                                 const WorkStats& stats) const {
+    WorkUse use{.name = of,
+                .workqueue = queue,
+                .queued = stats.queued,
+                .started = stats.started,
+                .ended = stats.ended,
+                .queue_to_start = latency_of(stats.queue_to_start),
+                .start_to_end = latency_of(stats.start_to_end),
+                .worst = {}};
+    for (const LateStart& start : stats.worst) {
+      if (start.latency > 0) use.worst.push_back(late_use(start));
+    }
+    return use;
+  }
+
+  static std::string pool_name(const WorkerPool& pool) {
+    const std::string_view nice = pool.attrs.nice < 0 ? " highpri" : "";
+    if (pool.owner != nullptr) {
+      return pool.cpu < 0 ? pool.owner->name : fmt::format("{}/{}", pool.owner->name, pool.cpu);
+    }
+    if (pool.cpu < 0) return fmt::format("unbound {}{}", pool.attrs.pod_cpumask.to_list(), nice);
+    const bool bh = (pool.flags & workqueue::kPoolBh) != 0;
+    return fmt::format("CPU {}{}{}", pool.cpu, bh ? " bh" : "", nice);
+  }
+
+  [[nodiscard]] double idle_share(const WorkerPool& pool) const {
+    const cpu::CpuMask& cpus = pool.cpu < 0 ? pool.attrs.pod_cpumask : pool.attrs.cpumask;
+    Time busy = 0;
+    for (int cpu : cpus) busy += busy_[static_cast<std::size_t>(cpu)];
+    const double whole = static_cast<double>(system_.now()) * cpus.count();
+    return whole > 0 ? 1 - static_cast<double>(busy) / whole : 1;
+  }
+
+  [[nodiscard]] PoolUse pool_use(const WorkerPool& pool, std::uint64_t works) const {
+    PoolUse use;
+    use.id = pool.id;
+    use.name = pool_name(pool);
+    use.works = works;
+    use.now = pool.nr_workers;
+    use.at_boot = pool.nr_workers - static_cast<int>(pool.created) + static_cast<int>(pool.culled);
+    use.least = pool.least_workers;
+    use.most = pool.most_workers;
+    use.most_since = pool.most_since;
+    use.changes = pool.changes;
+    use.nr_changes = pool.nr_changes;
+    use.created = pool.created;
+    use.culled = pool.culled;
+    use.rescued = pool.rescued;
+    use.contentions = pool.lock.contentions;
+    use.lock_waited = pool.lock.waited;
+    use.idle = idle_share(pool);
+    return use;
+  }
+
+  void add_pools(WorkqueueUse& use) const {
+    const auto& pools = system_.workqueues().pools();
+    std::vector<std::uint64_t> works(pools.size());
+    for (const auto& wq : system_.workqueues().workqueues()) {
+      for (const auto& pwq : wq->pwqs) {
+        works[static_cast<std::size_t>(pwq->pool->id)] += pwq->stats[workqueue::kStarted];
+      }
+    }
+    for (const auto& pool : pools) {
+      if (pool == nullptr) continue;
+      const std::uint64_t started = works[static_cast<std::size_t>(pool->id)];
+      if (started + pool->created + pool->culled + pool->rescued == 0) continue;
+      use.pools.push_back(pool_use(*pool, started));
+    }
+  }
+
+  template <class Lock>
+  static void add_lock(WorkqueueUse& use, std::string_view name, const Lock& lock) {
+    if (lock.contentions == 0) return;
+    use.locks.push_back({std::string(name), lock.contentions, lock.waited});
+  }
+
+  System& system_;
+  const std::vector<Time>& busy_;
+};
+
+}  // namespace
+
+WorkqueueUse workqueue_use(System& system, const std::vector<Time>& busy) {
+  return Builder(system, busy).build();
+}
+
+}  // namespace kt::run
