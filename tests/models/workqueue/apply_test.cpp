@@ -103,7 +103,7 @@ TEST_CASE("changed attributes make pools, and give the old ones back", "[workque
     CHECK(wq->dfl_pwq->pool->attrs.pod_cpumask.to_list() == "2-3");
     CHECK(wq->pwqs.size() == (wq->ordered() ? 1U : 5U));  // the old ones are gone
   }
-  CHECK(machine.workqueue("v").rescuer->task->cpus_mask.to_list() == "2-3");
+  CHECK(machine.workqueue("v").rescuer->task->cpus_ptr->to_list() == "2-3");
   int of_nice_3 = 0;
   for (const auto& pool : machine.workqueues().pools()) {
     if (pool == nullptr || pool->cpu >= 0) continue;
