@@ -48,7 +48,10 @@ void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places)
 void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.kernel.legacy_workqueues) return;
   verb_used<Verb::kDestroyWorkqueue>(scenario, places);
-  verbs_used<Verb::kSetMinActive, Verb::kAllocWorkqueue>(scenario, places);
+  verb_used<Verb::kSetMinActive>(scenario, places);
+  verb_used<Verb::kSetWorkqueueAttrs>(scenario, places);
+  verb_used<Verb::kSetUnboundCpumask>(scenario, places);
+  verb_used<Verb::kAllocWorkqueue>(scenario, places);
 }
 
 void isolation(const Scenario& scenario, std::vector<std::uint32_t>& places) {
