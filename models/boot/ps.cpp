@@ -7,6 +7,8 @@
 #include <bit>
 #include <iterator>
 
+#include "models/workqueue/workqueues.hpp"
+
 namespace kt::boot {
 
 using sched::Policy;
@@ -35,11 +37,12 @@ std::string_view class_of(Policy policy) {
   return kNames[static_cast<std::size_t>(policy)];
 }
 
-// /proc/PID/stat's name: fs/proc/array.c: proc_task_name, which knows a kernel thread's full name.
+// /proc/PID/stat's name: fs/proc/array.c: proc_task_name, which knows a kernel thread's full name and
+// what a worker does.
 std::string name_of(sched::Scheduler& scheduler, const Task& p) {
-  const std::uint32_t id = p.is_kthread() ? p.full_name : p.comm;
-  std::string name(scheduler.machine().trace().names()[id]);
-  if (p.is_kthread()) return fmt::format("[{}]", name);
+  const sim::NameTable& names = scheduler.machine().trace().names();
+  if (p.is_kthread()) return fmt::format("[{}]", workqueue::wq_worker_comm(p, names));
+  std::string name(names[p.comm]);
   if (p.exit_state == sched::kExitZombie) name += " <defunct>";
   return name;
 }

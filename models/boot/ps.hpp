@@ -22,7 +22,8 @@ struct PsRow {
   std::string_view cls;       ///< TS, FF, RR, B or IDL
   std::optional<int> rtprio;  ///< 1 … 99 of FF and RR, 0 of B and IDL; none of TS
   std::optional<int> ni;      ///< none where ps prints -: FF, RR, IDL
-  /// A kernel thread's full name in brackets (as ps prints it under args); else up to 15 characters.
+  /// A kernel thread's full name in brackets (as ps prints it under args), of a kworker with what it
+  /// executes ("+events") or executed last ("-events"); else up to 15 characters.
   std::string comm;
 };
 

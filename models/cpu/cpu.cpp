@@ -185,11 +185,11 @@ void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& argumen
   const std::uint32_t count = current->preempt_count;
   record.flags = static_cast<std::uint8_t>(
       (irqs_off_ ? trace::kIrqsOff : 0) |
-      ((count & kSoftirqMask) >= kSoftirqDisableOffset ? trace::kBhOff : 0) |
+      (softirq_count() >= kSoftirqDisableOffset ? trace::kBhOff : 0) |
       (current->need_resched ? trace::kNeedResched : 0) |
       (current->resched_folded ? trace::kPreemptNeedResched : 0) |
       ((count & kHardirqMask) != 0 ? trace::kHardirq : 0) |
-      ((count & kSoftirqOffset) != 0 ? trace::kSoftirq : 0));
+      (serving_softirq() ? trace::kSoftirq : 0));
   record.preempt_depth = static_cast<std::uint8_t>(count & kPreemptMask);
   record.arguments = arguments;
   machine_->trace().append(record);

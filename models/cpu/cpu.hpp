@@ -48,6 +48,7 @@ inline constexpr Time kSpinPoll = 50;
 struct ThreadInfo {
   Cpu* cpu = nullptr;  ///< where it runs, or ran last, or is queued (thread_info::cpu)
   std::uint32_t preempt_count = 0;
+  std::uint32_t softirq_disable_cnt = 0;  ///< PREEMPT_RT: the softirq part of preempt_count
   std::int32_t pid = 0;
   std::uint32_t comm = 0;     ///< NameTable id; the trace prefix prints <idle> for pid 0
   bool need_resched = false;  ///< TIF_NEED_RESCHED
@@ -144,12 +145,16 @@ class Cpu {
     preempt_enable_no_resched();
     irqs_off_ = irqs_were_off;
   }
+  /// Softirqs that are served or off, in the units of preempt_count (softirq_count).
+  [[nodiscard]] std::uint32_t softirq_count() const {
+    return (current->preempt_count & kSoftirqMask) | current->softirq_disable_cnt;
+  }
   [[nodiscard]] bool in_interrupt() const {
-    return (current->preempt_count & (kHardirqMask | kSoftirqMask)) != 0;
+    return (current->preempt_count & kHardirqMask) != 0 || softirq_count() != 0;
   }
   [[nodiscard]] bool in_hardirq() const { return (current->preempt_count & kHardirqMask) != 0; }
   [[nodiscard]] bool serving_softirq() const {
-    return (current->preempt_count & kSoftirqOffset) != 0;
+    return (softirq_count() & kSoftirqOffset) != 0;
   }
   /// Neither interrupt nor preempt_disable: in_task() and preemptible but for irqs.
   [[nodiscard]] bool preemptible() const { return current->preempt_count == 0 && !irqs_off_; }

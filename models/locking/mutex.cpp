@@ -75,8 +75,19 @@ Co<bool> Mutexes::spin_on_owner(Mutex& mutex, Task& current, bool is_waiter) {
   co_return acquired;
 }
 
+// `owner` is for the reports, whatever stands behind the lock.
+Co<> Mutexes::rt_lock(Mutex& mutex) {
+  mutex.rt.name = mutex.name;
+  co_await rt_.mutex_lock(mutex.rt);
+  mutex.owner = mutex.rt.owner;
+}
+
 // kernel/locking/mutex.c: mutex_lock, __mutex_lock_common
 Co<> Mutexes::lock(Mutex& mutex) {
+  if (scheduler_.preempt_rt()) {
+    co_await rt_lock(mutex);
+    co_return;
+  }
   Task& current = scheduler_.current();
   co_await scheduler_.might_sleep();
   scheduler_.preempt_disable();
@@ -118,6 +129,11 @@ Co<> Mutexes::unlock(Mutex& mutex) {
         "mutex {} unlocked by {}, which does not hold it",
         scheduler_.machine().trace().names()[mutex.name],
         scheduler_.machine().trace().names()[current.comm]));
+  }
+  if (scheduler_.preempt_rt()) {
+    mutex.owner = nullptr;
+    co_await rt_.mutex_unlock(mutex.rt);
+    co_return;
   }
   co_await current.cpu->run(current.cpu->costs().lock);
   Task* next = mutex.head != nullptr ? mutex.head->task : nullptr;

@@ -1,8 +1,9 @@
 // Mutexes (kernel/locking/mutex.c): an owner, spinning on an owner that runs, FIFO waiters, and
-// handoff to a first waiter that was woken and found the lock taken again.
+// handoff to a first waiter that was woken and found the lock taken again. Under PREEMPT_RT a mutex is
+// an rt_mutex and none of that: it lends priority.
 #pragma once
 
-#include "models/sched/scheduler.hpp"
+#include "models/locking/rtmutex.hpp"
 
 namespace kt::locking {
 
@@ -24,11 +25,12 @@ struct Mutex {
   Waiter* head = nullptr;
   std::uint64_t contentions = 0;  ///< acquisitions that had to wait
   sim::Time waited = 0;           ///< ns, in all
+  RtMutex rt;  ///< PREEMPT_RT
 };
 
 class Mutexes {
  public:
-  explicit Mutexes(sched::Scheduler& scheduler) : scheduler_(scheduler) {}
+  explicit Mutexes(sched::Scheduler& scheduler) : scheduler_(scheduler), rt_(scheduler) {}
   [[nodiscard]] sim::FramePool& frame_pool() const { return scheduler_.frame_pool(); }
 
   /// Waits in D.
@@ -41,8 +43,10 @@ class Mutexes {
   Co<bool> optimistic_spin(Mutex& mutex, Task& current, bool is_waiter);
   Co<bool> spin_on_owner(Mutex& mutex, Task& current, bool is_waiter);
   Co<> take_over(Mutex& mutex, Task& current);
+  Co<> rt_lock(Mutex& mutex);
 
   sched::Scheduler& scheduler_;
+  RtMutexes rt_;
 };
 
 }  // namespace kt::locking

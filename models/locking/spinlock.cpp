@@ -4,6 +4,15 @@
 
 namespace kt::locking {
 
+void Acquire::self_deadlock(const cpu::Cpu& cpu) const {
+  const sim::NameTable& names = machine->trace().names();
+  throw sim::Defect(fmt::format(
+      "deadlock: CPU {} spins for {}, which {} holds that runs there{}", cpu.id(),
+      names[lock->name], names[cpu.current->comm],
+      cpu.in_interrupt() ? ", interrupted: it has to take the lock with interrupts or softirqs off"
+                         : ""));
+}
+
 bool Acquire::await_ready() {
   cpu::Cpu& cpu = machine->this_cpu();
   if (irqsave) {
@@ -19,6 +28,7 @@ bool Acquire::await_ready() {
     segment = cpu.run(remote ? machine->handover(last, cpu.id()) : cpu.costs().lock);
     return segment.await_ready();
   }
+  if (lock->owner == &current) [[unlikely]] self_deadlock(cpu);
   since = machine->now();
   segment = cpu.spin();
   waiter = {.segment = &segment, .task = &current};
@@ -68,6 +78,38 @@ Co<> Spinlocks::unlock_irqrestore(Spinlock& lock) {
   release(lock);
   if (!irqs_were_off) scheduler_.machine().this_cpu().local_irq_enable();
   return preempt_enable();
+}
+
+// `owner` is for the reports, whatever stands behind the lock.
+Co<> Spinlocks::rt_lock(Spinlock& lock) {
+  lock.rt.name = lock.name;
+  co_await rt_.spin_lock(lock.rt);
+  lock.owner = lock.rt.owner;
+}
+
+Co<> Spinlocks::rt_unlock(Spinlock& lock) {
+  lock.owner = nullptr;
+  return rt_.spin_unlock(lock.rt);
+}
+
+Co<> Spinlocks::raw_lock(Spinlock& lock) { co_await this->lock(lock); }
+
+Co<> Spinlocks::raw_lock_irqsave(Spinlock& lock) { co_await lock_irqsave(lock); }
+
+Co<> Spinlocks::spin_lock(Spinlock& lock) {
+  return scheduler_.preempt_rt() ? rt_lock(lock) : raw_lock(lock);
+}
+
+Co<> Spinlocks::spin_unlock(Spinlock& lock) {
+  return scheduler_.preempt_rt() ? rt_unlock(lock) : unlock(lock);
+}
+
+Co<> Spinlocks::spin_lock_irqsave(Spinlock& lock) {
+  return scheduler_.preempt_rt() ? rt_lock(lock) : raw_lock_irqsave(lock);
+}
+
+Co<> Spinlocks::spin_unlock_irqrestore(Spinlock& lock) {
+  return scheduler_.preempt_rt() ? rt_unlock(lock) : unlock_irqrestore(lock);
 }
 
 }  // namespace kt::locking

@@ -1,8 +1,9 @@
 // Spinlocks (kernel/locking/qspinlock.c): contenders spin on their CPUs in FIFO order; the lock goes
-// to the next one at a cost that depends on how far it is.
+// to the next one at a cost that depends on how far it is. Under PREEMPT_RT a spinlock_t sleeps and
+// lends priority instead (models/locking/rtmutex.hpp); a raw_spinlock_t stays what it is.
 #pragma once
 
-#include "models/sched/scheduler.hpp"
+#include "models/locking/rtmutex.hpp"
 
 namespace kt::locking {
 
@@ -21,6 +22,7 @@ struct Spinlock {
   int owner_cpu = -1;
   bool irqs_were_off = false;  ///< what spin_lock_irqsave() saved
   Waiter* head = nullptr;
+  RtMutex rt;  ///< a spinlock_t under PREEMPT_RT
   std::uint64_t contentions = 0;  ///< acquisitions that had to wait
   sim::Time waited = 0;           ///< ns, in all
 };
@@ -36,29 +38,44 @@ struct Acquire {
   Spinlock::Waiter waiter{};
   cpu::Segment segment{};
 
+  /// Throws sim::Defect where the task that this code runs on holds it already: nobody would ever
+  /// release it.
   bool await_ready();
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) {
     return segment.await_suspend(waiting);
   }
   void await_resume() const noexcept;
+  [[noreturn]] void self_deadlock(const cpu::Cpu& cpu) const;
 };
 
 class Spinlocks {
  public:
-  explicit Spinlocks(sched::Scheduler& scheduler) : scheduler_(scheduler) {}
+  explicit Spinlocks(sched::Scheduler& scheduler) : scheduler_(scheduler), rt_(scheduler) {}
   [[nodiscard]] sim::FramePool& frame_pool() const { return scheduler_.frame_pool(); }
 
+  /// A raw_spinlock_t.
   Acquire lock(Spinlock& lock) { return {&scheduler_.machine(), &lock}; }
   Co<> unlock(Spinlock& lock);
   Acquire lock_irqsave(Spinlock& lock) { return {&scheduler_.machine(), &lock, true}; }
   Co<> unlock_irqrestore(Spinlock& lock);
 
+  /// A spinlock_t. Under PREEMPT_RT interrupts stay on even with _irqsave.
+  Co<> spin_lock(Spinlock& lock);
+  Co<> spin_unlock(Spinlock& lock);
+  Co<> spin_lock_irqsave(Spinlock& lock);
+  Co<> spin_unlock_irqrestore(Spinlock& lock);
+
  private:
+  Co<> raw_lock(Spinlock& lock);
+  Co<> raw_lock_irqsave(Spinlock& lock);
+  Co<> rt_lock(Spinlock& lock);
+  Co<> rt_unlock(Spinlock& lock);
   void release(Spinlock& lock);
   /// The preemption point of preempt_enable(), a coroutine only if it is taken.
   Co<> preempt_enable();
 
   sched::Scheduler& scheduler_;
+  RtMutexes rt_;
 };
 
 }  // namespace kt::locking

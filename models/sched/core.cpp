@@ -33,7 +33,7 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
   llc_has_idle_cores_.assign(nr_cpus, true);
   domain_state_.resize(domains_->nr_domains());
   overloaded_ = nohz_idle_ = cpu::CpuMask(machine.nr_cpus());
-  machine.full_preemption = config.preempt == Preempt::kFull;
+  machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kCallFunctionSingle)] = {
@@ -145,6 +145,8 @@ Co<> Scheduler::schedule_worker() {
   worker_hooks.running(worker_hooks.object, self);
 }
 
+Co<> Scheduler::schedule_rtlock() { return schedule_loop(Mode::kRtlockWait); }
+
 Co<> Scheduler::preempt_schedule() { return schedule_loop(Mode::kPreempt); }
 
 Co<> Scheduler::schedule_preempt_disabled() {
@@ -158,7 +160,7 @@ Co<bool> Scheduler::cond_resched() {
   Cpu& cpu = machine_.this_cpu();
   if (!cpu.preemptible()) co_return false;
   this_rq().last_resched_point = this_rq().last_quiescent = cpu.now();
-  if (config_.preempt == Preempt::kFull || !cpu.current->need_resched) co_return false;
+  if (config_.preempt >= Preempt::kFull || !cpu.current->need_resched) co_return false;
   co_await preempt_schedule();
   co_return true;
 }
@@ -350,7 +352,7 @@ namespace {
 std::uint64_t reported_state(const Task& p, std::uint32_t state, bool preempted) {
   if (preempted) return 0x100;
   if (state == kTaskIdle) return 0x80;
-  if ((state & (kTaskFrozen | 0x1000)) != 0) return kTaskUninterruptible;
+  if ((state & (kTaskFrozen | kTaskRtlockWait)) != 0) return kTaskUninterruptible;
   const std::uint32_t reported = (state | p.exit_state) & 0x7f;
   std::uint32_t highest = 0;
   for (std::uint32_t bit = 1; bit <= 0x40; bit <<= 1) {
@@ -383,6 +385,12 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   }
 }
 
+namespace {
+
+constexpr bool may_block(Mode mode) { return mode == Mode::kNone || mode == Mode::kRtlockWait; }
+
+}  // namespace
+
 // kernel/sched/core.c: __schedule(), with the loop of its callers: until need_resched stays clear.
 Co<> Scheduler::schedule_loop(Mode mode) {
   // A sleeper's frame stays small: one segment for all, and few names that live across an await.
@@ -402,7 +410,7 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     // From here to the switch the rq lock keeps everybody out.
     std::uint32_t prev_state = prev.state;
     prev.voluntary_switch = false;
-    if (mode == Mode::kNone && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
+    if (may_block(mode) && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
     // Sleepers whose dequeue is delayed are not company: the pick lets go of them.
     if (rq.nr_running == rq.cfs.h_nr_delayed()) (void)rq.cfs.pick(rq.clock());
     if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
@@ -424,7 +432,7 @@ Co<> Scheduler::schedule_loop(Mode mode) {
 
 Time Scheduler::schedule_cost(const Task& prev, Mode mode) const {
   const cpu::CostTable& costs = machine_.costs();
-  const bool blocks = mode == Mode::kNone && prev.state != kTaskRunning;
+  const bool blocks = may_block(mode) && prev.state != kTaskRunning;
   return blocks ? costs.schedule + costs.block : costs.schedule;
 }
 

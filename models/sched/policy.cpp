@@ -1,5 +1,6 @@
 // Changing a task's policy, nice value and affinity, and yielding: kernel/sched/syscalls.c,
 // kernel/sched/core.c: set_cpus_allowed_ptr() and affine_move_task().
+#include <algorithm>
 #include <cerrno>
 
 #include "models/sched/scheduler.hpp"
@@ -8,12 +9,21 @@ namespace kt::sched {
 
 namespace {
 
+// kernel/sched/core.c: rt_effective_prio
+int effective_prio(const Task& p, int normal_prio) {
+  return p.pi_top_task != nullptr ? std::min(p.pi_top_task->prio, normal_prio) : normal_prio;
+}
+
+// __setscheduler_class()
+Class class_of(int prio) { return prio < kMaxRtPrio ? Class::kRt : Class::kFair; }
+
 void set_priority(Task& p, Policy policy, int rt_priority, int nice) {
   p.policy = policy;
   p.static_prio = nice_to_prio(nice);
   p.rt_priority = rt_policy(policy) ? rt_priority : 0;
-  p.prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : p.static_prio;
-  p.sched_class = rt_policy(policy) ? Class::kRt : Class::kFair;
+  p.normal_prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : p.static_prio;
+  p.prio = effective_prio(p, p.normal_prio);
+  p.sched_class = class_of(p.prio);
   p.se.policy = policy == Policy::kBatch  ? FairPolicy::kBatch
                 : policy == Policy::kIdle ? FairPolicy::kIdle
                                           : FairPolicy::kNormal;
@@ -77,8 +87,9 @@ void Scheduler::change_queued_task(Task& p, Change change) {
 // __sched_setscheduler(), the part under the rq lock
 void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime) {
   const int old_prio = p.prio;
-  const int new_prio = rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice);
-  if (p.se.sched_delayed && rt_policy(policy)) {
+  const int new_prio = effective_prio(
+      p, rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice));
+  if (p.se.sched_delayed && class_of(new_prio) == Class::kRt) {
     dequeue_task(task_rq(p), p, {.sleep = true, .delayed = true});
   }
   if (p.sched_class == Class::kRt && new_prio == old_prio) {
@@ -87,7 +98,7 @@ void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice,
   }
   change_queued_task(p, [&](Rq&) {
     set_priority(p, policy, rt_priority, nice);
-    if (p.sched_class == Class::kFair) {
+    if (!rt_policy(policy)) {
       reweight(p.se, weight_of(p));
       set_custom_slice(p.se, runtime, tunables.base_slice);
     }
@@ -115,6 +126,7 @@ Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int 
     const TaskRqLock lock(machine_.this_cpu());
     change_policy(p, policy, rt_priority, nice, runtime);
     if (p.on_rq == OnRq::kQueued) check_class_changed(p, old_class, old_prio);
+    if (p.pi_blocked_on != nullptr) pi_changed(*this, p);
   }
   if (should_resched()) co_await preempt_schedule();
 }
@@ -155,6 +167,27 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
   if (should_resched()) co_await preempt_schedule();
 }
 
+void Scheduler::rt_mutex_setprio(Task& p, Task* top) {
+  if (p.pi_top_task == top && effective_prio(p, p.normal_prio) == p.prio) return;
+  const TaskRqLock lock(machine_.this_cpu());
+  p.pi_top_task = top;
+  const int prio = effective_prio(p, p.normal_prio);
+  const int old_prio = p.prio;
+  if (prio == old_prio) return;
+  machine_.this_cpu().trace(trace::Event::kSchedPiSetprio, cpu::pack(p.comm, p.pid),
+                            cpu::pack(static_cast<std::uint32_t>(old_prio), prio));
+  const Class old_class = p.sched_class;
+  if (class_of(prio) != old_class && p.se.sched_delayed) {
+    dequeue_task(task_rq(p), p, {.sleep = true, .delayed = true});
+  }
+  change_queued_task(p, [&](Rq&) {
+    p.prio = prio;
+    p.sched_class = class_of(prio);
+    return old_prio < prio;
+  });
+  if (p.on_rq == OnRq::kQueued) check_class_changed(p, old_class, old_prio);
+}
+
 void Scheduler::set_cpus_mask(Task& p, const cpu::CpuMask& mask) {
   p.cpus_ptr = &*masks_.insert(mask).first;
   p.nr_cpus_allowed = mask.count();
@@ -177,6 +210,15 @@ void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& wor
 }
 
 }  // namespace
+
+// kernel/sched/core.c: migrate_enable. If its mask has changed meanwhile it moves now.
+Co<> Scheduler::migrate_enable() {
+  Task& self = current();
+  if (--self.migration_disabled != 0 || self.cpus_ptr->test(self.cpu->id())) co_return;
+  const int destination = self.cpus_ptr->first_and(active_);
+  StopWork work{.function = &migration_cpu_stop, .task = &self, .destination = destination};
+  co_await stop_one_cpu(self.cpu->id(), work);
+}
 
 Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_user) {
   co_await machine_.run(machine_.costs().syscall);
@@ -203,15 +245,7 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_u
   }
   if (by_stopper) {
     StopWork work{.function = &migration_cpu_stop, .task = &p, .destination = destination};
-    const int cpu = p.cpu->id();
-    work.waiter = &current();
-    co_await stop_one_cpu_nowait(cpu, work);
-    for (;;) {
-      current().state = kTaskUninterruptible;
-      if (work.done) break;
-      co_await schedule();
-    }
-    current().state = kTaskRunning;
+    co_await stop_one_cpu(p.cpu->id(), work);
   }
   if (should_resched()) co_await preempt_schedule();
   co_return 0;

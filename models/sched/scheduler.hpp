@@ -18,13 +18,13 @@ namespace kt::sched {
 using cpu::Cpu;
 using sim::Co;
 
-enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull };
+enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull, kRt };
 
 /// try_to_wake_up()'s wake_flags.
 enum WakeFlag : unsigned { kWfSync = 1, kWfMigrated = 2, kWfFork = 4, kWfTtwu = 8 };
 
-/// Why __schedule() is called (SM_IDLE, SM_NONE, SM_PREEMPT).
-enum class Mode : std::uint8_t { kIdle, kNone, kPreempt };
+/// Why __schedule() is called (SM_IDLE, SM_NONE, SM_PREEMPT, SM_RTLOCK_WAIT).
+enum class Mode : std::uint8_t { kIdle, kNone, kPreempt, kRtlockWait };
 
 /// Tasks stay where they are made; in blocks, as there may be a hundred thousand.
 using TaskList =
@@ -78,6 +78,7 @@ class Scheduler {
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] const SchedConfig& config() const { return config_; }
+  [[nodiscard]] bool preempt_rt() const { return config_.preempt == Preempt::kRt; }
   [[nodiscard]] Rq& rq(int cpu) { return *rqs_[static_cast<std::size_t>(cpu)]; }
   [[nodiscard]] Rq& this_rq() { return rq(machine_.this_cpu().id()); }
   [[nodiscard]] Rq& task_rq(const Task& p) { return rq(p.cpu->id()); }
@@ -105,6 +106,8 @@ class Scheduler {
   // Sleep and wake -------------------------------------------------------------------------------
   /// kernel/sched/core.c: schedule
   Co<> schedule();
+  /// The wait for a lock that sleeps under PREEMPT_RT (schedule_rtlock).
+  Co<> schedule_rtlock();
   /// kernel/sched/core.c: schedule_preempt_disabled
   Co<> schedule_preempt_disabled();
   /// kernel/sched/core.c: try_to_wake_up. False: the state did not match, nothing was done.
@@ -143,6 +146,14 @@ class Scheduler {
   /// ns is the slice that a fair task asks for, clamped to 0.1 … 100 ms; 0: the base slice.
   Co<> sched_setscheduler(Task& p, Policy policy, int rt_priority, int nice, Time runtime = 0);
   Co<> set_user_nice(Task& p, int nice);
+  /// Gives a task the priority of `top`, who waits for it, where that is higher; null: its own.
+  /// kernel/sched/core.c: rt_mutex_setprio
+  void rt_mutex_setprio(Task& p, Task* top);
+  /// Told when the priority of a task that waits for an rt_mutex has changed (rt_mutex_adjust_pi).
+  void (*pi_changed)(Scheduler&, Task&) = nullptr;
+  /// The current task stays on its CPU until the matching migrate_enable().
+  void migrate_disable() { ++current().migration_disabled; }
+  Co<> migrate_enable();
   /// The same for a task that has not begun its work, and may still be on its way to its first
   /// sleep: no events, no cost.
   void init_policy(Task& p, Policy policy, int rt_priority, int nice);
@@ -179,6 +190,8 @@ class Scheduler {
   };
   /// Queues and wakes migration/N; from any context.
   Co<> stop_one_cpu_nowait(int cpu, StopWork& work);
+  /// The same, and waits until it is done (kernel/stop_machine.c: stop_one_cpu).
+  Co<> stop_one_cpu(int cpu, StopWork& work);
   /// The body of migration/N's thread function: runs all queued works.
   Co<> run_stop_works(Cpu& cpu);
   [[nodiscard]] bool stop_works_pending(int cpu) const {

@@ -17,6 +17,18 @@ Co<> Scheduler::stop_one_cpu_nowait(int cpu, StopWork& work) {
   co_await preempt_enable();
 }
 
+Co<> Scheduler::stop_one_cpu(int cpu, StopWork& work) {
+  Task& self = current();
+  work.waiter = &self;
+  co_await stop_one_cpu_nowait(cpu, work);
+  for (;;) {
+    self.state = kTaskUninterruptible;
+    if (work.done) break;
+    co_await schedule();
+  }
+  self.state = kTaskRunning;
+}
+
 // cpu_stopper_thread()
 Co<> Scheduler::run_stop_works(Cpu& cpu) {
   Stopper& stopper = stoppers_[static_cast<std::size_t>(cpu.id())];

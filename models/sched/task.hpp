@@ -18,6 +18,11 @@ namespace kt::kthread {
 struct Kthread;
 }
 
+namespace kt::locking {
+struct RtMutex;
+struct RtMutexWaiter;
+}
+
 namespace kt::sched {
 
 using sim::Time;
@@ -37,6 +42,7 @@ enum State : std::uint32_t {
   kTaskWaking = 0x200,
   kTaskNoload = 0x400,
   kTaskNew = 0x800,
+  kTaskRtlockWait = 0x1000,
   kTaskFreezable = 0x2000,
   kTaskFrozen = 0x8000,
   kTaskKillable = kTaskWakekill | kTaskUninterruptible,
@@ -187,8 +193,14 @@ struct Task : cpu::ThreadInfo {
   Policy policy = Policy::kNormal;
   std::uint16_t migration_disabled = 0;
   int prio = kDefaultPrio;
+  int normal_prio = kDefaultPrio;  ///< without what priority inheritance adds
   int static_prio = kDefaultPrio;
   int rt_priority = 0;
+
+  // Priority inheritance (models/locking/rtmutex.hpp)
+  locking::RtMutex* pi_locks = nullptr;  ///< held ones for which somebody waits
+  locking::RtMutexWaiter* pi_blocked_on = nullptr;
+  Task* pi_top_task = nullptr;  ///< whose priority it has, if that is higher than its own
 
   // Identity
   std::uint32_t flags = 0;

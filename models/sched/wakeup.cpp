@@ -55,6 +55,7 @@ bool Scheduler::ttwu_runnable(Task& p) {
 
 // kernel/sched/core.c: ttwu_queue_cond
 bool Scheduler::ttwu_queue_cond(const Task& p, int cpu) {
+  if (preempt_rt()) return false;  // the feature TTWU_QUEUE is off
   if (p.sched_class == Class::kStop) return false;
   if (!active_.test(cpu) || !p.cpus_ptr->test(cpu)) return false;
   const int here = machine_.this_cpu().id();

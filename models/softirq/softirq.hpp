@@ -2,12 +2,15 @@
 // outermost local_bh_enable() comes, by the idle loop after remote calls, or by ksoftirqd/N. At most
 // ten passes and 2 ms (rounded up to jiffies) at a time, and no second one once a switch is due:
 // then ksoftirqd takes over.
+//
+// Under PREEMPT_RT softirqs run in threads only, preemptible: in ksoftirqd/N, or in the thread that
+// ends a BH-off section, such as an irq thread. Such a section holds a lock of its CPU that sleeps.
 #pragma once
 
 #include <array>
 #include <string_view>
 
-#include "models/sched/scheduler.hpp"
+#include "models/locking/rtmutex.hpp"
 #include "models/timers/jiffies.hpp"
 #include "sim/histogram.hpp"
 
@@ -66,6 +69,10 @@ class Softirqs {
   /// (kernel/softirq.c: __local_bh_disable_ip, __local_bh_enable_ip). They nest. Not in hardirq.
   Co<> local_bh_disable();
   Co<> local_bh_enable();
+  [[nodiscard]] static bool bh_disabled(const Task& task) {
+    return (task.preempt_count & cpu::kSoftirqMask) + task.softirq_disable_cnt >=
+           cpu::kSoftirqDisableOffset;
+  }
 
   /// The function of ksoftirqd/N once its CPU has something pending (run_ksoftirqd).
   Co<> run_ksoftirqd(Cpu& cpu);
@@ -80,6 +87,8 @@ class Softirqs {
  private:
   struct PerCpu {
     Task* ksoftirqd = nullptr;
+    locking::RtMutex bh_lock;      // struct softirq_ctrl (PREEMPT_RT)
+    std::uint32_t bh_disabled = 0;  // its cnt
     std::array<Time, kVectors> raised{};  ///< when the pending bit was set
     std::array<Time, kVectors> serving{};  ///< the same of those that are being served
   };
@@ -89,8 +98,12 @@ class Softirqs {
   Co<> handle_softirqs(Cpu& cpu);
   Co<> run_vectors(Cpu& cpu, std::uint32_t pending);
   Co<> wakeup_softirqd(Cpu& cpu);
+  Co<> rt_bh_disable(std::uint32_t offset);
+  Co<> rt_bh_enable();
+  Co<> rt_bh_release(Task& self, std::uint32_t offset, bool unlock);
 
   sched::Scheduler& scheduler_;
+  locking::RtMutexes rt_;
   timers::Ticks ticks_;
   struct Entry {
     Action action = nullptr;

@@ -7,14 +7,23 @@ using trace::Event;
 
 namespace {
 
-constexpr std::uint32_t kModeAbs = 0;  // HRTIMER_MODE_ABS
-constexpr std::uint32_t kModePinned = 2;
+// HRTIMER_MODE_ABS with its flags.
+std::uint32_t mode_of(const KernelHrtimer& timer) {
+  return (timer.pinned ? 2U : 0U) | (timer.soft_mode ? 4U : 0U) | (timer.hard ? 8U : 0U);
+}
 
 }  // namespace
 
-// Programs the CPU's device for its earliest hard event (tick_program_event).
+void Timers::hrtimer_init(KernelHrtimer& timer, bool soft) const {
+  timer.soft_mode = soft;
+  const bool in_softirq = soft || (scheduler_.preempt_rt() && !timer.hard);
+  timer.base = in_softirq ? HrtimerBase::kMonotonicSoft : HrtimerBase::kMonotonic;
+}
+
+// Programs the CPU's device for its earliest event; those of the softirq count unless it is on its
+// way (__hrtimer_get_next_event, tick_program_event).
 void Timers::program(Base& base) {
-  const Time next = base.hrtimers.next_event(kHrtimersHard);
+  const Time next = base.hrtimers.next_event(base.softirq_activated ? kHrtimersHard : kHrtimersAll);
   if (next == base.programmed) return;
   machine_.calendar().cancel(base.event);
   base.programmed = next;
@@ -58,13 +67,38 @@ void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {
   Base& target = hrtimer_target(timer);
   machine_.this_cpu().trace(Event::kHrtimerStart, timer.address, timer.function_name,
                             timer.expires, timer.softexpires,
-                            cpu::pack(timer.pinned ? kModeAbs | kModePinned : kModeAbs, was_armed));
+                            cpu::pack(mode_of(timer), was_armed));
   target.hrtimers.add(timer);
   program(target);
 }
 
+// Under PREEMPT_RT the callback of a soft timer can be preempted by who waits for it: the wait lends
+// it its priority (hrtimer_cancel_wait_running).
+Co<> Timers::wait_for_expiry(Base& base, locking::RtMutex& lock) {
+  ++base.waiters;
+  co_await softirqs_.local_bh_disable();
+  co_await rt_.spin_lock(lock);
+  --base.waiters;
+  co_await rt_.spin_unlock(lock);
+  co_await softirqs_.local_bh_enable();
+}
+
+// The other side, between two callbacks (hrtimer_sync_wait_running, timer_sync_wait_running).
+Co<> Timers::yield_to_waiters(Base& base, locking::RtMutex& lock) {
+  if (base.waiters == 0) co_return;
+  co_await rt_.spin_unlock(lock);
+  co_await rt_.spin_lock(lock);
+}
+
 Co<bool> Timers::hrtimer_cancel(KernelHrtimer& timer) {
-  while (timer.running) co_await machine_.run(cpu::kSpinPoll);
+  while (timer.running) {
+    Base& owner = base(timer.cpu);
+    if (scheduler_.preempt_rt() && timer.soft()) {
+      co_await wait_for_expiry(owner, owner.softirq_expiry_lock);
+    } else {
+      co_await machine_.run(cpu::kSpinPoll);
+    }
+  }
   if (!timer.queued()) co_return false;
   Base& owner = base(timer.cpu);
   owner.hrtimers.remove(timer);
@@ -74,28 +108,52 @@ Co<bool> Timers::hrtimer_cancel(KernelHrtimer& timer) {
   co_return true;
 }
 
+// kernel/time/hrtimer.c: __hrtimer_run_queues, __run_hrtimer
+Co<> Timers::run_hrtimers(Base& base, Cpu& cpu, unsigned mask) {
+  HrtimerExpiry due(base.hrtimers, cpu.now(), mask);
+  const bool yields = mask == kHrtimersSoft && scheduler_.preempt_rt();
+  while (Hrtimer* next = due.next()) {
+    KernelHrtimer& timer = static_cast<KernelHrtimer&>(*next);
+    const bool is_tick = &timer == &base.tick;
+    const std::uint64_t address = timer.address;
+    if (!is_tick) --armed_;
+    cpu.trace(Event::kHrtimerExpireEntry, address, timer.function_name, due.base_now());
+    timer.running = true;
+    co_await cpu.run(cpu.costs().hrtimer_callback);
+    const bool restart = co_await timer.function(*this, timer, cpu);
+    timer.running = false;
+    cpu.trace(Event::kHrtimerExpireExit, address);
+    if (restart && !timer.queued()) {
+      if (!is_tick) ++armed_;
+      base.hrtimers.add(timer);
+    }
+    if (yields) co_await yield_to_waiters(base, base.softirq_expiry_lock);
+  }
+}
+
 Co<> Timers::hrtimer_interrupt(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
   co_await cpu.run(cpu.costs().hrtimer_interrupt);
-  HrtimerExpiry due(base.hrtimers, cpu.now(), kHrtimersHard);
-  while (Hrtimer* next = due.next()) {
-    KernelHrtimer& timer = static_cast<KernelHrtimer&>(*next);
-    const bool is_tick = &timer == &base.tick;
-    if (!is_tick) --timers.armed_;
-    cpu.trace(Event::kHrtimerExpireEntry, timer.address, timer.function_name, due.base_now());
-    timer.running = true;
-    co_await cpu.run(cpu.costs().hrtimer_callback);
-    const bool restart = co_await timer.function(timers, timer, cpu);
-    timer.running = false;
-    cpu.trace(Event::kHrtimerExpireExit, timer.address);
-    if (restart) {
-      if (!is_tick) ++timers.armed_;
-      base.hrtimers.add(timer);
-    }
+  if (!base.softirq_activated && base.hrtimers.next_event(kHrtimersSoft) <= cpu.now()) {
+    base.softirq_activated = true;
+    timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kHrtimer);
   }
+  co_await timers.run_hrtimers(base, cpu, kHrtimersHard);
   base.programmed = sim::kNever - 1;  // it has fired: whatever comes next has to be programmed
   timers.program(base);
+}
+
+// kernel/time/hrtimer.c: hrtimer_run_softirq
+Co<> Timers::hrtimer_run_softirq(void* self, Cpu& cpu) {
+  Timers& timers = *static_cast<Timers*>(self);
+  Base& base = timers.base(cpu.id());
+  const bool rt = timers.scheduler_.preempt_rt();
+  if (rt) co_await timers.rt_.spin_lock(base.softirq_expiry_lock);
+  co_await timers.run_hrtimers(base, cpu, kHrtimersSoft);
+  base.softirq_activated = false;
+  timers.program(base);
+  if (rt) co_await timers.rt_.spin_unlock(base.softirq_expiry_lock);
 }
 
 }  // namespace kt::timers

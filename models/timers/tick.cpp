@@ -59,10 +59,11 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
   const bool last = timers.busy_.empty();
   timers.publish_global(base);
   const Jiffies wheel_next = timers.next_wheel_event(base, last, now);
-  const Time wheel_time = wheel_next - now >= TimerWheel::kMaxDelta
-                              ? sim::kNever
-                              : timers.ticks_.instant(wheel_next);
-  const Time hrtimer_next = base.hrtimers.next_event(kHrtimersHard, &base.tick);
+  // One that is overdue (its softirq waited for a BH-off section or for ksoftirqd) is due at once.
+  const bool none =
+      !time_before(wheel_next, now) && wheel_next - now >= TimerWheel::kMaxDelta;
+  const Time wheel_time = none ? sim::kNever : timers.ticks_.instant(wheel_next);
+  const Time hrtimer_next = base.hrtimers.next_event(kHrtimersAll, &base.tick);
   const Time now_ns = timers.machine_.now();
   const Time next = std::min(wheel_time, hrtimer_next);
   if (!base.tick_stopped) {

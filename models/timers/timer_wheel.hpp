@@ -118,6 +118,8 @@ class TimerWheel {
   /// call.
   Timer* take_expired(Jiffies now);
   [[nodiscard]] const Timer* running() const { return running_; }
+  /// The callback of the timer handed out last has ended: nothing runs until the next one.
+  void callback_done() { running_ = nullptr; }
 
   /// When the earliest bucket is due; `now` + kMaxDelta when there is none (next_timer_interrupt).
   Jiffies next_event(Jiffies now);

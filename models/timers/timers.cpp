@@ -32,6 +32,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
     : machine_(scheduler.machine()),
       scheduler_(scheduler),
       softirqs_(softirqs),
+      rt_(scheduler),
       ticks_(ticks),
       busy_(machine_.nr_cpus()) {
   sim::NameTable& names = machine_.trace().names();
@@ -45,6 +46,8 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
     base.tick.object = &base;
     base.tick.function_name = tick_name;
     base.tick.pinned = true;
+    base.softirq_expiry_lock.name = names.intern("softirq_expiry_lock");
+    for (locking::RtMutex& lock : base.expiry_locks) lock.name = names.intern("expiry_lock");
     base.tick.address = 0xffff88807dc00000 + (static_cast<std::uint64_t>(id) << 20);
     base.tick_stopped = true;  // at t = 0 every CPU idles but the init task's
     scheduler.nohz_idle(id, true);
@@ -52,6 +55,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
   machine_.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kLocalTimer)] = {&hrtimer_interrupt,
                                                                               this};
   softirqs.open_softirq(softirq::Vec::kTimer, &run_timer_softirq, this);
+  softirqs.open_softirq(softirq::Vec::kHrtimer, &hrtimer_run_softirq, this);
   softirqs.open_softirq(softirq::Vec::kSched, &sched_softirq, &scheduler);
   sched::TimeHooks& hooks = scheduler.time_hooks;
   hooks.object = this;
@@ -123,6 +127,8 @@ Co<int> Timers::hrtimer_sleep(Task& current, Time at, Time range, bool until_exp
   timer.object = &current;
   timer.function_name = hrtimer_wakeup_name_;
   timer.address = stack_address(current);
+  timer.hard = scheduler_.preempt_rt() && sched::rt_policy(current.policy);
+  hrtimer_init(timer, false);  // __hrtimer_init_sleeper()
   do {
     if (until_expiry) current.state = sched::kTaskUninterruptible;
     co_await current.cpu->run(machine_.costs().hrtimer_start);

@@ -39,6 +39,8 @@ struct KernelHrtimer : Hrtimer {
   std::uint32_t function_name = 0;
   std::uint64_t address = 0;
   bool pinned = false;
+  bool hard = false;  ///< HRTIMER_MODE_HARD: in hardirq even under PREEMPT_RT
+  bool soft_mode = false;  ///< HRTIMER_MODE_SOFT
   bool running = false;
 };
 
@@ -78,6 +80,10 @@ class Timers {
   Co<bool> del_timer_sync(KernelTimer& timer);
 
   // hrtimers ---------------------------------------------------------------------------------------
+  /// Decides where an hrtimer expires: in hardirq, or in the HRTIMER softirq if it is `soft`, or
+  /// under PREEMPT_RT if it is not `hard`. Before its first start. kernel/time/hrtimer.c:
+  /// __hrtimer_init
+  void hrtimer_init(KernelHrtimer& timer, bool soft) const;
   /// Starts (or moves) it to expire at `at` (its base's clock), at the latest `range` later.
   void hrtimer_start(KernelHrtimer& timer, Time at, Time range);
   /// True if it was queued. Waits while its callback runs elsewhere. kernel/time/hrtimer.c:
@@ -110,6 +116,10 @@ class Timers {
     Time programmed = sim::kNever;
     sim::EventId event;
     bool tick_stopped = false;
+    bool softirq_activated = false;  ///< the HRTIMER softirq is on its way
+    locking::RtMutex softirq_expiry_lock;                     // PREEMPT_RT, as the next ones
+    std::array<locking::RtMutex, kTimerBases> expiry_locks;
+    unsigned waiters = 0;  ///< who wait for a callback here, by way of those locks
     Jiffies remote_expiry = 0;  // key in remote_, 0: none
   };
   [[nodiscard]] Base& base(int cpu) { return *bases_[static_cast<std::size_t>(cpu)]; }
@@ -124,11 +134,15 @@ class Timers {
   Base& hrtimer_target(const KernelHrtimer& timer);
   static void device_fired(void* base, std::uint64_t);
   static Co<> hrtimer_interrupt(void* self, Cpu& cpu);
+  static Co<> hrtimer_run_softirq(void* self, Cpu& cpu);
+  Co<> run_hrtimers(Base& base, Cpu& cpu, unsigned mask);
+  Co<> wait_for_expiry(Base& base, locking::RtMutex& lock);
+  Co<> yield_to_waiters(Base& base, locking::RtMutex& lock);
 
   // wheel.cpp
   void enqueue(KernelTimer& timer, Jiffies expires, int cpu);
   static Co<> run_timer_softirq(void* self, Cpu& cpu);
-  Co<> run_timers(Cpu& cpu, TimerWheel& wheel);
+  Co<> run_timers(Cpu& cpu, Base& base, TimerBaseKind kind);
   [[nodiscard]] bool timers_due(Base& base);
 
   // tick.cpp
@@ -145,6 +159,7 @@ class Timers {
   cpu::Machine& machine_;
   sched::Scheduler& scheduler_;
   softirq::Softirqs& softirqs_;
+  locking::RtMutexes rt_;
   Ticks ticks_;
   std::vector<std::unique_ptr<Base>> bases_;
   std::set<std::pair<Jiffies, int>> remote_;  // first global expiry of each idle CPU

@@ -81,9 +81,14 @@ bool Timers::del_timer(KernelTimer& timer) {
 
 Co<bool> Timers::del_timer_sync(KernelTimer& timer) {
   for (;;) {
-    const TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
-    if (wheel.running() != &timer) break;
-    co_await machine_.run(cpu::kSpinPoll);
+    Base& owner = base(timer.cpu);
+    const TimerBaseKind kind = timer_base_kind(timer.flags);
+    if (wheel(owner, kind).running() != &timer) break;
+    if (scheduler_.preempt_rt() && (timer.flags & kTimerIrqsafe) == 0) {
+      co_await wait_for_expiry(owner, owner.expiry_locks[static_cast<std::size_t>(kind)]);
+    } else {
+      co_await machine_.run(cpu::kSpinPoll);
+    }
   }
   co_return del_timer(timer);
 }
@@ -100,8 +105,12 @@ bool Timers::timers_due(Base& base) {
 }
 
 // kernel/time/timer.c: __run_timers, expire_timers
-Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
+Co<> Timers::run_timers(Cpu& cpu, Base& base, TimerBaseKind kind) {
+  TimerWheel& wheel = this->wheel(base, kind);
   if (wheel.running() != nullptr) co_return;  // another CPU expires them
+  locking::RtMutex& expiry_lock = base.expiry_locks[static_cast<std::size_t>(kind)];
+  const bool rt = scheduler_.preempt_rt();
+  if (rt) co_await rt_.spin_lock(expiry_lock);
   while (Timer* expired = wheel.take_expired(jiffies())) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
     armed_ -= wakes(timer);
@@ -114,20 +123,26 @@ Co<> Timers::run_timers(Cpu& cpu, TimerWheel& wheel) {
     co_await timer.function(*this, timer);
     cpu.trace(Event::kTimerExpireExit, address);
     if (irqsafe) cpu.local_irq_enable();
+    if (rt) {
+      wheel.callback_done();
+      co_await yield_to_waiters(base, expiry_lock);
+    }
   }
+  if (rt) co_await rt_.spin_unlock(expiry_lock);
 }
 
 Co<> Timers::run_timer_softirq(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
-  for (TimerWheel& wheel : base.wheels) {
-    if (!wheel.empty()) co_await timers.run_timers(cpu, wheel);
+  for (const TimerBaseKind kind :
+       {TimerBaseKind::kLocal, TimerBaseKind::kGlobal, TimerBaseKind::kDeferrable}) {
+    if (!timers.wheel(base, kind).empty()) co_await timers.run_timers(cpu, base, kind);
   }
   // timer_expire_remote(): global timers of CPUs that idle run here.
   while (!timers.remote_.empty() && !time_before(timers.jiffies(), timers.remote_.begin()->first)) {
     Base& idle = timers.base(timers.remote_.begin()->second);
     timers.retract_global(idle);
-    co_await timers.run_timers(cpu, timers.wheel(idle, TimerBaseKind::kGlobal));
+    co_await timers.run_timers(cpu, idle, TimerBaseKind::kGlobal);
     if (idle.tick_stopped) timers.publish_global(idle);
   }
 }

@@ -76,6 +76,7 @@ Pwq& Workqueues::new_pwq(Workqueue& wq, WorkerPool& pool) {
 }
 
 void Workqueues::link_percpu_pwqs(Workqueue& wq) {
+  if (params_.legacy) return link_legacy_pwqs(wq);
   const bool highpri = (wq.flags & kWqHighpri) != 0;
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     WorkerPool& pool = (wq.flags & kWqBh) != 0 ? bh_pool(cpu, highpri) : cpu_pool(cpu, highpri);
@@ -99,8 +100,6 @@ WorkerPool& Workqueues::new_legacy_pool(const Workqueue& wq, int cpu) {
 // 2.6.35's kernel/workqueue.c: __create_workqueue_key: what it has no word for makes no difference.
 void Workqueues::link_legacy_pwqs(Workqueue& wq) {
   const bool one_thread = wq.ordered();
-  wq.flags &= std::uint32_t{kWqFreezable | kWqOrdered};
-  wq.max_active = wq.saved_max_active = INT_MAX;
   Pwq* pwq = nullptr;
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     if (pwq == nullptr || !one_thread) {
@@ -135,10 +134,9 @@ std::unique_ptr<Workqueue> Workqueues::make_workqueue(std::string_view name, std
   wq.workqueues = this;
   wq.name = name.substr(0, kWqNameLength);
   wq.name_id = machine_.trace().names().intern(wq.name);
-  wq.flags = flags;
+  wq.flags = params_.legacy ? flags & (kWqFreezable | kWqOrdered) : flags;
   wq.mutex.name = machine_.trace().names().intern("wq->mutex");
-  if ((flags & kWqBh) != 0) {
-    KT_ASSERT(max_active == 0, "max_active of a BH workqueue");
+  if ((flags & kWqBh) != 0 || params_.legacy) {
     wq.max_active = INT_MAX;
   } else {
     wq.max_active = max_active == 0 ? kWqDflActive : std::clamp(max_active, 1, kWqMaxActive);
@@ -165,9 +163,7 @@ WorkqueueAttrs Workqueues::std_attrs(const Workqueue& wq) const {
 Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                                      const AttrsChange& attrs) {
   Workqueue& wq = *list_.emplace_back(make_workqueue(name, flags, max_active));
-  if (params_.legacy) {
-    link_legacy_pwqs(wq);
-  } else if (wq.unbound()) {
+  if (wq.unbound()) {
     link_unbound_pwqs(wq, changed(std_attrs(wq), attrs));
   } else {
     link_percpu_pwqs(wq);
@@ -183,6 +179,10 @@ Co<bool> Workqueues::alloc_and_link_pwqs(Workqueue& wq, AttrsChange attrs) {
   }
   co_await machine_.run(costs().pwq_alloc * machine_.nr_cpus());
   link_percpu_pwqs(wq);
+  for (std::size_t i = 0; params_.legacy && i < wq.pwqs.size(); ++i) {
+    const Worker* made = co_await create_worker(*wq.pwqs[i]->pool);
+    if (made == nullptr) co_return false;
+  }
   co_return true;
 }
 

@@ -45,10 +45,15 @@ LateStart Workqueues::late_start(const Worker& worker, const Work& work) const {
   since += late.behind;
   const Time made = pool.manager != nullptr ? now : pool.last_creation;
   late.creation = part(pool.creating_since, made, since);
-  since += late.creation;
-  if (worker.task == nullptr) return late;  // bottom halves run on whatever is there
-  const sched::CpuWait& wait = worker.task->cpu_wait;
-  late.cpu_wait = part(wait.from, wait.to, since);
+  // A manager that could not run made nothing.
+  const Worker& waiter = pool.manager != nullptr ? *pool.manager : worker;
+  if (waiter.task == nullptr) return late;  // bottom halves run on whatever is there
+  const sched::CpuWait& wait = waiter.task->cpu_wait;
+  if (late.creation == 0 || wait.to <= pool.creating_since) {
+    late.cpu_wait = part(wait.from, wait.to, since);
+  } else {
+    late.cpu_wait = part(wait.from, wait.to, std::max(since, made));
+  }
   if (late.cpu_wait > 0) {
     late.cpu_taken_by = wait.behind;
     late.cpu_taken_by_pid = wait.behind_pid;

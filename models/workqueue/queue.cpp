@@ -121,7 +121,7 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   if (pwq->inactive_works.empty() && pwq_tryinc_nr_active(*pwq, false)) {
     if (pool->worklist.empty()) pool->watchdog_ts = base_.timers.jiffies();
     here.trace(Event::kWorkqueueActivateWork, work.address, work.function_name);
-    work.activated_at = machine_.now();
+    work.activated_at = work.queued_at;
     insert_work(*pwq, work, pool->worklist, false);
     co_await kick_pool(*pool);
   } else {

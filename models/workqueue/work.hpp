@@ -28,14 +28,14 @@ using MemberHook = boost::intrusive::list_member_hook<
 /// worker_pool::id of a work that was never queued (WORK_OFFQ_POOL_NONE).
 inline constexpr int kPoolNone = -1;
 
+/// The context that queued a work. In interrupts the current task is who happened to run.
+enum class QueuedFrom : std::uint8_t { kTask, kSoftirq, kHardirq };
 /// Who did something to an object, and when: for the reports.
 struct Who {
   std::uint32_t name = 0;  ///< NameTable id of the task
   std::int32_t pid = 0;
   Time at = -1;  ///< -1: nobody did
 };
-/// The context that queued a work. In interrupts the current task is who happened to run.
-enum class QueuedFrom : std::uint8_t { kTask, kSoftirq, kHardirq };
 
 /// struct work_struct. The kernel packs the second group into one word; here each part has a name.
 struct Work : ListHook {
@@ -59,7 +59,7 @@ struct Work : ListHook {
   // For reports
   WorkStats* stats = nullptr;  ///< null: nobody asks
   Time queued_at = 0;
-  Time activated_at = 0;
+  Time activated_at = 0;  ///< queued_at if max_active did not hold it back
   std::uint32_t queued_by = 0;  ///< NameTable id of the task that queued it
   std::int32_t queued_by_pid = 0;
   std::int32_t queued_on = 0;  ///< CPU

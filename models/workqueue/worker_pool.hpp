@@ -113,11 +113,11 @@ struct WorkerPool {
   std::uint64_t nr_changes = 0;
   Time creating_since = -1;
   Time last_creation = -1;
-  int failed_creations = 0;  ///< of the manager at work
-  Time failing_since = -1;   ///< its first failure
   Time lifted_at = -1;  ///< when the last worker that ran slept or became CPU intensive, others waiting
   std::uint32_t lifted_by = 0;    ///< NameTable id of that worker
   std::uint32_t lifted_work = 0;  ///< and of its function
+  int failed_creations = 0;  ///< of the manager at work
+  Time failing_since = -1;   ///< its first failure
 
   // kernel/workqueue.c: need_more_worker, may_start_working, keep_working, need_to_create_worker,
   // too_many_workers. Under the lock.

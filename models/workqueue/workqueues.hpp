@@ -93,11 +93,11 @@ class Workqueues {
   void workqueue_init_early();
   /// A worker as create_worker() would have left it, idle and asleep.
   Worker& boot_worker(WorkerPool& pool);
-  /// The thread pool_workqueue_release: once, before any attribute changes or a queue is destroyed.
-  void boot_release_thread();
   /// One worker for each pool of no CPU that has none (get_unbound_pool() makes it), and for each of
   /// the legacy model.
   void boot_first_workers();
+  /// The thread pool_workqueue_release: once, before any attribute changes or a queue is destroyed.
+  void boot_release_thread();
   /// The pods of caches, cores and nodes; each unbound queue gets its pools.
   void workqueue_init_topology();
   /// alloc_workqueue() before the run. `max_active` 0: the default. The rescuer's thread, if it
@@ -186,6 +186,10 @@ class Workqueues {
   /// True if the depth became 0.
   Co<bool> enable_work(Work& work);
 
+  // Descriptions (desc.cpp) --------------------------------------------------------------------------
+  /// kernel/workqueue.c: set_worker_desc: what ps shows behind the name of the current worker, up to
+  /// its next item. Nothing outside of works.
+  void set_worker_desc(std::string_view desc);
   // The end of a queue (destroy.cpp) -------------------------------------------------------------------
   /// Until no work of it is left; meanwhile only its own works may queue on it.
   Co<> drain_workqueue(Workqueue& wq);
@@ -421,5 +425,9 @@ class Workqueues {
   std::uint32_t delayed_timer_name_ = 0;
   std::uint32_t barrier_name_ = 0;
 };
+
+/// kernel/workqueue.c: wq_worker_comm: a thread's name; of a worker with "+" and the description
+/// while it executes an item, with "-" afterwards.
+std::string wq_worker_comm(const Task& task, const sim::NameTable& names);
 
 }  // namespace kt::workqueue

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 
 using Catch::Contains;
 using Catch::StartsWith;
@@ -269,4 +270,24 @@ TEST_CASE("wq shows a moment, or monitors", "[cli]") {
   CHECK(samples["samples"][0]["workqueues"][0]["started"] == 0);
   CHECK(samples["samples"][1]["workqueues"][0]["started"] == 1);
   CHECK(json::parse(bench.ktsim("wq works.json --json").out)["dump"]["pools"].size() > 8);
+}
+
+TEST_CASE("the events of works can be traced alone", "[cli]") {
+  const Bench bench;
+  bench.scenario("works.json", R"("duration": "10ms", "machine": {"cpus": 1},
+    "works": {"rx": {"do": [{"run": "1ms"}]}}, "kthreads": {"k": {"do": [{"queue_work": "rx"}]}})");
+  const CommandResult trace = bench.ktsim("run works.json --trace - --events 'workqueue:*'");
+  CHECK(trace.code == 0);
+  std::vector<std::string> lines;
+  std::istringstream stream(trace.out);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with('#')) lines.push_back(line);
+  }
+  REQUIRE(lines.size() == 4);
+  CHECK_THAT(lines[0], Contains(": workqueue_queue_work: work struct=") &&
+                           Contains(" function=rx workqueue=events req_cpu=8192 cpu=0"));
+  CHECK_THAT(lines[1], Contains(": workqueue_activate_work: work struct "));
+  CHECK_THAT(lines[2], Contains(": workqueue_execute_start: work struct ") &&
+                           Contains(": function rx"));
+  CHECK_THAT(lines[3], Contains(": workqueue_execute_end: work struct "));
 }

@@ -1,5 +1,5 @@
-// Two nodes of two CPUs with a per-CPU, an unbound and an ordered queue, all at work: what the tests
-// of workqueue views look at.
+// Two nodes of two CPUs with a per-CPU, an unbound and an ordered queue, all at work: what the
+// tests of workqueue views look at.
 #pragma once
 
 #include "tests/run/stopped_system.hpp"

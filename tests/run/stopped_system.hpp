@@ -11,11 +11,12 @@ namespace support {
 class StoppedSystem {
  public:
   /// `sections` are the members of the scenario behind name, version, duration and kernel.
-  StoppedSystem(sim::Time at, const std::string& sections)
-      : scenario_(kt::scenario::load(
-            "test.json", R"({"name": "test", "version": 1, "kernel": {"boot": "minimal"}, )"
-                         R"("duration": "10s", )" +
-                             sections + "}")),
+  StoppedSystem(sim::Time at, const std::string& sections,
+                const std::string& kernel = R"({"boot": "minimal"})")
+      : scenario_(
+            kt::scenario::load("test.json", R"({"name": "test", "version": 1, "duration": "10s", )"
+                                            R"("kernel": )" +
+                                                kernel + ", " + sections + "}")),
         system_(scenario_, trace_, {.seed = {}, .duration = {}}) {
     kt::scenario::require_modelled(scenario_);
     if (at > 0) system_.run_until(at);

@@ -21,8 +21,6 @@ std::string refusal(const std::string& keys) {
 }  // namespace
 
 TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]") {
-  CHECK(refusal(R"("kernel": {"preempt": "rt"})") ==
-        "t.json:1:71: /kernel/preempt: not modelled yet: preempt rt");
   CHECK(refusal(R"("kernel": {"memory_model": "tso"})") ==
         "t.json:1:76: /kernel/memory_model: not modelled yet: memory_model tso");
   CHECK(refusal(R"("tasks": {"a": {"do": ["yield", {"cpu_down": 1}]}})") ==
@@ -31,27 +29,25 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
     CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
   };
   refused(R"("percpu_threads": {"p": {"should_run": 0, "do": []}})", "percpu_threads");
-  refused(R"("irqs": {"i": {"arrival": {"at": []}, "do": []}})", "irqs");
-  refused(R"("softirqs": {"BLOCK": {"do": []}})", "softirqs");
-  refused(R"("tasklets": {"t": {"do": []}})", "tasklets");
   refused(R"("events": [{"t": 0, "cpu_down": 1}])", "cpu_down");
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
   refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
   refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
-  refused(R"("kernel": {"workqueue_model": "legacy"}, "workqueues": {"w": {}},
-    "events": [{"t": 0, "destroy_workqueue": "w"}])",
-          "changes of workqueues of the model legacy");
-  refused(R"("hrtimers": {"h": {"soft": true, "do": []}})", "soft hrtimers");
+  refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
+    "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
+          "io under preempt rt");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
   refused(R"("machine": {"power": {"busy": 1, "idle": 1}})", "energy accounting (power)");
 }
 
 TEST_CASE("the rest is not refused", "[scenario][modelled]") {
   CHECK(refusal(R"("machine": {"disks": {"d": {"read": 1, "write": 1}}},
-    "timers": {"t": {"do": []}}, "hrtimers": {"h": {"do": []}},
+    "timers": {"t": {"do": []}}, "hrtimers": {"h": {"soft": true, "do": []}},
+    "irqs": {"i": {"arrival": {"at": []}, "do": []}}, "softirqs": {"BLOCK": {"do": []}},
+    "tasklets": {"t": {"do": []}}, "kernel": {"preempt": "rt"},
     "kthread_workers": {"kw": {}}, "kthread_works": {"k": {"worker": "kw", "do": []}},
     "tasks": {"a": {"do": ["yield", "cond_resched", {"stall": 1}, {"mem": {"bytes": 1}},
-      {"io": {"disk": "d", "bytes": 1}}, {"mod_timer": {"name": "t", "delay": 1}},
+      {"mod_timer": {"name": "t", "delay": 1}}, "local_bh_disable", "local_bh_enable",
       {"start_hrtimer": {"name": "h", "delay": 1}}, {"kthread_queue_work": "k"},
       {"alloc": {"bytes": 1}}, {"free": {"bytes": 1}}, {"memory_pressure": {"level": "low"}}]}})")
             .empty());

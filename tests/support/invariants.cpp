@@ -12,7 +12,7 @@ std::vector<Violation> check_invariants(const TraceText& trace) {
   for (const auto make : {switch_checker, wakeup_checker, placement_checker, softirq_checker,
                           timer_checker, kthread_checker, park_checker, kthread_worker_checker})
     checkers.push_back(make(found));
-  World world;
+  World world(trace.preempt_rt);
   for (const TraceLine& line : trace.lines) {
     for (const auto& checker : checkers) checker->see(line, world);
     world.take(line);

@@ -11,7 +11,7 @@ namespace support {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
+constexpr std::array<std::string_view, 4> kPreempt{"none", "voluntary", "full", "rt"};
 
 class Generator {
  public:
@@ -23,12 +23,14 @@ class Generator {
     text += fmt::format(R"("kernel": {{"preempt": "{}"}}, "machine": {}, )",
                         kPreempt[below(kPreempt.size())], machine());
     text += R"("mutexes": ["m0", "m1"], "completions": ["c0", "c1"], "waitqueues": ["q0"], )"
-            R"("spinlocks": ["s0"], "variables": {"x": 0}, )";
+            R"("spinlocks": ["s0", "s1"], "variables": {"x": 0}, )";
     const int kthreads = 1 + static_cast<int>(below(5));
     const int tasks = static_cast<int>(below(5));
     text += R"("timers": {"t0": {"do": [{"complete": "c0"}, {"wake_up_all": "q0"}]}, )"
             R"("t1": {"pinned": true, "do": [{"complete": "c1"}, {"run": "3us"}]}}, )"
-            R"("hrtimers": {"h0": {"do": [{"complete_all": "c0"}, {"set": "x += 1"}]}}, )";
+            R"("hrtimers": {"h0": {"do": [{"complete_all": "c0"}, {"set": "x += 1"}]}, )"
+            R"("h1": {"soft": true, "do": [{"run": "2us"}, {"wake_up": "q0"}]}}, )";
+    text += interrupts();
     text += R"("kthreads": {)";
     for (int i = 0; i < kthreads; ++i) {
       names_.push_back(fmt::format("kernel{}", i));  // exists for those behind it
@@ -75,6 +77,53 @@ class Generator {
     }
   }
 
+  /// Devices that fall silent; softirqs and tasklets that they and the threads raise.
+  std::string interrupts() {
+    std::string text =
+        R"("softirqs": {"NET_RX": {"do": [{"run": "15us"}, {"set": "x += 1"}, )"
+        R"({"spin_lock_irqsave": "s1"}, {"run": "1us"}, {"spin_unlock_irqrestore": "s1"}]}, )"
+        R"("BLOCK": {"do": [{"complete": "c1"}]}}, )"
+        R"("tasklets": {"l0": {"do": [{"run": "5us"}, {"wake_up_all": "q0"}]}, )"
+        R"("l1": {"highpri": true, "do": [{"run": "300ns"}, {"tasklet_schedule": "l0"}]}}, )"
+        R"("irqs": {)";
+    const std::uint64_t irqs = below(4);
+    for (std::uint64_t i = 0; i < irqs; ++i) {
+      text += fmt::format(R"({}"dev{}": {})", i == 0 ? "" : ", ", i, irq());
+    }
+    return text + "}, ";
+  }
+
+  std::string irq() {
+    std::string text = "{";
+    if (one_in(2)) text += fmt::format(R"("cpus": "{}", )", cpu_list());
+    std::string times;
+    std::uint64_t when = 0;
+    const std::uint64_t arrivals = 1 + below(12);
+    for (std::uint64_t i = 0; i < arrivals; ++i) {
+      when += one_in(3) ? below(20) : below(6'000);  // us: bursts and pauses
+      times += fmt::format(R"({}"{}us")", i == 0 ? "" : ", ", when);
+    }
+    text += fmt::format(R"("arrival": {{"at": [{}]}}, "do": [{{"run": "1us"}}, {}])", times,
+                        deferring());
+    if (one_in(3)) text += R"(, "threaded": [{"run": "10us"}, {"lock": "m0"}, {"unlock": "m0"}])";
+    return text + "}";
+  }
+
+  /// A statement that leaves work to a softirq.
+  std::string deferring() {
+    switch (below(5)) {
+      case 0:
+      case 1:
+        return fmt::format(R"({{"raise_softirq": "{}"}})", one_in(3) ? "BLOCK" : "NET_RX");
+      case 2:
+      case 3:
+        return fmt::format(R"({{"tasklet_schedule": "l{}"}})", below(2));
+      default:
+        return fmt::format(R"({{"start_hrtimer": {{"name": "h{}", "delay": "{}"}}}})", below(2),
+                           delay());
+    }
+  }
+
   std::string thread() {
     std::string text = "{" + scheduling();
     if (one_in(4)) {
@@ -105,7 +154,11 @@ class Generator {
   std::string other() { return names_[below(names_.size())]; }
 
   std::string statement() {
-    switch (below(9)) {
+    switch (below(11)) {
+      case 9:
+        return deferring();
+      case 10:
+        return fmt::format(R"("local_bh_disable", {}, {}, "local_bh_enable")", deferring(), run());
       case 0:
       case 1:
         return run();
@@ -141,7 +194,9 @@ class Generator {
   }
 
   std::string locked() {
-    switch (below(5)) {
+    switch (below(6)) {
+      case 5:
+        return R"({"spin_lock_irqsave": "s1"}, {"run": "5us"}, {"spin_unlock_irqrestore": "s1"})";
       case 0:
         return fmt::format(R"({{"spin_lock": "s0"}}, {}, {{"spin_unlock": "s0"}})", run());
       case 1:

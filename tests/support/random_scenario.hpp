@@ -1,5 +1,6 @@
 // A random scenario for property tests: threads of all policies that run, sleep, lock, wait, wake
-// and change each other, on a random machine under a random preemption model. Every thread comes to
+// and change each other, with interrupts, softirqs and tasklets on top, on a random machine under a
+// random preemption model. Every thread comes to
 // its end: waits have a timeout, locks are not nested, loops are counted.
 #pragma once
 

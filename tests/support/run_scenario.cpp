@@ -98,6 +98,7 @@ Run run_scenario(std::string_view json, const RunOptions& options) {
   sink.close(static_cast<unsigned>(scenario.machine.cpus));
   run.text = read_text(path);
   run.trace = parse_trace(run.text);
+  run.trace.preempt_rt = scenario.kernel.preempt == kt::scenario::Preempt::kRt;
   return run;
 }
 

@@ -143,7 +143,9 @@ std::string TestMachine::trace_text() {
 }
 
 std::string TestMachine::violations() {
-  return describe(check_invariants(parse_trace(trace_text())));
+  TraceText text = parse_trace(trace_text());
+  text.preempt_rt = scheduler.preempt_rt();
+  return describe(check_invariants(text));
 }
 
 }  // namespace support

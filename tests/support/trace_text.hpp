@@ -42,6 +42,7 @@ struct TraceText {
   std::uint64_t entries = 0;  ///< as the preamble says
   unsigned online_cpus = 0;   ///< as the preamble says
   std::vector<TraceLine> lines;
+  bool preempt_rt = false;  ///< of the kernel that wrote it: not in the text, for who knows it
 };
 
 /// Throws std::runtime_error with the line's number for what is no ftrace text.

@@ -41,17 +41,20 @@ sim::PlatformSpec platform_spec(const scenario::Machine& machine) {
 
 }  // namespace
 
-PlatformDevices::PlatformDevices(sim::Simulation& simulation, Models& models,
+PlatformDevices::PlatformDevices(sim::Simulation& simulation, Models& models, irq::Irqs& irqs,
                                  const scenario::Machine& machine)
-    : simulation_(simulation), models_(models), machine_(machine) {
+    : simulation_(simulation), models_(models), irqs_(irqs), machine_(machine) {
   if (machine.platform.empty()) {
     simulation.make_platform(platform_spec(machine));
   } else {
     simulation.make_platform(machine.platform);
   }
   finished_.resize(static_cast<std::size_t>(models.machine.nr_cpus()));
-  models.machine.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kDevice)] = {
-      &device_interrupt, this};
+  irqs.set_queue_handler({&device_interrupt, this});
+}
+
+int PlatformDevices::irq_after(const scenario::Scenario& scenario) {
+  return kFirstIrq + static_cast<int>(scenario.machine.disks.size());
 }
 
 bool PlatformDevices::needed(const scenario::Scenario& scenario) {
@@ -94,7 +97,7 @@ void PlatformDevices::request_done(void* object, std::uint64_t waited) {
     return;
   }
   devices.finished_[static_cast<std::size_t>(request.cpu)].push_back(&request);
-  devices.models_.machine.cpu(request.cpu).raise(cpu::Vector::kDevice);
+  devices.irqs_.raise_queue(request.cpu);
 }
 
 Co<> PlatformDevices::device_interrupt(void* self, cpu::Cpu& cpu) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <vector>
 
+#include "models/irq/irq.hpp"
 #include "sim/simulation.hpp"
 #include "tools/run/interpreter.hpp"
 
@@ -12,13 +13,16 @@ namespace kt::run {
 
 class PlatformDevices final : public Devices {
  public:
-  PlatformDevices(sim::Simulation& simulation, Models& models, const scenario::Machine& machine);
+  PlatformDevices(sim::Simulation& simulation, Models& models, irq::Irqs& irqs,
+                  const scenario::Machine& machine);
 
   void stream(std::int64_t bytes, int from_node, int to_node, cpu::Segment& stall) override;
   void io(int disk, std::int64_t bytes, bool write, locking::Completion& done) override;
 
   /// Whether a program of the scenario uses memory streams or disks.
   static bool needed(const scenario::Scenario& scenario);
+  /// The first interrupt number that no disk has.
+  static int irq_after(const scenario::Scenario& scenario);
 
  private:
   struct Request {
@@ -34,6 +38,7 @@ class PlatformDevices final : public Devices {
 
   sim::Simulation& simulation_;
   Models& models_;
+  irq::Irqs& irqs_;
   const scenario::Machine& machine_;
   std::deque<Request> requests_;
   std::vector<std::deque<Request*>> finished_;  // for each CPU, in order

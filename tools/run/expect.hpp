@@ -18,11 +18,15 @@ namespace kt::run {
 /// (the one woken, migrated, forked, stopped or ended; of sched_switch the one that is switched
 /// in), any other event if the thread is the current task. Threads are told apart by their comm.
 ///
+/// "count" with a work: of events of the group workqueue, those of the work.
+///
 /// "order": the entries in this order, whatever happens in between. An entry is "mark TEXT", or the
-/// name of an event, with its group or without, or a pattern of such names.
+/// name of an event, with its group or without, or a pattern of such names; behind a workqueue event
+/// the name of a work may stand: "workqueue_execute_start rx".
 class ExpectationSink final : public sim::TraceSink {
  public:
-  /// Throws sim::UserError, with its place, for an entry that names no event.
+  /// Throws sim::UserError, with its place, for an entry that names no event, and for a work with
+  /// events that are not those of works.
   ExpectationSink(const scenario::Scenario& scenario, sim::NameTable& names);
 
   void write(std::span<const sim::TraceRecord> records, const sim::NameTable& names) override;
@@ -38,12 +42,14 @@ class ExpectationSink final : public sim::TraceSink {
   struct Count {
     trace::EventSet events;
     std::uint32_t comm = 0;  ///< 0: any
+    std::uint32_t work = 0;  ///< NameTable id of a function, 0: any
     std::int64_t count = 0;
     Position last;
   };
   struct Entry {
     trace::EventSet events;
     std::uint32_t mark = 0;  ///< NameTable id of the text, 0: any
+    std::uint32_t work = 0;  ///< NameTable id of a function, 0: any
     Position position;       ///< where it was seen in its turn
     Position early;          ///< where it was seen last before its turn
   };
@@ -59,6 +65,8 @@ class ExpectationSink final : public sim::TraceSink {
   [[nodiscard]] const Tally& tally(std::size_t expectation) const { return tallies_[expectation]; }
 
  private:
+  static Entry entry_of(const scenario::Scenario& scenario, const std::string& text,
+                        const std::string& where, sim::NameTable& names);
   trace::EventSet events_;
   std::vector<Tally> tallies_;
 };

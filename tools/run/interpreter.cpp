@@ -1,7 +1,6 @@
-#include <fstream>
-
 #include "sim/error.hpp"
 #include "tools/run/frame.hpp"
+#include "tools/run/samples.hpp"
 
 namespace kt::run {
 
@@ -46,47 +45,6 @@ struct Environment {
 
 namespace {
 
-std::shared_ptr<const std::vector<Time>> read_samples(const std::string& file) {
-  std::ifstream input(file);
-  if (!input) {
-    throw sim::UserError(fmt::format("cannot read {}", file), sim::ExitCode::kInputOutput);
-  }
-  auto samples = std::make_shared<std::vector<Time>>();
-  std::string line;
-  for (int number = 1; std::getline(input, line); ++number) {
-    if (line.empty() || line[0] == '#') continue;
-    const std::optional<Time> value = sim::parse_time(line);
-    if (!value) {
-      throw sim::UserError(fmt::format("{}:{}: \"{}\" is not a time; expected one duration a line, "
-                                       "such as \"50us\" or nanoseconds",
-                                       file, number, line));
-    }
-    samples->push_back(*value);
-  }
-  if (samples->empty()) throw sim::UserError(fmt::format("{}: no samples", file));
-  return samples;
-}
-
-sim::Distribution distribution_of(const scenario::Duration& duration) {
-  using Kind = scenario::Duration::Kind;
-  using sim::Distribution;
-  switch (duration.kind) {
-    case Kind::kFixed:
-      return {Distribution::Constant{duration.low}};
-    case Kind::kExponential:
-      return {Distribution::Exponential{duration.low}};
-    case Kind::kUniform:
-      return {Distribution::Uniform{duration.low, duration.high}};
-    case Kind::kLogNormal:
-      return {Distribution::Lognormal{duration.low, duration.shape}};
-    case Kind::kPareto:
-      return {Distribution::Pareto{duration.low, duration.shape}};
-    case Kind::kTrace:
-      return {Distribution::Empirical{read_samples(duration.file)}};
-  }
-  return {};
-}
-
 template <class Object>
 void name_objects(std::vector<Object>& objects, const std::vector<scenario::Named>& names,
                   const Interpreter& interpreter) {
@@ -115,6 +73,7 @@ Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std
                           sim::RandomStream(seed, scenario.origins[duration.origin].pointer)});
   }
   make_timers();
+  make_softirqs();
   make_works();
 }
 
@@ -136,7 +95,7 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   const scenario::Program& program =
       scenario_.programs[static_cast<std::size_t>(program_index)];
   Frame frame{.self = self, .program = program};
-  if (program.counters != 0) frame.counters.reset(new std::int64_t[program.counters]);
+  frame.make_counters(program.counters);
   const cpu::CostTable& costs = models_.machine.costs();
   frame.cost = costs.statement + (in_user_mode(self) ? costs.syscall : 0);
   return run_program(std::move(frame));
@@ -213,11 +172,11 @@ bool Interpreter::execute_inline(Frame& frame, const Op& op) {
       if (evaluate(frame.self, op.expression) == 0) frame.at = op.target;
       return true;
     case Verb::kLoopBegin:
-      frame.counters[op.counter] = op.number;
+      frame.counter(op.counter) = op.number;
       return true;
     case Verb::kLoopNext:
-      if (frame.counters[op.counter] == 0) frame.at = op.target;
-      --frame.counters[op.counter];
+      if (frame.counter(op.counter) == 0) frame.at = op.target;
+      --frame.counter(op.counter);
       return true;
     case Verb::kRun:
     case Verb::kStall:

@@ -16,6 +16,7 @@
 #include "models/locking/wait.hpp"
 #include "models/mm/memory.hpp"
 #include "models/sched/scheduler.hpp"
+#include "models/softirq/tasklet.hpp"
 #include "models/timers/timers.hpp"
 #include "models/workqueue/workqueues.hpp"
 #include "sim/distribution.hpp"
@@ -32,6 +33,8 @@ using sim::Time;
 struct Models {
   cpu::Machine& machine;
   sched::Scheduler& scheduler;
+  softirq::Softirqs& softirqs;
+  softirq::Tasklets& tasklets;
   timers::Timers& timers;
   locking::Waits& waits;
   locking::Completions& completions;
@@ -73,6 +76,8 @@ class Interpreter {
 
   /// Runs a body as the current task; the value is that of its return statement.
   Co<int> run_body(Task& self, std::int32_t program);
+  /// Runs a handler on top of whatever the current task does, as an interrupt or a softirq does.
+  Co<> run_handler(std::int32_t program);
 
   /// The task behind an index into Scenario::threads; null while it does not exist.
   [[nodiscard]] Task* thread(std::int32_t index) const {
@@ -100,6 +105,9 @@ class Interpreter {
   /// The task that runs the events: inside the kernel, as a write to a control file, so that
   /// between two statements it does not return to user mode.
   void set_control(const Task& control) { control_ = &control; }
+  [[nodiscard]] const softirq::Tasklet& tasklet(std::int32_t index) const {
+    return tasklets_[static_cast<std::size_t>(index)]->tasklet;
+  }
   /// pending() of a kthread work, and of a work.
   [[nodiscard]] std::int64_t work_pending(std::int64_t argument) const;
   [[nodiscard]] std::int64_t queued_work_pending(std::int64_t argument) const;
@@ -136,6 +144,7 @@ class Interpreter {
   Co<int> run_program(Frame frame);
   bool segment_of(const Frame& frame, const scenario::Op& op, cpu::Segment& segment);
   bool execute_inline(Frame& frame, const scenario::Op& op);
+  void make_softirqs();
   void make_timers();
   void make_works();
   [[nodiscard]] std::int64_t evaluate(Task& self, std::int32_t expression);
@@ -144,12 +153,11 @@ class Interpreter {
   Co<> execute(Frame& frame, const scenario::Op& op);
   Co<> execute_locking(Frame& frame, const scenario::Op& op);
   Co<> execute_kthread(Frame& frame, const scenario::Op& op);
+  Co<> execute_softirq(Frame& frame, const scenario::Op& op);
   Co<> execute_worker(const scenario::Op& op);
   Co<> execute_workqueue(const scenario::Op& op);
   Co<> execute_memory(const scenario::Op& op);
 
-  Co<> spin_lock(locking::Spinlock& lock);
-  Co<> spin_lock_irqsave(locking::Spinlock& lock);
   Co<> mem(const scenario::Op& op);
   Co<> io(const scenario::Op& op);
   Co<> alloc(const scenario::Op& op);
@@ -169,6 +177,7 @@ class Interpreter {
   Co<> kthread_bind(const scenario::Op& op);
   Co<> sched_setscheduler(const scenario::Op& op);
   Co<> set_cpus_allowed(const scenario::Op& op);
+  Co<> tasklet_schedule(const scenario::Op& op);
   Co<> mod_timer(const scenario::Op& op);
   Co<> del_timer(const scenario::Op& op, bool sync);
   Co<> start_hrtimer(const scenario::Op& op);
@@ -190,9 +199,10 @@ class Interpreter {
   Co<> returned_by(const scenario::Op& op, Co<bool> call);
   static Co<> queued_work_body(workqueue::Workqueues& workqueues, workqueue::Work& work);
   static Co<> work_body(kthread::KthreadWorkers& workers, kthread::KthreadWork& work);
-  Co<> run_handler(std::int32_t program);
   static bool until_true(const void* object);
   static Co<int> kthread_body(kthread::Kthreads& kthreads, Task& self, void* data);
+  static Co<> softirq_body(void* body, cpu::Cpu& cpu);
+  static Co<> tasklet_body(softirq::Tasklets& tasklets, softirq::Tasklet& tasklet);
   static Co<> timer_body(timers::Timers& timers, timers::KernelTimer& timer);
   static Co<bool> hrtimer_body(timers::Timers& timers, timers::KernelHrtimer& timer, cpu::Cpu& cpu);
 
@@ -229,6 +239,12 @@ class Interpreter {
   std::vector<workqueue::Workqueue*> workqueues_;
   std::vector<workqueue::WorkStats> workqueue_stats_;
   std::deque<QueuedWork> queued_works_;
+  std::vector<Body> softirq_bodies_;
+  struct ScenarioTasklet {
+    softirq::Tasklet tasklet;
+    Body body;
+  };
+  std::vector<std::unique_ptr<ScenarioTasklet>> tasklets_;
   struct ScenarioTimer {
     timers::KernelTimer timer;
     Body body;

@@ -2,13 +2,14 @@
 #include <array>
 
 #include "sim/error.hpp"
+#include "tools/run/comparison.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/judge_works.hpp"
 #include "tools/run/task_state.hpp"
 #include "tools/run/time_text.hpp"
 
 namespace kt::run {
 
-using scenario::Comparison;
 using scenario::Expectation;
 using scenario::Property;
 
@@ -17,29 +18,10 @@ namespace {
 // A thread that had to wait for a CPU as long as the fair server's period has starved.
 constexpr Time kStarved = 1'000'000'000;  // ns
 
-constexpr std::array<std::string_view, 6> kComparisons{"<", "<=", "==", "!=", ">=", ">"};
 // In the order of Property.
 constexpr std::array<std::string_view, 9> kProperties{
     "terminates",  "lost_wakeup", "deadlock",       "hung_task",     "workqueue_stall",
     "soft_lockup", "starvation",  "freeze_failure", "use_after_free"};
-
-bool holds(std::int64_t left, Comparison comparison, std::int64_t right) {
-  switch (comparison) {
-    case Comparison::kLess:
-      return left < right;
-    case Comparison::kLessEqual:
-      return left <= right;
-    case Comparison::kEqual:
-      return left == right;
-    case Comparison::kNotEqual:
-      return left != right;
-    case Comparison::kGreaterEqual:
-      return left >= right;
-    case Comparison::kGreater:
-      return left > right;
-  }
-  return false;
-}
 
 class Judge {
  public:
@@ -67,8 +49,14 @@ class Judge {
         verdict.expectation = order_in_words(expectation);
         verdict.reason = order(expectation, sink_.tally(index).order);
         break;
-      default:
-        throw sim::InternalError(verdict.where + ": an expectation about works");
+      case Expectation::Kind::kLatency:
+        verdict.expectation = latency_in_words(system_.scenario(), expectation);
+        verdict.reason = judge_latency(system_, expectation);
+        break;
+      case Expectation::Kind::kWorkers:
+        verdict.expectation = workers_in_words(system_.scenario(), expectation);
+        verdict.reason = judge_workers(system_, expectation);
+        break;
     }
     verdict.passed = verdict.reason.empty();
     return verdict;
@@ -166,13 +154,15 @@ class Judge {
 
   [[nodiscard]] std::string count_in_words(const Expectation& expectation) const {
     std::string of;
+    if (expectation.work >= 0) {
+      of = " of " + system_.scenario().works[static_cast<std::size_t>(expectation.work)].name;
+    }
     if (expectation.thread >= 0) {
       const auto index = static_cast<std::size_t>(expectation.thread);
       of = " of " + system_.scenario().threads[index].name;
     }
     return fmt::format("count {}{} {} {}", expectation.text, of,
-                       kComparisons[static_cast<std::size_t>(expectation.comparison)],
-                       expectation.value);
+                       comparison_text(expectation.comparison), expectation.value);
   }
 
   // The first two and the last of a long one.

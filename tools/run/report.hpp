@@ -7,6 +7,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/irq_report.hpp"
 #include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
 #include "tools/run/system.hpp"
@@ -78,6 +79,7 @@ struct Report {
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
   WorkqueueUse workqueues;
+  IrqReport interrupts;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

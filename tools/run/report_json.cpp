@@ -55,6 +55,42 @@ Json thread_json(const ThreadUse& use, bool full) {
           {"wakeup_latency", latency_json(use.latency, full)}};
 }
 
+Json irq_json(const IrqUse& use, bool full) {
+  Json json{{"irq", use.irq},
+            {"name", use.name},
+            {"cpu", use.cpu},
+            {"arrivals", use.arrivals},
+            {"merged", use.merged},
+            {"handled", use.handled},
+            {"by_cpu", use.by_cpu},
+            {"latency", latency_json(use.latency, full)}};
+  if (use.thread.empty()) return json;
+  json["thread"] = use.thread;
+  json["thread_runs"] = use.thread_runs;
+  json["thread_latency"] = latency_json(use.thread_latency, full);
+  return json;
+}
+
+Json irqs_json(const IrqReport& report, bool full) {
+  Json irqs = Json::array();
+  for (const IrqUse& use : report.irqs) irqs.push_back(irq_json(use, full));
+  Json softirqs = Json::array();
+  for (const SoftirqUse& use : report.softirqs) {
+    softirqs.push_back({{"name", use.name},
+                        {"runs", use.runs},
+                        {"in_ksoftirqd", use.in_ksoftirqd},
+                        {"latency", latency_json(use.latency, full)}});
+  }
+  Json tasklets = Json::array();
+  for (const TaskletUse& use : report.tasklets) {
+    tasklets.push_back(
+        {{"name", use.name}, {"runs", use.runs}, {"latency", latency_json(use.latency, full)}});
+  }
+  return {{"irqs", std::move(irqs)},
+          {"softirqs", std::move(softirqs)},
+          {"tasklets", std::move(tasklets)}};
+}
+
 Json sleeper_json(const Sleeper& sleeper) {
   Json wakers = Json::array();
   for (const Waker& waker : sleeper.wakers) {
@@ -152,6 +188,7 @@ Json report_json(const Report& report, bool full) {
           {"memory", std::move(memory)},
           {"threads", std::move(threads)},
           {"workqueues", workqueue_json(report.workqueues, full)},
+          {"interrupts", irqs_json(report.interrupts, full)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

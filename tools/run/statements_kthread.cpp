@@ -1,4 +1,4 @@
-// Statements on kernel threads, policy, affinity and timers.
+// Statements on kernel threads, policy and affinity.
 #include <cerrno>
 
 #include "sim/error.hpp"
@@ -60,18 +60,10 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
       return set_cpus_allowed(op);
     case Verb::kSetUserNice:
       return models_.scheduler.set_user_nice(existing(op.object, op), op.nice);
-    case Verb::kModTimer:
-      return mod_timer(op);
-    case Verb::kDelTimer:
-      return del_timer(op, false);
-    case Verb::kDelTimerSync:
-      return del_timer(op, true);
-    case Verb::kStartHrtimer:
-      return start_hrtimer(op);
     default:
       return op.verb >= Verb::kQueueWork && op.verb <= Verb::kFreeWork
                  ? execute_workqueue(op)
-                 : execute_worker(op);
+                 : execute_softirq(frame, op);
   }
 }
 
@@ -140,76 +132,6 @@ Co<> Interpreter::set_cpus_allowed(const Op& op) {
   const int result = co_await models_.scheduler.set_cpus_allowed(
       target, mask_of(cpus, models_.machine.nr_cpus()));
   returned(op, target, result);
-}
-
-void Interpreter::make_timers() {
-  constexpr std::uint64_t kAddress = 0xffffffffc0400000;  // as in a module's data
-  std::uint64_t address = kAddress;
-  for (std::size_t i = 0; i < scenario_.timers.size(); ++i, address += 0x80) {
-    const scenario::Timer& spec = scenario_.timers[i];
-    auto& timer = *timers_.emplace_back(std::make_unique<ScenarioTimer>());
-    timer.body = {this, spec.program};
-    timer.timer.function = &timer_body;
-    timer.timer.object = &timer.body;
-    timer.timer.function_name = intern(spec.name);
-    timer.timer.address = address;
-    timer.timer.flags = static_cast<std::uint8_t>(
-        (spec.pinned ? timers::kTimerPinned : 0) | (spec.deferrable ? timers::kTimerDeferrable : 0));
-  }
-  for (std::size_t i = 0; i < scenario_.hrtimers.size(); ++i, address += 0x80) {
-    const scenario::Hrtimer& spec = scenario_.hrtimers[i];
-    auto& timer = *hrtimers_.emplace_back(std::make_unique<ScenarioHrtimer>());
-    timer.body = {this, static_cast<std::int32_t>(i)};
-    timer.timer.function = &hrtimer_body;
-    timer.timer.object = &timer.body;
-    timer.timer.function_name = intern(spec.name);
-    timer.timer.address = address;
-    timer.timer.pinned = spec.pinned;
-  }
-}
-
-// Handlers run as whatever task the interrupt hit, as in the kernel.
-Co<> Interpreter::timer_body(timers::Timers&, timers::KernelTimer& timer) {
-  const Body& body = *static_cast<Body*>(timer.object);
-  co_await body.interpreter->run_handler(body.index);
-}
-
-Co<bool> Interpreter::hrtimer_body(timers::Timers&, timers::KernelHrtimer& timer, cpu::Cpu& cpu) {
-  const Body& body = *static_cast<Body*>(timer.object);
-  const scenario::Hrtimer& spec =
-      body.interpreter->scenario_.hrtimers[static_cast<std::size_t>(body.index)];
-  co_await body.interpreter->run_handler(spec.program);
-  if (spec.period == 0) co_return false;
-  timers::hrtimer_forward(timer, cpu.now(), spec.period);
-  co_return true;
-}
-
-Co<> Interpreter::run_handler(std::int32_t program) {
-  Task& current = models_.scheduler.current();
-  const std::uint32_t location = current.location;
-  co_await run_body(current, program);
-  current.location = location;
-}
-
-Co<> Interpreter::mod_timer(const Op& op) {
-  ScenarioTimer& timer = *timers_[static_cast<std::size_t>(op.object)];
-  const timers::Jiffies delay = models_.timers.ticks().from_time(op.time);
-  const bool was_pending =
-      co_await models_.timers.mod_timer(timer.timer, models_.timers.jiffies() + delay);
-  returned(op, scenario_.timers[static_cast<std::size_t>(op.object)].name, was_pending ? 1 : 0);
-}
-
-Co<> Interpreter::del_timer(const Op& op, bool sync) {
-  ScenarioTimer& timer = *timers_[static_cast<std::size_t>(op.object)];
-  const bool was_pending = sync ? co_await models_.timers.del_timer_sync(timer.timer)
-                                : models_.timers.del_timer(timer.timer);
-  returned(op, scenario_.timers[static_cast<std::size_t>(op.object)].name, was_pending ? 1 : 0);
-}
-
-Co<> Interpreter::start_hrtimer(const Op& op) {
-  ScenarioHrtimer& timer = *hrtimers_[static_cast<std::size_t>(op.object)];
-  co_await models_.machine.run(models_.machine.costs().hrtimer_start);
-  models_.timers.hrtimer_start(timer.timer, models_.machine.now() + op.time, 0);
 }
 
 }  // namespace kt::run

@@ -7,12 +7,6 @@ namespace kt::run {
 using scenario::Op;
 using scenario::Verb;
 
-Co<> Interpreter::spin_lock(locking::Spinlock& lock) { co_await models_.spinlocks.lock(lock); }
-
-Co<> Interpreter::spin_lock_irqsave(locking::Spinlock& lock) {
-  co_await models_.spinlocks.lock_irqsave(lock);
-}
-
 Co<> Interpreter::execute_locking(Frame& frame, const Op& op) {
   const auto object = static_cast<std::size_t>(op.object);
   Task& self = frame.self;
@@ -45,13 +39,13 @@ Co<> Interpreter::execute_locking(Frame& frame, const Op& op) {
     case Verb::kUnlock:
       return models_.mutexes.unlock(mutexes_[object]);
     case Verb::kSpinLock:
-      return spin_lock(spinlocks_[object]);
+      return models_.spinlocks.spin_lock(spinlocks_[object]);
     case Verb::kSpinUnlock:
-      return models_.spinlocks.unlock(spinlocks_[object]);
+      return models_.spinlocks.spin_unlock(spinlocks_[object]);
     case Verb::kSpinLockIrqsave:
-      return spin_lock_irqsave(spinlocks_[object]);
+      return models_.spinlocks.spin_lock_irqsave(spinlocks_[object]);
     case Verb::kSpinUnlockIrqrestore:
-      return models_.spinlocks.unlock_irqrestore(spinlocks_[object]);
+      return models_.spinlocks.spin_unlock_irqrestore(spinlocks_[object]);
     case Verb::kLocalIrqDisable:
       self.cpu->local_irq_disable();
       return {};

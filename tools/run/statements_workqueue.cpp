@@ -203,6 +203,9 @@ Co<> Interpreter::execute_workqueue(const Op& op) {
     case Verb::kSetMaxActive:
       return workqueues.workqueue_set_max_active(workqueue_at(op.object, op),
                                                  static_cast<int>(op.number));
+    case Verb::kSetWorkerDesc:
+      workqueues.set_worker_desc(scenario_.texts[static_cast<std::size_t>(op.object)]);
+      return {};
     case Verb::kSetMinActive:
       return workqueues.workqueue_set_min_active(workqueue_at(op.object, op),
                                                  static_cast<int>(op.number));

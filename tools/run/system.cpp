@@ -46,25 +46,15 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
       config.preempt = sched::Preempt::kVoluntary;
       break;
     case scenario::Preempt::kFull:
-    case scenario::Preempt::kRt:  // refused before
       config.preempt = sched::Preempt::kFull;
+      break;
+    case scenario::Preempt::kRt:
+      config.preempt = sched::Preempt::kRt;
       break;
   }
   config.tick = 1'000'000'000 / scenario.kernel.hz;
   config.mwait_idle = scenario.machine.idle == scenario::Idle::kMwait;
   return config;
-}
-
-// Whether a smallest boot needs workers.
-bool uses_workqueues(const scenario::Scenario& scenario) {
-  const auto uses = [](const scenario::Op& op) {
-    return op.verb >= scenario::Verb::kQueueWork && op.verb <= scenario::Verb::kFreeWork;
-  };
-  return !scenario.works.empty() ||
-         std::ranges::any_of(scenario.workqueues, [](const auto& wq) { return !wq.system; }) ||
-         std::ranges::any_of(scenario.programs, [&uses](const scenario::Program& program) {
-           return std::ranges::any_of(program.ops, uses);
-         });
 }
 
 std::vector<mm::NodeConfig> node_configs(const scenario::Machine& machine) {
@@ -84,6 +74,18 @@ bool uses_memory(const scenario::Scenario& scenario) {
              return op.verb == scenario::Verb::kAlloc ||
                     op.verb == scenario::Verb::kMemoryPressure;
            });
+         });
+}
+
+// Whether a smallest boot needs workers.
+bool uses_workqueues(const scenario::Scenario& scenario) {
+  const auto uses = [](const scenario::Op& op) {
+    return op.verb >= scenario::Verb::kQueueWork && op.verb <= scenario::Verb::kFreeWork;
+  };
+  return !scenario.works.empty() ||
+         std::ranges::any_of(scenario.workqueues, [](const auto& wq) { return !wq.system; }) ||
+         std::ranges::any_of(scenario.programs, [&uses](const scenario::Program& program) {
+           return std::ranges::any_of(program.ops, uses);
          });
 }
 
@@ -116,12 +118,14 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       workqueue_params(scenario.kernel, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
-  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *timers_, *waits_,
+  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
+                                            *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
                                             *workers_, *workqueues_, *memory_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
+  irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
   if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
-    devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, scenario.machine);
+    devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
   watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
@@ -151,6 +155,8 @@ void System::boot(int start_cpu) {
     flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
   }
   interpreter_->make_workqueues();
+  irq_sources_ =
+      std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
@@ -220,6 +226,7 @@ Co<> System::control_body() {
 void System::nothing_left(void* object) {
   System& system = *static_cast<System*>(object);
   const std::size_t armed = system.timers_->armed();
+  if (system.irq_sources_->armed() != 0) return;
   if (armed != 0 && armed != system.workqueues_->retry_timers()) return;
   if (system.machine_->signals_in_flight() != 0) return;
   if (system.simulation_.platform() != nullptr && system.simulation_.platform()->active()) return;

@@ -16,6 +16,7 @@
 #include "tools/run/devices.hpp"
 #include "tools/run/flusher.hpp"
 #include "tools/run/interpreter.hpp"
+#include "tools/run/irq_sources.hpp"
 #include "tools/run/watchdog.hpp"
 #include "tools/scenario/scenario.hpp"
 
@@ -67,6 +68,8 @@ class System {
   [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
+  [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  [[nodiscard]] const irq::Irqs& irqs() const { return *irqs_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
   /// Tasks that the scenario declares and that exist: kthreads, workers, user tasks.
@@ -102,6 +105,8 @@ class System {
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
+  std::unique_ptr<irq::Irqs> irqs_;
+  std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
   std::unique_ptr<Flusher> flusher_;
   std::unique_ptr<Watchdog> watchdog_;

@@ -11,6 +11,40 @@ using workqueue::WorkStats;
 
 namespace {
 
+std::string task_text(const sim::NameTable& names, std::uint32_t comm, std::int32_t pid) {
+  return pid == 0 ? "" : fmt::format("{} (pid {})", names[comm], pid);
+}
+
+std::string queuer(const sim::NameTable& names, const LateStart& start) {
+  if (start.queued_from == QueuedFrom::kTask) {
+    return task_text(names, start.queued_by, start.queued_by_pid);
+  }
+  return fmt::format("{} on CPU {}",
+                     start.queued_from == QueuedFrom::kSoftirq ? "softirq" : "hardirq",
+                     start.queued_on);
+}
+
+LateUse late_use(const sim::NameTable& names, const LateStart& start) {
+  LateUse use;
+  use.work = names[start.function_name];
+  use.queued_at = start.queued_at;
+  use.latency = start.latency;
+  use.queued_by = queuer(names, start);
+  use.worker = names[start.worker];
+  use.cpu = start.cpu;
+  use.rescued = start.rescued;
+  use.inactive = start.inactive;
+  use.behind = start.behind;
+  if (start.behind > 0) {
+    use.behind_work = names[start.behind_work];
+    use.behind_worker = names[start.behind_worker];
+  }
+  use.creation = start.creation;
+  use.cpu_wait = start.cpu_wait;
+  use.cpu_taken_by = task_text(names, start.cpu_taken_by, start.cpu_taken_by_pid);
+  return use;
+}
+
 class Builder {
  public:
   Builder(System& system, const std::vector<Time>& busy) : system_(system), busy_(busy) {}
@@ -38,41 +72,6 @@ class Builder {
   }
 
  private:
-  [[nodiscard]] std::string name(std::uint32_t id) const {
-    return std::string(system_.trace().names()[id]);
-  }
-  [[nodiscard]] std::string task(std::uint32_t comm, std::int32_t pid) const {
-    return pid == 0 ? "<idle>" : fmt::format("{} (pid {})", name(comm), pid);
-  }
-
-  [[nodiscard]] std::string queuer(const LateStart& start) const {
-    if (start.queued_from == QueuedFrom::kTask) return task(start.queued_by, start.queued_by_pid);
-    return fmt::format("{} on CPU {}",
-                       start.queued_from == QueuedFrom::kSoftirq ? "softirq" : "hardirq",
-                       start.queued_on);
-  }
-
-  [[nodiscard]] LateUse late_use(const LateStart& start) const {
-    LateUse use;
-    use.work = name(start.function_name);
-    use.queued_at = start.queued_at;
-    use.latency = start.latency;
-    use.queued_by = queuer(start);
-    use.worker = name(start.worker);
-    use.cpu = start.cpu;
-    use.rescued = start.rescued;
-    use.inactive = start.inactive;
-    use.behind = start.behind;
-    if (start.behind > 0) {
-      use.behind_work = name(start.behind_work);
-      use.behind_worker = name(start.behind_worker);
-    }
-    use.creation = start.creation;
-    use.cpu_wait = start.cpu_wait;
-    if (start.cpu_wait > 0) use.cpu_taken_by = task(start.cpu_taken_by, start.cpu_taken_by_pid);
-    return use;
-  }
-
   [[nodiscard]] WorkUse work_use(const std::string& of, const std::string& queue,
                                  const WorkStats& stats) const {
     WorkUse use{.name = of,
@@ -82,21 +81,8 @@ class Builder {
                 .ended = stats.ended,
                 .queue_to_start = latency_of(stats.queue_to_start),
                 .start_to_end = latency_of(stats.start_to_end),
-                .worst = {}};
-    for (const LateStart& start : stats.worst) {
-      if (start.latency > 0) use.worst.push_back(late_use(start));
-    }
+                .worst = late_uses(system_, stats)};
     return use;
-  }
-
-  static std::string pool_name(const WorkerPool& pool) {
-    const std::string_view nice = pool.attrs.nice < 0 ? " highpri" : "";
-    if (pool.owner != nullptr) {
-      return pool.cpu < 0 ? pool.owner->name : fmt::format("{}/{}", pool.owner->name, pool.cpu);
-    }
-    if (pool.cpu < 0) return fmt::format("unbound {}{}", pool.attrs.pod_cpumask.to_list(), nice);
-    const bool bh = (pool.flags & workqueue::kPoolBh) != 0;
-    return fmt::format("CPU {}{}{}", pool.cpu, bh ? " bh" : "", nice);
   }
 
   [[nodiscard]] double idle_share(const WorkerPool& pool) const {
@@ -155,6 +141,24 @@ class Builder {
 };
 
 }  // namespace
+
+std::vector<LateUse> late_uses(System& system, const WorkStats& stats) {
+  std::vector<LateUse> uses;
+  for (const LateStart& start : stats.worst) {
+    if (start.latency > 0) uses.push_back(late_use(system.trace().names(), start));
+  }
+  return uses;
+}
+
+std::string pool_name(const WorkerPool& pool) {
+  const std::string_view nice = pool.attrs.nice < 0 ? " highpri" : "";
+  if (pool.owner != nullptr) {
+    return pool.cpu < 0 ? pool.owner->name : fmt::format("{}/{}", pool.owner->name, pool.cpu);
+  }
+  if (pool.cpu < 0) return fmt::format("unbound {}{}", pool.attrs.pod_cpumask.to_list(), nice);
+  const bool bh = (pool.flags & workqueue::kPoolBh) != 0;
+  return fmt::format("CPU {}{}{}", pool.cpu, bh ? " bh" : "", nice);
+}
 
 WorkqueueUse workqueue_use(System& system, const std::vector<Time>& busy) {
   return Builder(system, busy).build();

@@ -26,7 +26,7 @@ struct LateUse {
   std::string behind_worker;
   Time creation = 0;         ///< until a worker was made; rescued: until help came
   Time cpu_wait = 0;         ///< the worker waited for a CPU
-  std::string cpu_taken_by;  ///< "NAME (pid N)"
+  std::string cpu_taken_by;  ///< "NAME (pid N)"; empty: an idle CPU took it
 };
 
 /// A declared work, or a queue.
@@ -45,7 +45,7 @@ struct WorkUse {
 struct PoolUse {
   int id = 0;
   std::string name;         ///< "CPU 3", "CPU 3 highpri", "CPU 3 bh", "unbound 0-7", …
-  std::uint64_t works = 0;  ///< started
+  std::uint64_t works = 0;  ///< started, barriers of flushes included
   int at_boot = 0;          ///< workers at t = 0
   int least = 0;
   int most = 0;
@@ -74,6 +74,12 @@ struct WorkqueueUse {
   std::vector<PoolUse> pools;   ///< by ID
   std::vector<LockUse> locks;   ///< that were contended
 };
+
+/// The latest starts, latest first.
+std::vector<LateUse> late_uses(System& system, const workqueue::WorkStats& stats);
+
+/// As PoolUse::name.
+std::string pool_name(const workqueue::WorkerPool& pool);
 
 /// `busy` is the ns of each CPU with something but the idle task.
 WorkqueueUse workqueue_use(System& system, const std::vector<Time>& busy);

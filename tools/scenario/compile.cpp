@@ -171,6 +171,9 @@ class BodyCompiler {
     if (verb.context == Context::kKthread)
       at.fail({fmt::format("\"{}\" stands outside a kthread", verb.name),
                "it only in the function of a kthread"});
+    if (verb.context == Context::kSoftirq)
+      at.fail({fmt::format("\"{}\" must not be called in {}", verb.name, describe(where_)),
+               "it in a task or a softirq"});
     at.fail({fmt::format("\"{}\" may sleep or needs a task, and this is {}", verb.name,
                          describe(where_)),
              "statements that cannot sleep"});

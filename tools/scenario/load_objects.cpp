@@ -131,6 +131,11 @@ class BodyLoader {
     }
   }
 
+  /// A rate of 0: nothing arrives in this state.
+  static bool silence(const Value& rate) {
+    return rate.kind() == Kind::kInteger && rate.integer() == 0;
+  }
+
   static void mmpp(Arrival& arrival, const Value& object) {
     const std::string form = "{\"rates\": [rate of each state], \"dwell\": [mean time in it]}";
     arrival.kind = Arrival::Kind::kMmpp;
@@ -142,7 +147,10 @@ class BodyLoader {
     if (rates.size() != dwell.size() || rates.size() < 2)
       dwell.fail({fmt::format("{} rates and {} times", rates.size(), dwell.size()),
                   "one of each for each of at least two states"});
-    for (const Value& item : rates.children()) arrival.rates.push_back(read_rate(item));
+    for (const Value& item : rates.children())
+      arrival.rates.push_back(silence(item) ? 0 : read_rate(item));
+    if (std::ranges::all_of(arrival.rates, [](double rate) { return rate == 0; }))
+      rates.fail({"every state is silent", "a rate above 0 in one of them"});
     for (const Value& item : dwell.children()) arrival.dwell.push_back(positive_time(item));
   }
 

@@ -34,8 +34,9 @@ void verb_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   verbs_used<Only, Only>(scenario, places);
 }
 
-void preempt_rt(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.preempt == Preempt::kRt) places.push_back(scenario.kernel.preempt_origin);
+/// The completion interrupts of disks are not threads.
+void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
 }
 
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -43,21 +44,9 @@ void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places)
     places.push_back(scenario.kernel.memory_model_origin);
 }
 
-// The threads of the legacy model are those that it booted with.
-void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (!scenario.kernel.legacy_workqueues) return;
-  verb_used<Verb::kDestroyWorkqueue>(scenario, places);
-  verbs_used<Verb::kSetMinActive, Verb::kAllocWorkqueue>(scenario, places);
-}
-
 void isolation(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   const Kernel& kernel = scenario.kernel;
   if (!kernel.isolcpus.empty()) places.push_back(kernel.origin);
-}
-
-void soft_hrtimers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  for (const Hrtimer& timer : scenario.hrtimers)
-    if (timer.soft) places.push_back(timer.origin);
 }
 
 void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -70,17 +59,12 @@ void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 
 constexpr std::array kMissing{
     Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
-    Missing{"irqs", objects<&Scenario::irqs>},
-    Missing{"softirqs", objects<&Scenario::softirqs>},
-    Missing{"tasklets", objects<&Scenario::tasklets>},
     Missing{"cpu_down", verb_used<Verb::kCpuDown>},
     Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
-    Missing{"preempt rt", preempt_rt},
+    Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},
-    Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus", isolation},
-    Missing{"soft hrtimers", soft_hrtimers},
     Missing{"frequency governors", governors},
     Missing{"energy accounting (power)", energy},
 };

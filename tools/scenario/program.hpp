@@ -80,6 +80,7 @@ enum class AffinityScope : std::uint8_t {
 ///   set_unbound_cpumask                   cpus [cpu_sets]
 ///   set_workqueue_attrs                   object [workqueues], nice (kNiceUnchanged), cpus (-1),
 ///                                         choice AffinityScope, strict (-1: unchanged)
+///   set_worker_desc                       object [texts]
 ///   raise_softirq, tasklet_schedule       object [softirqs], [tasklets]
 ///   mod_timer, start_hrtimer              object [timers], [hrtimers], time delay
 ///   del_timer, del_timer_sync             object [timers]

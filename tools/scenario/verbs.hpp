@@ -68,6 +68,8 @@ enum class Verb : std::uint8_t {
   kLocalIrqEnable,
   kPreemptDisable,
   kPreemptEnable,
+  kLocalBhDisable,
+  kLocalBhEnable,
   // kthreads
   kKthreadCreate,
   kKthreadRun,
@@ -105,6 +107,7 @@ enum class Verb : std::uint8_t {
   kSetMaxActive,
   kSetMinActive,
   kSetWorkqueueAttrs,
+  kSetWorkerDesc,
   kSetUnboundCpumask,
   kAllocWorkqueue,
   kInitWork,

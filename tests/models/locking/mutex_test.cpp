@@ -163,6 +163,9 @@ TEST_CASE("mutex: a crowd never meets inside, and everybody gets through", "[loc
     CHECK(crowd.rounds == 8 * 20);
     CHECK(crowd.lock.owner == nullptr);
     CHECK(crowd.lock.head == nullptr);
+    CHECK(crowd.lock.contentions > 0);
+    CHECK(crowd.lock.contentions <= 8 * 20);
+    CHECK(crowd.lock.waited > 0);
     CHECK(crowd.m.violations() == "");
   }
 }

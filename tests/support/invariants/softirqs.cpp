@@ -1,6 +1,7 @@
 // sched 19-23: softirqs and interrupt handlers of one CPU. The end of a softirq run is visible by
 // the next line in task or plain hardirq context only; ksoftirqd starts one run after another
-// without such a line, so sched 21 leaves it out.
+// without such a line, so sched 21 leaves it out. Under PREEMPT_RT a softirq may be preempted, and a
+// raise is left to whoever holds the CPU's BH lock, running or not; none runs on top of the idle task.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@ namespace {
 
 /// kernel/softirq.c: MAX_SOFTIRQ_RESTART.
 constexpr unsigned kMaxPasses = 10;
+constexpr sim::Time kLongestRestart = 50'000;  // ns
 
 struct SoftirqCpu {
   std::optional<std::int64_t> open;  ///< vector
@@ -21,6 +23,7 @@ struct SoftirqCpu {
   unsigned passes = 0;
   bool resched_at_exit = false;
   std::size_t last_exit = 0;     ///< line number
+  sim::Time last_exit_time = 0;
   std::size_t last_outside = 0;  ///< line number of the last line that shows no softirq running
   std::size_t pass_since = 0;    ///< the pass began behind this line
   std::map<std::int64_t, std::size_t> raised;  ///< line number of the last raise
@@ -36,18 +39,21 @@ class SoftirqChecker : public Checker {
 
   void see(const TraceLine& line, const World& world) override {
     SoftirqCpu& cpu = cpus_[line.cpu];
-    if (!line.in_softirq() && line.flags[2] != 'H') {
+    const bool preempted = world.preempt_rt() && cpu.open;  // the run goes on later
+    if (!line.in_softirq() && line.flags[2] != 'H' && !preempted) {
       cpu.in_run = false;
       cpu.last_outside = line.number;
     }
     answer_raise(cpu, line, world);
     if (line.event == "softirq_raise") raise(cpu, line, world);
     if (line.event == "softirq_entry") entry(cpu, line);
+    if (line.event == "softirq_entry" && world.preempt_rt() && line.pid == 0)
+      report("sched 19", line, "a softirq outside of threads");
     if (line.event == "softirq_exit") exit(cpu, line);
     if (line.event == "irq_handler_entry") cpu.handlers.push_back(line.number_of("irq"));
     if (line.event == "irq_handler_exit") handler_exit(cpu, line);
     if (line.event != "sched_switch") return;
-    if (cpu.open) report("sched 23", line, "switch within a softirq");
+    if (cpu.open && !world.preempt_rt()) report("sched 23", line, "switch within a softirq");
     if (!cpu.handlers.empty()) report("sched 23", line, "switch within an interrupt handler");
   }
 
@@ -68,15 +74,18 @@ class SoftirqChecker : public Checker {
   }
 
   void passes(SoftirqCpu& cpu, const TraceLine& line, std::int64_t vector) {
+    // Between the passes of one run there is next to nothing; a section that an interrupt's exit
+    // hits may leave no line of its own between two runs.
+    const bool apart = line.time - cpu.last_exit_time > kLongestRestart;
     const bool restarted = cpu.in_run && vector <= cpu.last_vector;
-    if (!cpu.in_run) cpu.passes = 0;
+    if (!cpu.in_run || apart) cpu.passes = 0;
     if (!cpu.in_run || restarted) {
       ++cpu.passes;
       cpu.pass_since = std::max(cpu.last_exit, cpu.last_outside);
     }
     if (!line.comm.starts_with("ksoftirqd/")) {
       if (cpu.passes > kMaxPasses) report("sched 21", line, "more than ten passes");
-      if (restarted && cpu.resched_at_exit)
+      if (restarted && !apart && cpu.resched_at_exit)
         report("sched 21", line, "restarted although a switch is due");
     }
     cpu.in_run = true;
@@ -89,13 +98,14 @@ class SoftirqChecker : public Checker {
     if (!line.in_softirq()) report("sched 19", line, "exit outside of softirq context");
     cpu.open.reset();
     cpu.last_exit = line.number;
+    cpu.last_exit_time = line.time;
     cpu.resched_at_exit = line.flags[1] != '.';
   }
 
   void raise(SoftirqCpu& cpu, const TraceLine& line, const World& world) {
     cpu.raised[line.number_of("vec")] = line.number;
     const bool bh_off = line.flags[0] == 'b' || line.flags[0] == 'D';
-    if (line.in_task() && !bh_off && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
+    if (line.in_task() && !bh_off && !world.preempt_rt() && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
   }
 
   /// kernel/softirq.c: raise_softirq_irqoff. The waking comes before interrupts are on again, so

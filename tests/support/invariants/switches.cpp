@@ -56,11 +56,15 @@ class SwitchChecker : public Checker {
   }
 
   /// A task that leaves a line of its own after the wakeup has gone on without sleeping, and may
-  /// sleep for another reason (a mutex waiter that was woken while it span, say).
+  /// sleep for another reason (a mutex waiter that was woken while it span, say). So has one that two
+  /// ticks find still running.
   void went_on(const TraceLine& line) {
     const bool charged = line.event == "sched_stat_runtime" && line.number_of("pid") == line.pid;
     if (line.in_task() && charged && woken_while_running_.contains(line.pid))
       ++charged_since_[line.pid];
+    if (line.in_hardirq() && charged && woken_while_running_.contains(line.pid) &&
+        ++ticks_since_[line.pid] > 1)
+      woken_while_running_.erase(line.pid);
     if (!line.in_task() || line.event == "sched_switch" || line.event == "sched_stat_runtime")
       return;
     woken_while_running_.erase(line.pid);
@@ -103,7 +107,10 @@ class SwitchChecker : public Checker {
     const auto target = static_cast<unsigned>(line.number_of("target_cpu"));
     const Task* task = world.find(pid);
     const bool running = task != nullptr && task->running_on;
-    if (running && line.event == "sched_wakeup") woken_while_running_[pid] = true;
+    if (running && line.event == "sched_wakeup") {
+      woken_while_running_[pid] = true;
+      ticks_since_.erase(pid);
+    }
     if (running) return;
     if (line.text_of("comm").starts_with("migration/")) woken_stopper_[target] = pid;
     if (world.current(target) == 0) woken_idle_.try_emplace(target, line.time);
@@ -133,6 +140,7 @@ class SwitchChecker : public Checker {
 
   std::map<std::int64_t, bool> woken_while_running_;
   std::map<std::int64_t, int> charged_since_;  ///< by itself, since that wakeup
+  std::map<std::int64_t, int> ticks_since_;    ///< likewise
   std::map<unsigned, sim::Time> woken_idle_;
   std::map<unsigned, std::int64_t> woken_stopper_;
 };

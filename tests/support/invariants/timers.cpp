@@ -41,7 +41,7 @@ class TimerChecker : public Checker {
     if (event == "timer_start") started(line);
     if (event == "timer_cancel") timers_.erase(std::string(line.text_of("timer")));
     if (event == "timer_expire_entry") expired(line, world);
-    if (event == "hrtimer_start") hrtimer_started(line);
+    if (event == "hrtimer_start") hrtimer_started(line, world);
     if (event == "hrtimer_cancel") hrtimers_.erase(std::string(line.text_of("hrtimer")));
     if (event == "hrtimer_expire_entry") hrtimer_expired(line);
     const bool idle = event == "sched_switch" && line.number_of("next_pid") == 0;
@@ -82,8 +82,10 @@ class TimerChecker : public Checker {
     timers_.erase(timer);
   }
 
-  void hrtimer_started(const TraceLine& line) {
-    const bool soft = line.text_of("mode").find("SOFT") != std::string_view::npos;
+  void hrtimer_started(const TraceLine& line, const World& world) {
+    const std::string_view mode = line.text_of("mode");
+    const auto has = [mode](std::string_view flag) { return mode.find(flag) != mode.npos; };
+    const bool soft = has("SOFT") || (world.preempt_rt() && !has("HARD"));
     hrtimers_[std::string(line.text_of("hrtimer"))] = {line.number_of("softexpires"), soft};
     if (line.text_of("function") != "tick_nohz_handler") return;
     TickCpu& tick = ticks_[line.cpu];

@@ -51,7 +51,11 @@ struct Task {
 
 class World {
  public:
+  explicit World(bool preempt_rt) : preempt_rt_(preempt_rt) {}
   void take(const TraceLine& line);
+
+  /// Softirqs run in threads, preemptible.
+  [[nodiscard]] bool preempt_rt() const { return preempt_rt_; }
 
   /// The task if a line has named it so far.
   [[nodiscard]] const Task* find(std::int64_t pid) const;
@@ -71,6 +75,7 @@ class World {
   void hotplug(const TraceLine& line);
   void forget_running_on(unsigned cpu);
 
+  bool preempt_rt_;
   std::map<std::int64_t, Task> tasks_;
   std::map<unsigned, std::int64_t> current_;
   std::set<std::int64_t> hotplugged_;

@@ -1,0 +1,59 @@
+#include "tools/run/workqueue_text.hpp"
+
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "tests/report/wq_scenario.hpp"
+#include "tests/run/stopped_system.hpp"
+
+namespace kt::run {
+namespace {
+
+using Catch::Contains;
+using support::StoppedSystem;
+
+std::string text_of(StoppedSystem& system) {
+  const auto nr_cpus = static_cast<std::size_t>(system->machine().nr_cpus());
+  return workqueue_text(workqueue_use(*system, std::vector<Time>(nr_cpus)));
+}
+
+TEST_CASE("a machine without works has nothing to say of them", "[report]") {
+  StoppedSystem system(10'000'000, R"("kthreads": {"k": {"do": [{"run": "1ms"}]}})");
+  CHECK(text_of(system).empty());
+}
+
+TEST_CASE("tables fit 100 columns and say why works were late", "[report]") {
+  StoppedSystem system(support::kWqMoment, support::kWqScenario);
+  const std::string text = text_of(system);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    CHECK(line.size() <= 100);
+  }
+  CHECK_THAT(text, Contains("receive (rx)                 10 "));
+  CHECK_THAT(text, Contains("latest starts of receive\n"));
+  CHECK_THAT(text, Contains("in kworker/R-rx (rescuer)\n"));
+  CHECK_THAT(text, Contains(" while no worker could be made"));
+  CHECK_THAT(text, Contains("     workers: 2 at t=0, 3 from t="));
+  CHECK_THAT(text, Contains("wq_pool_attach_mutex: 1 contended"));
+  CHECK_THAT(text, !Contains("journal"));
+}
+
+TEST_CASE("the reasons of a late start, longest first", "[report]") {
+  LateUse late;
+  late.latency = 10'000'000;
+  CHECK(waited_for(late).empty());
+  late.inactive = 1'000'000;
+  late.behind = 7'000'000;
+  late.behind_work = "rx";
+  late.behind_worker = "kworker/0:1";
+  late.creation = 99'000;  // less than a hundredth
+  late.cpu_wait = 2'000'000;
+  late.cpu_taken_by = "hog (pid 40)";
+  CHECK(waited_for(late) ==
+        "7ms behind rx in kworker/0:1, 2ms without a CPU, behind hog (pid 40), "
+        "1ms held back by max_active");
+}
+
+}  // namespace
+}  // namespace kt::run
