@@ -128,10 +128,13 @@ Co<> Scheduler::sched_ttwu_pending(Rq& rq) {
   rq.ttwu_pending = false;
 }
 
-// kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last.
+// kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last. The
+// kernel takes the whole queue first, so that who comes later sends an interrupt; here it is served too.
 Co<> Scheduler::flush_calls(Rq& rq) {
-  if (rq.cpu->irq_work != 0) co_await irq_work_hook.run(irq_work_hook.object, *rq.cpu);
-  co_await sched_ttwu_pending(rq);
+  while (calls_queued(rq)) {
+    if (rq.cpu->irq_work != 0) co_await irq_work_hook.run(irq_work_hook.object, *rq.cpu);
+    co_await sched_ttwu_pending(rq);
+  }
 }
 
 Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_flags) {

@@ -26,8 +26,9 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
 void Timers::publish_global(Base& base) {
   retract_global(base);
   TimerWheel& global = wheel(base, TimerBaseKind::kGlobal);
+  const Jiffies next = global.next_event(jiffies());  // forgets what was deleted, even the last one
   if (global.empty()) return;
-  base.remote_expiry = global.next_event(jiffies());
+  base.remote_expiry = next;
   remote_.emplace(base.remote_expiry, base.cpu->id());
 }
 
@@ -39,9 +40,7 @@ void Timers::retract_global(Base& base) {
 
 // The jiffy for which an idle CPU has to be woken; `now` + kMaxDelta if there is none.
 Jiffies Timers::next_wheel_event(Base& base, bool serve_all, Jiffies now) {
-  Jiffies next = now + TimerWheel::kMaxDelta;
-  TimerWheel& local = wheel(base, TimerBaseKind::kLocal);
-  if (!local.empty()) next = local.next_event(now);
+  Jiffies next = wheel(base, TimerBaseKind::kLocal).next_event(now);
   if (serve_all && !remote_.empty() && time_before(remote_.begin()->first, next)) {
     next = remote_.begin()->first;
   }

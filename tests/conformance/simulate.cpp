@@ -1,7 +1,5 @@
 #include "tests/conformance/simulate.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -11,7 +9,6 @@
 #include "tests/conformance/start_pools.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tools/run/system.hpp"
-#include "tools/run/work_address.hpp"
 #include "tools/scenario/load.hpp"
 
 namespace support {
@@ -132,21 +129,7 @@ WorkNames recorded_works(const fs::path& folder) {
 }
 
 WorkNames simulated_works(const fs::path& folder) {
-  const kt::scenario::Scenario scenario =
-      kt::scenario::load_file((folder / "scenario.json").string());
-  WorkNames names;
-  std::size_t declared = 0;
-  const auto add = [&](const auto& work) {
-    for (std::int32_t i = 0; i < work.count; ++i) {
-      const std::uint64_t address = kt::run::work_address(declared, static_cast<std::uint64_t>(i));
-      names[fmt::format("{:016x}", address)] =
-          work.count == 1 ? work.name : fmt::format("{}/{}", work.name, i);
-    }
-    ++declared;
-  };
-  for (const kt::scenario::Work& work : scenario.works) add(work);
-  for (const kt::scenario::KthreadWork& work : scenario.kthread_works) add(work);
-  return names;
+  return work_names(kt::scenario::load_file((folder / "scenario.json").string()));
 }
 
 }  // namespace support

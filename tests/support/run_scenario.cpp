@@ -8,6 +8,7 @@
 #include "models/trace/selection.hpp"
 #include "tests/support/invariants.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/support/workqueue_state.hpp"
 #include "tools/scenario/load.hpp"
 
 namespace support {
@@ -32,6 +33,24 @@ void enable_all(sim::Trace& trace) {
   trace.enable(static_cast<std::uint16_t>(kt::trace::Event::kReturn));
 }
 
+/// Looks at the state between two events, every so often, for a while.
+struct Inspector {
+  kt::run::System& system;
+  const RunOptions& options;
+  std::string& found;
+  int left = 2'000;
+
+  void arm() { system.calendar().at(system.now() + options.inspect_every, &look, this); }
+  static void look(void* self, std::uint64_t) {
+    Inspector& inspector = *static_cast<Inspector*>(self);
+    for (const std::string& line :
+         check_workqueue_state(inspector.system.workqueues(), inspector.options.steals)) {
+      inspector.found += fmt::format("t={}: {}\n", inspector.system.now(), line);
+    }
+    if (--inspector.left != 0) inspector.arm();
+  }
+};
+
 void run_system(const kt::scenario::Scenario& scenario, sim::Trace& trace,
                 const RunOptions& options, Run& run) {
   kt::run::SystemOptions system_options;
@@ -40,6 +59,8 @@ void run_system(const kt::scenario::Scenario& scenario, sim::Trace& trace,
   system_options.tick_offset = options.tick_offset;
   kt::run::System system(scenario, trace, system_options);
   system.calendar().allow_inline(options.inline_advance);
+  Inspector inspector{system, options, run.state_violations};
+  if (options.inspect_every != 0) inspector.arm();
   system.run();
   run.ending = system.ending();
   run.message = system.message();

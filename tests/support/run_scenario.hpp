@@ -18,10 +18,12 @@ namespace support {
 struct RunOptions {
   std::optional<std::uint64_t> seed = {};
   std::optional<sim::Time> duration = {};
-  sim::Time tick_offset = 0;   ///< t = 0 lies so many ns after a tick
-  bool traced = true;          ///< else the text and the parsed trace are empty
-  bool inline_advance = true;  ///< else every step goes through the calendar
-  bool mwait_idle = true;      ///< else idle CPUs halt and need an interrupt
+  sim::Time tick_offset = 0;    ///< t = 0 lies so many ns after a tick
+  bool traced = true;           ///< else the text and the parsed trace are empty
+  bool inline_advance = true;   ///< else every step goes through the calendar
+  bool mwait_idle = true;       ///< else idle CPUs halt and need an interrupt
+  sim::Time inspect_every = 0;  ///< ns between looks at the state of the workqueues; 0: none
+  bool steals = true;           ///< works are cancelled, disabled or modified: for these looks
 };
 
 /// A task at the end of the run.
@@ -47,6 +49,7 @@ struct Run {
   std::string message;
   sim::Time end = 0;
   sim::Time nothing_since = 0;
+  std::string state_violations;  ///< of support::check_workqueue_state(), one a line
 
   /// When a mark was first passed. Throws std::runtime_error if it never was.
   [[nodiscard]] sim::Time mark(std::string_view name) const;

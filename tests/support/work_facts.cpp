@@ -1,6 +1,10 @@
 #include "tests/support/work_facts.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "tools/run/work_address.hpp"
 
 namespace support {
 
@@ -68,6 +72,22 @@ class Extractor {
 };
 
 }  // namespace
+
+WorkNames work_names(const kt::scenario::Scenario& scenario) {
+  WorkNames names;
+  std::size_t declared = 0;
+  const auto add = [&](const auto& work) {
+    for (std::int32_t i = 0; i < work.count; ++i) {
+      const std::uint64_t address = kt::run::work_address(declared, static_cast<std::uint64_t>(i));
+      names[fmt::format("{:016x}", address)] =
+          work.count == 1 ? work.name : fmt::format("{}/{}", work.name, i);
+    }
+    ++declared;
+  };
+  for (const kt::scenario::Work& work : scenario.works) add(work);
+  for (const kt::scenario::KthreadWork& work : scenario.kthread_works) add(work);
+  return names;
+}
 
 WorkFacts extract_work_facts(const TraceText& trace, const WorkNames& names) {
   return Extractor(names).extract(trace);

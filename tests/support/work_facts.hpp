@@ -9,11 +9,15 @@
 #include <vector>
 
 #include "tests/support/trace_text.hpp"
+#include "tools/scenario/scenario.hpp"
 
 namespace support {
 
 /// Names of works by "work struct" as the trace prints it. Works that are not in it are left out.
 using WorkNames = std::map<std::string, std::string>;
+
+/// The works of a scenario as the simulator places them: "name", of several "name/0", "name/1" ...
+WorkNames work_names(const kt::scenario::Scenario& scenario);
 
 struct WorkFacts {
   std::map<std::string, unsigned> executions_per_work;

@@ -16,6 +16,9 @@ std::vector<Benchmark> process_cases();
 /// The whole machine: context switches/s, bytes a sleeping thread, an idle machine.
 std::vector<Benchmark> machine_cases();
 
+/// Works/s through irq, queue_work, kworker; by CPUs and by queues.
+std::vector<Benchmark> workqueue_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

@@ -1,7 +1,8 @@
 // kthread 1-8: creation, stop and exit. Who asked kthreadd for a thread is not in a trace: kthread
-// 3 takes the last task that woke kthreadd before the fork.
+// 3 takes the task that woke kthreadd before the fork, if it is the only one with a request open.
 #include <fmt/format.h>
 
+#include <deque>
 #include <set>
 
 #include "tests/support/invariants/checker.hpp"
@@ -45,7 +46,7 @@ class KthreadChecker : public Checker {
 
  private:
   void waking(const TraceLine& line) {
-    if (line.number_of("pid") == 2 && line.in_task()) requester_ = line.pid;
+    if (line.number_of("pid") == 2 && line.in_task()) requesters_.push_back(line.pid);
     for (auto& [thread, creation] : creations_) {
       if (line.number_of("pid") != creation.creator) continue;
       if (thread == line.pid && line.in_task()) creation.creator_woken = true;
@@ -61,7 +62,9 @@ class KthreadChecker : public Checker {
       report("kthread 1", line, "the child was named before its fork");
     if (last_child_ && child <= *last_child_) report("kthread 4", line, "pids do not ascend");
     last_child_ = child;
-    creations_[static_cast<std::int32_t>(child)] = {requester_, false, false};
+    const std::int32_t only = requesters_.size() == 1 ? requesters_.front() : 0;
+    if (!requesters_.empty()) requesters_.pop_front();
+    creations_[static_cast<std::int32_t>(child)] = {only, false, false};
   }
 
   void woken_new(const TraceLine& line, const World& world) {
@@ -129,7 +132,7 @@ class KthreadChecker : public Checker {
       report("kthread 7", line, "the target did not run between stop and return");
   }
 
-  std::int32_t requester_ = 0;
+  std::deque<std::int32_t> requesters_;  ///< tasks that have woken kthreadd and got no thread yet
   std::optional<std::int64_t> last_child_;
   std::map<std::int32_t, Creation> creations_;  ///< threads that have not yet blocked
   std::map<std::int32_t, Stop> stops_;          ///< by the stopping task

@@ -22,7 +22,7 @@ class PlacementChecker : public Checker {
   /// A thread that the trace saw forked runs its creation wherever fork placed it, and is bound
   /// then.
   static bool is_bound(const Task* task) {
-    return task == nullptr || !task->forked || task->switched_in > 0;
+    return task == nullptr || !task->forked || task->has_blocked;
   }
 
   void switched(const TraceLine& line, const World& world) {
@@ -44,8 +44,9 @@ class PlacementChecker : public Checker {
       report("sched 10", line, fmt::format("was on CPU {}", *task->cpu));
     const auto bound = bound_cpu(line.text_of("comm"));
     if (!bound || world.hotplugged(*bound)) return;
-    const bool placed = task == nullptr || !task->forked || task->switched_in > 1;
-    if (placed || line.number_of("dest_cpu") != *bound)
+    if (!is_bound(task)) return;
+    const bool moves_once = task != nullptr && task->forked;  // to its CPU
+    if (!moves_once || line.number_of("dest_cpu") != *bound)
       report("sched 11", line, "a per-CPU thread migrates");
   }
 };

@@ -116,9 +116,16 @@ class SwitchChecker : public Checker {
     if (world.current(target) == 0) woken_idle_.try_emplace(target, line.time);
   }
 
+  /// The time of softirqs does not count: their works may be long.
   void idle_latency(const TraceLine& line) {
+    if (line.event == "softirq_entry") in_softirq_.insert(line.cpu);
+    if (line.event == "softirq_exit") {
+      in_softirq_.erase(line.cpu);
+      const auto woken = woken_idle_.find(line.cpu);
+      if (woken != woken_idle_.end()) woken->second = line.time;
+    }
     for (auto it = woken_idle_.begin(); it != woken_idle_.end();) {
-      if (line.time - it->second <= kIdleWakeLatency) {
+      if (line.time - it->second <= kIdleWakeLatency || in_softirq_.contains(it->first)) {
         ++it;
         continue;
       }
@@ -142,6 +149,7 @@ class SwitchChecker : public Checker {
   std::map<std::int64_t, int> charged_since_;  ///< by itself, since that wakeup
   std::map<std::int64_t, int> ticks_since_;    ///< likewise
   std::map<unsigned, sim::Time> woken_idle_;
+  std::set<unsigned> in_softirq_;
   std::map<unsigned, std::int64_t> woken_stopper_;
 };
 

@@ -58,6 +58,7 @@ void World::switched(const TraceLine& line) {
     prev.out_state = line.text_of("prev_state");
     prev.woken = false;
     prev.dead = prev.out_state == "X" || prev.out_state == "Z";
+    prev.has_blocked = prev.has_blocked || prev.out_state[0] != 'R';
     prev.has_parked = prev.has_parked || prev.out_state == "P";
   }
   if (next_pid != 0) {

@@ -36,6 +36,7 @@ struct Task {
   bool exiting = false;  ///< sched_process_exit seen
   bool dead = false;     ///< switched out in X or Z
   bool has_parked = false;
+  bool has_blocked = false;  ///< switched out in another state than R
 
   /// Blocked: switched out, not in R or R+, and not woken since.
   [[nodiscard]] bool blocked() const {
