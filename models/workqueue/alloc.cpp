@@ -162,7 +162,9 @@ WorkqueueAttrs Workqueues::std_attrs(const Workqueue& wq) const {
 Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                                      const AttrsChange& attrs) {
   Workqueue& wq = *list_.emplace_back(make_workqueue(name, flags, max_active));
-  if (wq.unbound()) {
+  if (params_.legacy) {
+    link_legacy_pwqs(wq);
+  } else if (wq.unbound()) {
     link_unbound_pwqs(wq, changed(std_attrs(wq), attrs));
   } else {
     link_percpu_pwqs(wq);
