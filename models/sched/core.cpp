@@ -192,28 +192,6 @@ void Scheduler::block_task(Rq&, Task& p) {
   p.on_rq = OnRq::kNo;
 }
 
-void Rq::block(Entity& se) {
-  Task& p = task_of(se);
-  p.load_avg.accumulate(clock(), 1024);
-  scheduler->sub_nr_running(*this);
-  if (cfs.nr_running() == 0) fair_server.stop();
-  scheduler->block_task(*this, p);
-}
-
-void Rq::account(Entity& se, Time delta_exec) {
-  const Task& p = task_of(se);
-  cpu->machine().this_cpu().trace(Event::kSchedStatRuntime, cpu::pack(p.comm, p.pid), delta_exec);
-  if (fair_server.account(delta_exec)) scheduler->resched_curr(*this);
-}
-
-void Rq::resched_curr() { scheduler->resched_curr(*this); }
-
-void Rq::update_load(Time now) {
-  load_avg.accumulate(now, cfs.load_weight());
-  runnable_avg.accumulate(now, cfs.h_nr_runnable() * std::uint64_t{1024});
-  util_avg.accumulate(now, curr != idle ? 1024 : 0);
-}
-
 void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
   rq.update_load(now);

@@ -76,7 +76,6 @@ Pwq& Workqueues::new_pwq(Workqueue& wq, WorkerPool& pool) {
 }
 
 void Workqueues::link_percpu_pwqs(Workqueue& wq) {
-  if (params_.legacy) return link_legacy_pwqs(wq);
   const bool highpri = (wq.flags & kWqHighpri) != 0;
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     WorkerPool& pool = (wq.flags & kWqBh) != 0 ? bh_pool(cpu, highpri) : cpu_pool(cpu, highpri);
@@ -163,7 +162,9 @@ WorkqueueAttrs Workqueues::std_attrs(const Workqueue& wq) const {
 Workqueue& Workqueues::new_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                                      const AttrsChange& attrs) {
   Workqueue& wq = *list_.emplace_back(make_workqueue(name, flags, max_active));
-  if (wq.unbound()) {
+  if (params_.legacy) {
+    link_legacy_pwqs(wq);
+  } else if (wq.unbound()) {
     link_unbound_pwqs(wq, changed(std_attrs(wq), attrs));
   } else {
     link_percpu_pwqs(wq);
@@ -179,10 +180,6 @@ Co<bool> Workqueues::alloc_and_link_pwqs(Workqueue& wq, AttrsChange attrs) {
   }
   co_await machine_.run(costs().pwq_alloc * machine_.nr_cpus());
   link_percpu_pwqs(wq);
-  for (std::size_t i = 0; params_.legacy && i < wq.pwqs.size(); ++i) {
-    const Worker* made = co_await create_worker(*wq.pwqs[i]->pool);
-    if (made == nullptr) co_return false;
-  }
   co_return true;
 }
 

@@ -44,6 +44,16 @@ void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places)
     places.push_back(scenario.kernel.memory_model_origin);
 }
 
+// The threads of the legacy model are those that it booted with.
+void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (!scenario.kernel.legacy_workqueues) return;
+  verb_used<Verb::kDestroyWorkqueue>(scenario, places);
+  verb_used<Verb::kSetMinActive>(scenario, places);
+  verb_used<Verb::kSetWorkqueueAttrs>(scenario, places);
+  verb_used<Verb::kSetUnboundCpumask>(scenario, places);
+  verb_used<Verb::kAllocWorkqueue>(scenario, places);
+}
+
 void isolation(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   const Kernel& kernel = scenario.kernel;
   if (!kernel.isolcpus.empty()) places.push_back(kernel.origin);
@@ -64,6 +74,7 @@ constexpr std::array kMissing{
     Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},
+    Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus", isolation},
     Missing{"frequency governors", governors},
     Missing{"energy accounting (power)", energy},

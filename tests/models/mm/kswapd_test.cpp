@@ -162,6 +162,9 @@ TEST_CASE("a worker that reclaims sleeps a jiffy before each retry", "[mm]") {
   disk.attach(run);
   Allocator& worker = run.allocator({{.times = 60}});
   run.tasks[0]->flags |= kt::sched::kPfWqWorker;
+  run.m.scheduler.worker_hooks = {nullptr, [](void*, kt::sched::Task&) { return sim::Co<>{}; },
+                                  [](void*, kt::sched::Task&) {},
+                                  [](void*, kt::sched::Task&) { return sim::Co<>{}; }};
   run.m.run_until(5 * kSecond);
   CHECK(worker.done);
   CHECK(worker.results == std::vector<bool>{true});

@@ -1,0 +1,32 @@
+// What the fair class asks of its run queue.
+#include "models/sched/rq.hpp"
+
+#include "models/sched/scheduler.hpp"
+
+namespace kt::sched {
+
+using trace::Event;
+
+void Rq::block(Entity& se) {
+  Task& p = task_of(se);
+  p.load_avg.accumulate(clock(), 1024);
+  scheduler->sub_nr_running(*this);
+  if (cfs.nr_running() == 0) fair_server.stop();
+  scheduler->block_task(*this, p);
+}
+
+void Rq::account(Entity& se, Time delta_exec) {
+  const Task& p = task_of(se);
+  cpu->machine().this_cpu().trace(Event::kSchedStatRuntime, cpu::pack(p.comm, p.pid), delta_exec);
+  if (fair_server.account(delta_exec)) scheduler->resched_curr(*this);
+}
+
+void Rq::resched_curr() { scheduler->resched_curr(*this); }
+
+void Rq::update_load(Time now) {
+  load_avg.accumulate(now, cfs.load_weight());
+  runnable_avg.accumulate(now, cfs.h_nr_runnable() * std::uint64_t{1024});
+  util_avg.accumulate(now, curr != idle ? 1024 : 0);
+}
+
+}  // namespace kt::sched
