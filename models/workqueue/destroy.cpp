@@ -52,7 +52,7 @@ void Workqueues::check_idle(const Pwq& pwq) const {
   const Workqueue& wq = *pwq.wq;
   int in_flight = 0;
   for (int count : pwq.nr_in_flight) in_flight += count;
-  const bool referenced = &pwq != wq.dfl_pwq && pwq.pool->owner == nullptr && pwq.refcnt > 1;
+  const bool referenced = &pwq != wq.dfl_pwq && pwq.refcnt > 1;
   if (in_flight == 0 && !referenced && pwq.empty()) return;
   std::string items;
   for (const Worker& worker : pwq.pool->workers) {

@@ -66,7 +66,7 @@ Co<> Workqueues::pwq_release_workfn(Pwq& pwq) {
   if (!is_last && wq.ordered()) co_await unplug_oldest_pwq(wq);
   co_await base_.mutexes.unlock(wq.mutex);
   if (pwq.pending_node.is_linked()) pwq.pending_node.unlink();
-  if (pwq.pool->cpu >= 0 && pwq.pool->owner == nullptr) co_return;
+  if (pwq.pool->cpu >= 0) co_return;
   co_await base_.mutexes.lock(wq_pool_mutex_);
   co_await put_unbound_pool(*pwq.pool);
   co_await base_.mutexes.unlock(wq_pool_mutex_);
@@ -102,7 +102,7 @@ Co<> Workqueues::wait_for_manager(WorkerPool& pool) {
 // Drops a reference; the last one ends the workers and the pool. Under wq_pool_mutex.
 Co<> Workqueues::put_unbound_pool(WorkerPool& pool) {
   if (--pool.refcnt != 0) co_return;
-  KT_ASSERT((pool.cpu < 0 || pool.owner != nullptr) && pool.worklist.empty(), "pool {} is released in use", pool.id);
+  KT_ASSERT(pool.cpu < 0 && pool.worklist.empty(), "pool {} is released in use", pool.id);
   std::unique_ptr<WorkerPool>& slot = pools_[static_cast<std::size_t>(pool.id)];
   KT_ASSERT(slot.get() == &pool, "pool {} is not in its place", pool.id);
   dead_pools_.push_back(std::move(slot));

@@ -49,18 +49,6 @@ TEST_CASE("a destroyed queue leaves nothing behind", "[workqueue][destroy]") {
   CHECK(count() == before);
 }
 
-TEST_CASE("a queue of the legacy model takes its threads with it", "[workqueue][destroy]") {
-  const Run run = run_keys(R"("duration": "idle", "machine": {"cpus": 3},
-    "kernel": {"boot": "minimal", "workqueue_model": "legacy"},
-    "workqueues": {"p": {}, "o": {"ordered": true}},
-    "works": {"a": {"workqueue": "p", "do": [{"msleep": "4ms"}]}, "b": {"workqueue": "o", "do": []}},
-    "kthreads": {"t": {"do": [{"queue_work": "a"}, {"queue_work": "b"}, {"destroy_workqueue": "p"},
-      {"destroy_workqueue": "o"}]}})");
-  CHECK(run.message.empty());
-  CHECK(support::lines_of(run.trace, "workqueue_execute_end").size() == 2);
-  CHECK(support::lines_of(run.trace, "sched_kthread_stop").size() == 3 + 1);
-}
-
 namespace {
 
 std::string defect(const std::string& objects, const std::string& statements,
