@@ -38,6 +38,12 @@ class Extractor {
       } else if (line.event == "workqueue_execute_end" ||
                  line.event == "sched_kthread_work_execute_end") {
         end(line);
+      } else if (line.event == "irq_handler_entry") {
+        ++facts_.irq_count[std::string(line.text_of("name"))];
+      } else if (line.event == "ktoracle_irq" && line.payload.ends_with(" entry")) {
+        // "name=NAME entry": the recorder's interrupts are timers
+        const std::size_t begin = line.payload.find('=') + 1;
+        ++facts_.irq_count[line.payload.substr(begin, line.payload.find(' ') - begin)];
       }
     }
     return std::move(facts_);

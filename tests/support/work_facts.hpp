@@ -21,6 +21,7 @@ WorkNames work_names(const kt::scenario::Scenario& scenario);
 
 struct WorkFacts {
   std::map<std::string, unsigned> executions_per_work;
+  std::map<std::string, unsigned> irq_count;  ///< arrivals, by the interrupt's name
   std::map<std::string, unsigned>
       peak_executing_per_workqueue;  ///< of kthread works: "kthread_worker"
   std::map<std::string, std::vector<unsigned>> start_cpu;
