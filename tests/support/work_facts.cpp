@@ -30,7 +30,9 @@ class Extractor {
 
   WorkFacts extract(const TraceText& trace) {
     for (const TraceLine& line : trace.lines) {
-      if (line.event == "workqueue_queue_work") {
+      if (line.payload == "ktoracle start") {
+        begin_ = line.time;
+      } else if (line.event == "workqueue_queue_work") {
         workqueue_[std::string(line.text_of("struct"))] = line.text_of("workqueue");
       } else if (line.event == "workqueue_execute_start" ||
                  line.event == "sched_kthread_work_execute_start") {
@@ -59,6 +61,7 @@ class Extractor {
     if (name == names_.end()) return;
     ++facts_.executions_per_work[name->second];
     facts_.start_order.push_back(name->second);
+    facts_.start_times[name->second].push_back(line.time - begin_);
     facts_.start_cpu[name->second].push_back(line.cpu);
     facts_.worker_kind[name->second].push_back(kind_of(line));
     facts_.workers[name->second].push_back(line.comm);
@@ -73,6 +76,7 @@ class Extractor {
 
   const WorkNames& names_;
   WorkFacts facts_;
+  sim::Time begin_ = 0;
   std::map<std::string, std::string> workqueue_;  ///< that a work was last queued on
   std::map<std::string, unsigned> executing_;
 };

@@ -26,6 +26,7 @@ struct WorkFacts {
       peak_executing_per_workqueue;  ///< of kthread works: "kthread_worker"
   std::map<std::string, std::vector<unsigned>> start_cpu;
   std::vector<std::string> start_order;
+  std::map<std::string, std::vector<sim::Time>> start_times;  ///< ns since "ktoracle start"
   std::map<std::string, std::vector<std::string>> worker_kind;
   std::map<std::string, std::vector<std::string>> workers;  ///< comm of who ran it
 };
