@@ -57,7 +57,8 @@ std::string states(const ThreadFacts& thread) {
 // was woken 4 us ago preempts (rescuer).
 bool by_turns(const std::filesystem::path& folder) {
   const std::string name = folder.filename();
-  return name == "preempt_voluntary" || name == "kworker_vs_wq" || name == "rescuer";
+  return name == "preempt_voluntary" || name == "kworker_vs_wq" || name == "rescuer" ||
+         name == "bh_workqueue";
 }
 
 }  // namespace

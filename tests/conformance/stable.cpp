@@ -11,6 +11,7 @@ using nlohmann::json;
 namespace {
 
 void add_works(json& result, const WorkFacts& facts) {
+  if (!facts.irq_count.empty()) result["irq_count"] = facts.irq_count;
   if (facts.start_order.empty()) return;
   constexpr std::size_t kRecorded = 100;  // starts that stable.json holds
   std::vector<std::string> order = facts.start_order;

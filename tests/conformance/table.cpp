@@ -21,7 +21,8 @@ struct Row {
 };
 
 // What happened when, by a name that is unique within the trace.
-std::map<std::string, sim::Time> moments(const Facts& facts) {
+std::map<std::string, sim::Time> moments(const TraceText& trace, const WorkNames& works) {
+  const Facts facts = extract_facts(trace);
   std::map<std::string, sim::Time> result;
   const auto add = [&result](const std::string& name, sim::Time time) {
     std::string unique = name;
@@ -29,6 +30,12 @@ std::map<std::string, sim::Time> moments(const Facts& facts) {
       unique = fmt::format("{} #{}", name, n);
   };
   const auto comm = [](const std::string& thread) { return thread.substr(0, thread.rfind('-')); };
+  for (const auto& [work, times] : extract_work_facts(trace, works).start_times) {
+    constexpr std::size_t kShown = 10;  // of works with many instances
+    const std::size_t slash = work.find('/');
+    if (slash != std::string::npos && std::stoul(work.substr(slash + 1)) >= kShown) continue;
+    for (const sim::Time time : times) add("start of " + work, time);
+  }
   for (const Note& mark : facts.marks) {
     if (!mark.text.starts_with("ktoracle ")) add("mark " + mark.text, mark.time);
   }
@@ -46,8 +53,9 @@ std::vector<Row> compare() {
   std::vector<Row> rows;
   for (const auto& folder : recorded_scenarios()) {
     const TraceText recorded = recorded_trace(folder);
-    const auto expected = moments(extract_facts(recorded));
-    const auto actual = moments(extract_facts(simulate(folder, beginning_of(folder, recorded))));
+    const auto expected = moments(recorded, recorded_works(folder));
+    const auto actual =
+        moments(simulate(folder, beginning_of(folder, recorded)), simulated_works(folder));
     for (const auto& [what, time] : expected) {
       const auto found = actual.find(what);
       if (found == actual.end()) continue;

@@ -30,7 +30,9 @@ class Extractor {
 
   WorkFacts extract(const TraceText& trace) {
     for (const TraceLine& line : trace.lines) {
-      if (line.event == "workqueue_queue_work") {
+      if (line.payload == "ktoracle start") {
+        begin_ = line.time;
+      } else if (line.event == "workqueue_queue_work") {
         workqueue_[std::string(line.text_of("struct"))] = line.text_of("workqueue");
       } else if (line.event == "workqueue_execute_start" ||
                  line.event == "sched_kthread_work_execute_start") {
@@ -38,6 +40,12 @@ class Extractor {
       } else if (line.event == "workqueue_execute_end" ||
                  line.event == "sched_kthread_work_execute_end") {
         end(line);
+      } else if (line.event == "irq_handler_entry") {
+        ++facts_.irq_count[std::string(line.text_of("name"))];
+      } else if (line.event == "ktoracle_irq" && line.payload.ends_with(" entry")) {
+        // "name=NAME entry": the recorder's interrupts are timers
+        const std::size_t begin = line.payload.find('=') + 1;
+        ++facts_.irq_count[line.payload.substr(begin, line.payload.find(' ') - begin)];
       }
     }
     return std::move(facts_);
@@ -53,6 +61,7 @@ class Extractor {
     if (name == names_.end()) return;
     ++facts_.executions_per_work[name->second];
     facts_.start_order.push_back(name->second);
+    facts_.start_times[name->second].push_back(line.time - begin_);
     facts_.start_cpu[name->second].push_back(line.cpu);
     facts_.worker_kind[name->second].push_back(kind_of(line));
     facts_.workers[name->second].push_back(line.comm);
@@ -67,6 +76,7 @@ class Extractor {
 
   const WorkNames& names_;
   WorkFacts facts_;
+  sim::Time begin_ = 0;
   std::map<std::string, std::string> workqueue_;  ///< that a work was last queued on
   std::map<std::string, unsigned> executing_;
 };

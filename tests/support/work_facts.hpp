@@ -21,10 +21,12 @@ WorkNames work_names(const kt::scenario::Scenario& scenario);
 
 struct WorkFacts {
   std::map<std::string, unsigned> executions_per_work;
+  std::map<std::string, unsigned> irq_count;  ///< arrivals, by the interrupt's name
   std::map<std::string, unsigned>
       peak_executing_per_workqueue;  ///< of kthread works: "kthread_worker"
   std::map<std::string, std::vector<unsigned>> start_cpu;
   std::vector<std::string> start_order;
+  std::map<std::string, std::vector<sim::Time>> start_times;  ///< ns since "ktoracle start"
   std::map<std::string, std::vector<std::string>> worker_kind;
   std::map<std::string, std::vector<std::string>> workers;  ///< comm of who ran it
 };
