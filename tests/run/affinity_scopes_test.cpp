@@ -10,11 +10,11 @@
 
 namespace {
 
-// Works that ended in 40 ms.
+// Works that ended in 150 ms.
 double ended(const char* scope, bool strict) {
   auto scenario = nlohmann::json::parse(
       support::read_text(KTSIM_SOURCE_DIR "/scenarios/wq-affinity-scopes.json"));
-  scenario["duration"] = "40ms";
+  scenario["duration"] = "150ms";
   scenario["workqueues"]["kcryptd"]["affinity_scope"] = scope;
   scenario["workqueues"]["kcryptd"]["affinity_strict"] = strict;
   const support::Run run = support::run_scenario(scenario.dump());
@@ -33,7 +33,7 @@ TEST_CASE("affinity scopes rank as the kernel's table has them", "[workqueue]") 
   const double cache = ended("cache", false);
   const double strict = ended("cache", true);
   CHECK(system > 500);
-  CHECK(cache > 0.9 * system);
+  CHECK(cache > 0.85 * system);
   CHECK(strict < 0.9 * cache);
   CHECK(strict > 0.4 * system);
 }
