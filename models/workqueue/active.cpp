@@ -1,6 +1,6 @@
-// kernel/workqueue.c: how many works of a queue may run: pwq_tryinc_nr_active and its kin. Where the
-// kernel takes a node's nna->lock, nothing here takes time: the few instructions under it are part of
-// the cost of the caller.
+// kernel/workqueue.c: how many works of a queue may run: pwq_tryinc_nr_active and its kin. Where
+// the kernel takes a node's nna->lock, nothing here takes time: the few instructions under it are
+// part of the cost of the caller.
 #include "models/workqueue/workqueues.hpp"
 
 namespace kt::workqueue {
@@ -22,7 +22,8 @@ NodeNrActive* Workqueue::nr_active_of(int node) {
   return node < 0 ? &node_nr_active.back() : &node_nr_active[static_cast<std::size_t>(node)];
 }
 
-// Under the pool's lock. `fill`: the limit was raised, so that who waits already may be served again.
+// Under the pool's lock. `fill`: the limit was raised, so that who waits already may be served
+// again.
 bool Workqueues::pwq_tryinc_nr_active(Pwq& pwq, bool fill) {
   NodeNrActive* nna = pwq.wq->nr_active_of(pwq.pool->node);
   bool obtained = false;

@@ -1,6 +1,6 @@
-// kernel/workqueue.c: the attributes of unbound workqueues: apply_workqueue_attrs, and the mask of all
-// of them: workqueue_set_unbound_cpumask. New pwqs take the places of the old ones, which go on with
-// what they hold and are released when that has run.
+// kernel/workqueue.c: the attributes of unbound workqueues: apply_workqueue_attrs, and the mask of
+// all of them: workqueue_set_unbound_cpumask. New pwqs take the places of the old ones, which go on
+// with what they hold and are released when that has run.
 #include <cerrno>
 
 #include "models/workqueue/workqueues.hpp"
@@ -32,8 +32,8 @@ WorkqueueAttrs Workqueues::pod_attrs(const WorkqueueAttrs& effective, int cpu) c
   return attrs;
 }
 
-// kernel/workqueue.c: get_unbound_pool, while workers can be made: a new pool gets its first one, and
-// wq_pool_mutex is held meanwhile. Null: -ENOMEM.
+// kernel/workqueue.c: get_unbound_pool, while workers can be made: a new pool gets its first one,
+// and wq_pool_mutex is held meanwhile. Null: -ENOMEM.
 Co<WorkerPool*> Workqueues::get_manned_pool(const WorkqueueAttrs& attrs) {
   WorkerPool& pool = get_unbound_pool(attrs);
   if (pool.refcnt > 1) co_return &pool;
@@ -67,8 +67,8 @@ Co<bool> Workqueues::apply_wqattrs_prepare(ApplyContext& context) {
   co_return false;
 }
 
-// A pwq for each CPU and one for the whole mask, in the slots; the old ones are handed back, one for
-// each reference that a slot had. Under wq->mutex, or while nothing runs.
+// A pwq for each CPU and one for the whole mask, in the slots; the old ones are handed back, one
+// for each reference that a slot had. Under wq->mutex, or while nothing runs.
 std::vector<Pwq*> Workqueues::install_pwqs(const ApplyContext& context) {
   Workqueue& wq = *context.wq;
   const bool initialized = !wq.pwqs.empty();
@@ -136,18 +136,17 @@ WorkqueueAttrs Workqueues::changed(const WorkqueueAttrs& attrs, const AttrsChang
 Co<int> Workqueues::apply_workqueue_attrs(Workqueue& wq, AttrsChange change) {
   check_alive(wq, "apply_workqueue_attrs");
   if (!wq.unbound()) {
-    throw sim::Defect(
-        fmt::format("apply_workqueue_attrs({}) by {}: the workqueue is not unbound", wq.name,
-                    describe(who())));
+    throw sim::Defect(fmt::format("apply_workqueue_attrs({}) by {}: the workqueue is not unbound",
+                                  wq.name, describe(who())));
   }
   co_await base_.mutexes.lock(wq_pool_mutex_);
-  const int result =
-      co_await apply_workqueue_attrs_locked(wq, changed(*wq.unbound_attrs, change));
+  const int result = co_await apply_workqueue_attrs_locked(wq, changed(*wq.unbound_attrs, change));
   co_await base_.mutexes.unlock(wq_pool_mutex_);
   co_return result;
 }
 
-// All are prepared before the first one changes. kernel/workqueue.c: workqueue_apply_unbound_cpumask
+// All are prepared before the first one changes. kernel/workqueue.c:
+// workqueue_apply_unbound_cpumask
 Co<int> Workqueues::apply_unbound_cpumask(CpuMask mask) {
   std::vector<ApplyContext> contexts;
   bool prepared = true;

@@ -41,9 +41,9 @@ bool same_pool(const WorkqueueAttrs& a, const WorkqueueAttrs& b);
 
 /// struct wq_pod_type: a partition of the possible CPUs.
 struct Pods {
-  std::vector<CpuMask> cpus;   ///< of each pod
-  std::vector<int> node;       ///< of each pod
-  std::vector<int> pod_of;     ///< of each CPU
+  std::vector<CpuMask> cpus;  ///< of each pod
+  std::vector<int> node;      ///< of each pod
+  std::vector<int> pod_of;    ///< of each CPU
 };
 
 /// The pods of every scope; that of kDfl stays empty (it stands for another one). A CPU that is

@@ -6,8 +6,8 @@ namespace kt::workqueue {
 
 namespace {
 
-constexpr int kBhWorkerRestarts = 10;         // BH_WORKER_RESTARTS
-constexpr Time kBhWorkerTime = 2'000'000;     // BH_WORKER_JIFFIES, ns
+constexpr int kBhWorkerRestarts = 10;      // BH_WORKER_RESTARTS
+constexpr Time kBhWorkerTime = 2'000'000;  // BH_WORKER_JIFFIES, ns
 
 }  // namespace
 

@@ -10,10 +10,11 @@ constexpr std::uint16_t kMaxDisable = UINT16_MAX;
 
 }  // namespace
 
-// Claims PENDING, by the timer, because nobody has it, or off the list. Left with interrupts off and
-// PENDING set. True if it was pending before. kernel/workqueue.c: work_grab_pending
+// Claims PENDING, by the timer, because nobody has it, or off the list. Left with interrupts off
+// and PENDING set. True if it was pending before. kernel/workqueue.c: work_grab_pending
 Co<bool> Workqueues::work_grab_pending(Work& work, bool& irqs_were_off) {
-  if (work.function == nullptr) [[unlikely]] check_initialized(work, "cancel");
+  if (work.function == nullptr) [[unlikely]]
+    check_initialized(work, "cancel");
   irqs_were_off = machine_.this_cpu().irqs_disabled();
   for (;;) {
     machine_.this_cpu().local_irq_disable();
@@ -58,7 +59,8 @@ Co<bool> Workqueues::__cancel_work(Work& work, bool disable) {
   bool irqs_were_off = false;
   const bool was_pending = co_await work_grab_pending(work, irqs_were_off);
   if (disable) {
-    if (work.disable == kMaxDisable) throw sim::Defect(describe(work) + ": work disable count overflowed");
+    if (work.disable == kMaxDisable)
+      throw sim::Defect(describe(work) + ": work disable count overflowed");
     ++work.disable;
   }
   work.pending = false;
@@ -75,13 +77,21 @@ Co<bool> Workqueues::__cancel_work_sync(Work& work, bool disable) {
   co_return was_pending;
 }
 
-Co<bool> Workqueues::cancel_work(Work& work) { return __cancel_work(work, false); }
+Co<bool> Workqueues::cancel_work(Work& work) {
+  return __cancel_work(work, false);
+}
 
-Co<bool> Workqueues::cancel_work_sync(Work& work) { return __cancel_work_sync(work, false); }
+Co<bool> Workqueues::cancel_work_sync(Work& work) {
+  return __cancel_work_sync(work, false);
+}
 
-Co<bool> Workqueues::disable_work(Work& work) { return __cancel_work(work, true); }
+Co<bool> Workqueues::disable_work(Work& work) {
+  return __cancel_work(work, true);
+}
 
-Co<bool> Workqueues::disable_work_sync(Work& work) { return __cancel_work_sync(work, true); }
+Co<bool> Workqueues::disable_work_sync(Work& work) {
+  return __cancel_work_sync(work, true);
+}
 
 Co<bool> Workqueues::enable_work(Work& work) {
   bool irqs_were_off = false;

@@ -1,5 +1,5 @@
-// kernel/workqueue.c: wq_worker_sleeping, wq_worker_running, wq_worker_tick: the scheduler tells the
-// pools of CPUs when their workers block, so that another one may start.
+// kernel/workqueue.c: wq_worker_sleeping, wq_worker_running, wq_worker_tick: the scheduler tells
+// the pools of CPUs when their workers block, so that another one may start.
 #include "models/workqueue/workqueues.hpp"
 
 namespace kt::workqueue {
@@ -49,8 +49,8 @@ Co<> Workqueues::wq_worker_tick(void* self, Task& task) {
   worker.current_pwq->stats[kCpuTime] +=
       static_cast<std::uint64_t>(workqueues.timers().ticks().period / kMicrosecond);
   const Time threshold = workqueues.params_.cpu_intensive_thresh;
-  if (threshold == 0 || worker.pool->owner != nullptr || (worker.flags & kWorkerNotRunning) != 0 || worker.sleeping ||
-      task.se.sum_exec_runtime - worker.current_at < threshold) {
+  if (threshold == 0 || worker.pool->owner != nullptr || (worker.flags & kWorkerNotRunning) != 0 ||
+      worker.sleeping || task.se.sum_exec_runtime - worker.current_at < threshold) {
     return {};
   }
   return workqueues.mark_cpu_intensive(worker);

@@ -1,6 +1,6 @@
-// Who waits for whom: a flush that could only end after the flusher itself has gone on is found when
-// it begins. What lockdep finds in the kernel (lockdep_map of works and queues), but only where it
-// does happen. A work that a worker could still take up blocks nobody here; see stall.cpp.
+// Who waits for whom: a flush that could only end after the flusher itself has gone on is found
+// when it begins. What lockdep finds in the kernel (lockdep_map of works and queues), but only
+// where it does happen. A work that a worker could still take up blocks nobody here; see stall.cpp.
 #include <algorithm>
 
 #include "models/workqueue/workqueues.hpp"
@@ -141,7 +141,8 @@ bool Workqueues::slots_blocked(Chain& chain, const Pwq& pwq) {
 void Workqueues::check_circular_flush(const FlushWait& wait) {
   Chain chain{wait.task};
   if (!flush_blocked(chain, wait)) return;
-  std::string text = fmt::format("circular flush: {} waits for {}", describe(*wait.task), describe(wait));
+  std::string text =
+      fmt::format("circular flush: {} waits for {}", describe(*wait.task), describe(wait));
   for (auto step = chain.steps.rbegin(); step != chain.steps.rend(); ++step) text += "; " + *step;
   if (chain.steps.empty()) text += ", which cannot run before it ends";
   throw sim::Defect(text);

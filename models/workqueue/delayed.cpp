@@ -46,14 +46,16 @@ Co<> Workqueues::__queue_delayed_work(int cpu, Workqueue& wq, DelayedWork& work,
   work.cpu = cpu;
   work.armed_by = who();
   const timers::Jiffies expires = base_.timers.jiffies() + delay;
-  if (!params_.timer_cpus.empty()) return base_.timers.add_timer_on(work.timer, timer_cpu(), expires);
+  if (!params_.timer_cpus.empty())
+    return base_.timers.add_timer_on(work.timer, timer_cpu(), expires);
   return cpu == kWorkCpuUnbound ? base_.timers.add_timer_global(work.timer, expires)
                                 : base_.timers.add_timer_on(work.timer, cpu, expires);
 }
 
 Co<bool> Workqueues::queue_delayed_work_on(int cpu, Workqueue& wq, DelayedWork& work,
                                            timers::Jiffies delay) {
-  if (work.function == nullptr) [[unlikely]] check_initialized(work, "queue_delayed_work");
+  if (work.function == nullptr) [[unlikely]]
+    check_initialized(work, "queue_delayed_work");
   const bool irqs_were_off = machine_.this_cpu().irqs_disabled();
   machine_.this_cpu().local_irq_disable();
   const bool queues = !work.pending && work.disable == 0;

@@ -119,7 +119,9 @@ Task* Workqueues::executor_of(const Work& work) {
   return worker != nullptr ? worker->task : nullptr;
 }
 
-Co<bool> Workqueues::flush_work(Work& work) { return __flush_work(work, false); }
+Co<bool> Workqueues::flush_work(Work& work) {
+  return __flush_work(work, false);
+}
 
 // A timer that runs is not waited for, but queued at once.
 Co<bool> Workqueues::flush_delayed_work(DelayedWork& work) {
@@ -131,8 +133,8 @@ Co<bool> Workqueues::flush_delayed_work(DelayedWork& work) {
   co_return waited;
 }
 
-// Marks the pwqs that have items of `flush_color` (if it is not -1) and gives new items `work_color`.
-// True if there is something to wait for. Under wq->mutex.
+// Marks the pwqs that have items of `flush_color` (if it is not -1) and gives new items
+// `work_color`. True if there is something to wait for. Under wq->mutex.
 Co<bool> Workqueues::flush_workqueue_prep_pwqs(Workqueue& wq, int flush_color, int work_color) {
   bool wait = false;
   if (flush_color >= 0) wq.nr_pwqs_to_flush = 1;
@@ -158,8 +160,8 @@ Co<bool> Workqueues::flush_workqueue_prep_pwqs(Workqueue& wq, int flush_color, i
 Co<> Workqueues::flush_workqueue(Workqueue& wq) {
   const Worker* self = current_worker(scheduler_.current());
   if (self != nullptr && self->current_pwq != nullptr && self->current_pwq->wq == &wq) {
-    throw sim::Defect(fmt::format("flush_workqueue({}) by an item of it ({}) waits for itself", wq.name,
-                                  machine_.trace().names()[self->current_name]));
+    throw sim::Defect(fmt::format("flush_workqueue({}) by an item of it ({}) waits for itself",
+                                  wq.name, machine_.trace().names()[self->current_name]));
   }
   check_alive(wq, "flush_workqueue");
   Flusher flusher;
@@ -212,8 +214,7 @@ Co<> Workqueues::flush_workqueue(Workqueue& wq) {
 // gives colours to those for whom there was none, and makes the next flusher the first.
 Co<> Workqueues::cascade_flushers(Workqueue& wq) {
   for (;;) {
-    while (!wq.flusher_queue.empty() &&
-           wq.flusher_queue.front().flush_color == wq.flush_color) {
+    while (!wq.flusher_queue.empty() && wq.flusher_queue.front().flush_color == wq.flush_color) {
       Flusher& same = wq.flusher_queue.front();
       same.entry.unlink();
       co_await base_.completions.complete(same.done);

@@ -8,8 +8,8 @@ namespace kt::workqueue {
 namespace {
 
 constexpr Time kSecond = 1'000'000'000;
-constexpr Time kCreateCooldown = kSecond;          // CREATE_COOLDOWN
-constexpr Time kIdleWorkerTimeout = 300 * kSecond; // IDLE_WORKER_TIMEOUT
+constexpr Time kCreateCooldown = kSecond;           // CREATE_COOLDOWN
+constexpr Time kIdleWorkerTimeout = 300 * kSecond;  // IDLE_WORKER_TIMEOUT
 
 }  // namespace
 
@@ -70,7 +70,9 @@ Worker& Workqueues::alloc_worker(WorkerPool& pool) {
   return worker;
 }
 
-void Workqueues::free_worker(Worker& worker) { free_workers_.push_back(&worker); }
+void Workqueues::free_worker(Worker& worker) {
+  free_workers_.push_back(&worker);
+}
 
 // kernel/workqueue.c: format_worker_id
 std::string Workqueues::worker_name(const Worker& worker, const WorkerPool& pool) {

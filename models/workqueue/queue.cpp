@@ -11,7 +11,8 @@ Co<bool> Workqueues::queue_work_on(int cpu, Workqueue& wq, Work& work) {
   const bool irqs_were_off = here.irqs_disabled();
   here.local_irq_disable();
   bool queued = false;
-  if (work.function == nullptr) [[unlikely]] check_initialized(work, "queue_work");
+  if (work.function == nullptr) [[unlikely]]
+    check_initialized(work, "queue_work");
   if (!work.pending && work.disable == 0) {  // clear_pending_if_disabled()
     work.pending = true;
     co_await __queue_work(cpu, wq, work);
@@ -59,13 +60,13 @@ void Workqueues::queued_too_late(const Workqueue& wq, const Work& work) const {
     armed = fmt::format(" (its timer was started by {})",
                         describe(static_cast<const DelayedWork&>(work).armed_by));
   }
-  throw sim::Defect(fmt::format(
-      "{} queued by {}{} on workqueue {}, which {} by {}: the work is lost", describe(work),
-      describe(who()), armed, wq.name,
-      wq.destroyed ? "was destroyed"
-      : destroying ? "is being destroyed"
-                   : "is being drained",
-      describe(destroying ? wq.destroyed_by : wq.drained_by)));
+  throw sim::Defect(
+      fmt::format("{} queued by {}{} on workqueue {}, which {} by {}: the work is lost",
+                  describe(work), describe(who()), armed, wq.name,
+                  wq.destroyed ? "was destroyed"
+                  : destroying ? "is being destroyed"
+                               : "is being drained",
+                  describe(destroying ? wq.destroyed_by : wq.drained_by)));
 }
 
 // Interrupts are off.
@@ -83,7 +84,8 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
     }
     pwq = wq.cpu_pwq[static_cast<std::size_t>(cpu)];
     pool = pwq->pool;
-    // It may still run where it was before: then it has to go there, so as not to run twice at once.
+    // It may still run where it was before: then it has to go there, so as not to run twice at
+    // once.
     WorkerPool* last_pool = pool_of(work);
     if (last_pool != nullptr && last_pool != pool && !wq.ordered() && !params_.legacy) {
       co_await lock(*last_pool);
@@ -109,7 +111,7 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   work.queued_by = current.comm;
   work.queued_by_pid = current.pid;
   work.queued_on = here.id();
-  work.queued_from = here.in_hardirq()   ? QueuedFrom::kHardirq
+  work.queued_from = here.in_hardirq()     ? QueuedFrom::kHardirq
                      : here.in_interrupt() ? QueuedFrom::kSoftirq
                                            : QueuedFrom::kTask;
   if (work.stats != nullptr) ++work.stats->queued;
@@ -152,8 +154,8 @@ Co<> Workqueues::kick_pool(WorkerPool& pool) {
   return (pool.flags & kPoolBh) != 0 ? kick_bh_pool(pool) : wake_idle_worker(pool);
 }
 
-// The worker is the one that went idle last. If it is outside the pod of a pool whose affinity is not
-// strict, it is put back: the scheduler starts its search for a CPU from wake_cpu.
+// The worker is the one that went idle last. If it is outside the pod of a pool whose affinity is
+// not strict, it is put back: the scheduler starts its search for a CPU from wake_cpu.
 Co<> Workqueues::wake_idle_worker(WorkerPool& pool) {
   Task& p = *pool.idle_list.front().task;
   if (!pool.attrs.affn_strict && !pool.attrs.pod_cpumask.test(p.wake_cpu)) {

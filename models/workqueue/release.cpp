@@ -1,6 +1,6 @@
 // kernel/workqueue.c: the end of pwqs and of unbound pools: put_pwq, pwq_release_workfn,
-// put_unbound_pool. What is released stays in memory until the run ends: somebody may still wait for
-// its lock, as a reader under RCU may in the kernel.
+// put_unbound_pool. What is released stays in memory until the run ends: somebody may still wait
+// for its lock, as a reader under RCU may in the kernel.
 #include <algorithm>
 
 #include "models/workqueue/workqueues.hpp"
@@ -8,7 +8,8 @@
 
 namespace kt::workqueue {
 
-// Under the pool's lock, in any context. The last reference hands the pwq to a thread that may sleep.
+// Under the pool's lock, in any context. The last reference hands the pwq to a thread that may
+// sleep.
 Co<> Workqueues::put_pwq(Pwq& pwq) {
   KT_ASSERT(pwq.refcnt > 0, "a pwq of {} without references", pwq.wq->name);
   if (--pwq.refcnt != 0) return {};
@@ -17,7 +18,9 @@ Co<> Workqueues::put_pwq(Pwq& pwq) {
   return wake_release_thread();
 }
 
-Co<> Workqueues::wake_release_thread() { co_await scheduler_.wake_up_process(*release_thread_); }
+Co<> Workqueues::wake_release_thread() {
+  co_await scheduler_.wake_up_process(*release_thread_);
+}
 
 Co<> Workqueues::put_pwq_unlocked(Pwq& pwq) {
   co_await lock(*pwq.pool);

@@ -95,9 +95,9 @@ class Printer {
 
   void show_pool(const WorkerPool& pool) {
     const timers::Timers& timers = workqueues_.timers();
-    const Time hung = pool.worklist.empty() ? 0
-                                            : (timers.jiffies() - pool.watchdog_ts) *
-                                                  timers.ticks().period / kSecond;
+    const Time hung = pool.worklist.empty()
+                          ? 0
+                          : (timers.jiffies() - pool.watchdog_ts) * timers.ticks().period / kSecond;
     add("pool {}:{} hung={}s workers={}", pool.id, pool_info(pool), hung, pool.nr_workers);
     if (pool.manager != nullptr) add(" manager: {}", pool.manager->task->pid);
     bool any = false;

@@ -1,6 +1,6 @@
-// What the kernel prints of workqueues that do not get on (kernel/workqueue.c: show_all_workqueues):
-// every queue with works under way, every pool with busy workers, in its words, each worker's sleep
-// added.
+// What the kernel prints of workqueues that do not get on (kernel/workqueue.c:
+// show_all_workqueues): every queue with works under way, every pool with busy workers, in its
+// words, each worker's sleep added.
 #pragma once
 
 #include <string>

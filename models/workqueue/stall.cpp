@@ -1,5 +1,5 @@
-// Pools whose works wait for ever: the stall watchdog (kernel/workqueue.c: wq_watchdog_timer_fn), and
-// the search for pools that nothing can help any more.
+// Pools whose works wait for ever: the stall watchdog (kernel/workqueue.c: wq_watchdog_timer_fn),
+// and the search for pools that nothing can help any more.
 #include "models/workqueue/show.hpp"
 #include "models/workqueue/workqueues.hpp"
 #include "sim/error.hpp"
@@ -21,8 +21,8 @@ void Workqueues::boot_watchdog() {
   watchdog_timer_.address = kAddress;
   watchdog_timer_.flags = timers::kTimerDeferrable;
   watchdog_touched_ = base_.timers.jiffies();
-  base_.timers.boot_timer(watchdog_timer_, watchdog_touched_ + base_.timers.ticks().from_time(
-                                                                   params_.watchdog_thresh));
+  base_.timers.boot_timer(
+      watchdog_timer_, watchdog_touched_ + base_.timers.ticks().from_time(params_.watchdog_thresh));
 }
 
 Co<> Workqueues::wq_watchdog_timer_fn(timers::Timers&, timers::KernelTimer& timer) {
@@ -38,9 +38,9 @@ Co<> Workqueues::check_stalls() {
   std::string reasons;
   for (const auto& pool : pools_) {
     if (pool == nullptr || pool->worklist.empty()) continue;
-    const timers::Jiffies progress =
-        timers::time_before(watchdog_touched_, pool->watchdog_ts) ? pool->watchdog_ts
-                                                                  : watchdog_touched_;
+    const timers::Jiffies progress = timers::time_before(watchdog_touched_, pool->watchdog_ts)
+                                         ? pool->watchdog_ts
+                                         : watchdog_touched_;
     if (!timers::time_before(progress + threshold, now)) continue;
     report += fmt::format("BUG: workqueue lockup - pool{} stuck for {}s!\n", pool_info(*pool),
                           (now - pool->watchdog_ts) * ticks.period / kSecond);
@@ -60,8 +60,8 @@ std::size_t Workqueues::retry_timers() const {
   return count;
 }
 
-// Who has the workers, why there is no other one, and what waits for it. The pool's lock may be held
-// by nobody: it is called from outside of the machine, or from a timer.
+// Who has the workers, why there is no other one, and what waits for it. The pool's lock may be
+// held by nobody: it is called from outside of the machine, or from a timer.
 std::string Workqueues::describe_blocked(const WorkerPool& pool) const {
   const sim::NameTable& names = machine_.trace().names();
   std::string text;

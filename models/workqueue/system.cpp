@@ -1,5 +1,5 @@
-// kernel/workqueue.c: workqueue_init_early, workqueue_init_topology, and what both leave behind in a
-// machine that has booted: pools with sleeping workers, the system's queues.
+// kernel/workqueue.c: workqueue_init_early, workqueue_init_topology, and what both leave behind in
+// a machine that has booted: pools with sleeping workers, the system's queues.
 #include "models/workqueue/workqueues.hpp"
 #include "sim/error.hpp"
 
@@ -71,7 +71,8 @@ void Workqueues::check_unused(const Work& work, std::string_view call) {
     state += fmt::format(" on {}, queued by {}", work.pwq->wq->name,
                          describe(Who{work.queued_by, work.queued_by_pid, work.queued_at}));
   }
-  throw sim::Defect(fmt::format("{} of {} by {}: {}", call, describe(work), describe(who()), state));
+  throw sim::Defect(
+      fmt::format("{} of {} by {}: {}", call, describe(work), describe(who()), state));
 }
 
 void Workqueues::free_work(Work& work) {
@@ -87,8 +88,8 @@ void Workqueues::check_initialized(const Work& work, std::string_view call) cons
                                   describe(who()), describe(work.freed)));
   }
   if (work.function != nullptr) return;
-  throw sim::Defect(fmt::format("{} of {} by {} before INIT_WORK()", call, describe(work),
-                                describe(who())));
+  throw sim::Defect(
+      fmt::format("{} of {} by {} before INIT_WORK()", call, describe(work), describe(who())));
 }
 
 void Workqueues::workqueue_init_early() {
@@ -140,7 +141,8 @@ Workqueue& Workqueues::boot_workqueue(std::string_view name, std::uint32_t flags
 }
 
 void Workqueues::boot_first_workers() {
-  for (std::size_t id = static_cast<std::size_t>(4 * machine_.nr_cpus()); id < pools_.size(); ++id) {
+  for (std::size_t id = static_cast<std::size_t>(4 * machine_.nr_cpus()); id < pools_.size();
+       ++id) {
     WorkerPool* pool = pools_[id].get();
     if (pool != nullptr && pool->nr_workers == 0 && (topology_initialized_ || params_.legacy)) {
       boot_worker(*pool);

@@ -20,10 +20,10 @@ struct Pwq;
 struct WorkStats;
 
 /// A link that leaves its list when its object goes.
-using ListHook = boost::intrusive::list_base_hook<
-    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-using MemberHook = boost::intrusive::list_member_hook<
-    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ListHook =
+    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using MemberHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// worker_pool::id of a work that was never queued (WORK_OFFQ_POOL_NONE).
 inline constexpr int kPoolNone = -1;
@@ -45,21 +45,22 @@ struct Work : ListHook {
   std::uint32_t function_name = 0;  ///< NameTable id
   std::uint64_t address = 0;        ///< stable token for traces
 
-  bool pending = false;   ///< WORK_STRUCT_PENDING: claimed, on a timer, queued, or held by a canceller
+  bool pending =
+      false;  ///< WORK_STRUCT_PENDING: claimed, on a timer, queued, or held by a canceller
   bool inactive = false;  ///< WORK_STRUCT_INACTIVE: does not count in nr_active
   bool linked = false;    ///< WORK_STRUCT_LINKED: the next entry goes to the same worker
   bool delayed = false;   ///< it is a DelayedWork
   bool on_bh = false;     ///< WORK_OFFQ_BH: its last pool was one for bottom halves
   std::uint8_t color = 0;
-  Who freed{};                     ///< who gave its memory back; nobody: it is in use
-  std::uint16_t disable = 0;       ///< depth of disable_work()
-  int pool = kPoolNone;            ///< off queue: the pool that it was on last
-  Pwq* pwq = nullptr;              ///< on a list of this one; null: off queue
+  Who freed{};                ///< who gave its memory back; nobody: it is in use
+  std::uint16_t disable = 0;  ///< depth of disable_work()
+  int pool = kPoolNone;       ///< off queue: the pool that it was on last
+  Pwq* pwq = nullptr;         ///< on a list of this one; null: off queue
 
   // For reports
   WorkStats* stats = nullptr;  ///< null: nobody asks
   Time queued_at = 0;
-  Time activated_at = 0;  ///< queued_at if max_active did not hold it back
+  Time activated_at = 0;        ///< queued_at if max_active did not hold it back
   std::uint32_t queued_by = 0;  ///< NameTable id of the task that queued it
   std::int32_t queued_by_pid = 0;
   std::int32_t queued_on = 0;  ///< CPU
@@ -83,14 +84,15 @@ struct DelayedWork : Work {
   Who armed_by;  ///< who started the timer last
 };
 
-/// One execution that started late, and what it waited for, one after the other. What is left of the
-/// latency is the way: locks, wakeup, switch.
+/// One execution that started late, and what it waited for, one after the other. What is left of
+/// the latency is the way: locks, wakeup, switch.
 struct LateStart {
   Time queued_at = 0;
   Time latency = 0;   ///< ns, from queueing to the start of the function
   Time inactive = 0;  ///< ns of it on the list of inactive works (max_active)
-  Time behind = 0;    ///< ns of it behind another work: the concurrency limit, or no worker was free
-  Time creation = 0;  ///< ns of it until a worker was made, or, if it was rescued, could not be made
+  Time behind = 0;  ///< ns of it behind another work: the concurrency limit, or no worker was free
+  Time creation =
+      0;  ///< ns of it until a worker was made, or, if it was rescued, could not be made
   Time cpu_wait = 0;  ///< ns of it that its worker was runnable without a CPU
   std::uint64_t address = 0;
   std::uint32_t function_name = 0;  ///< NameTable id, as all names here
@@ -99,11 +101,11 @@ struct LateStart {
   std::int32_t queued_on = 0;  ///< CPU
   QueuedFrom queued_from = QueuedFrom::kTask;
   bool rescued = false;
-  std::int32_t cpu = 0;               ///< where it ran
-  std::uint32_t worker = 0;           ///< who ran it
-  std::uint32_t behind_work = 0;      ///< function
-  std::uint32_t behind_worker = 0;    ///< who ran that
-  std::uint32_t cpu_taken_by = 0;     ///< the task that left the CPU to the worker
+  std::int32_t cpu = 0;             ///< where it ran
+  std::uint32_t worker = 0;         ///< who ran it
+  std::uint32_t behind_work = 0;    ///< function
+  std::uint32_t behind_worker = 0;  ///< who ran that
+  std::uint32_t cpu_taken_by = 0;   ///< the task that left the CPU to the worker
   std::int32_t cpu_taken_by_pid = 0;
 };
 
@@ -118,9 +120,7 @@ struct WorkStats {
   sim::Histogram start_to_end;
   LateStart worst[kWorst];  ///< longest first; unused: latency 0
 
-  [[nodiscard]] bool among_worst(Time latency) const {
-    return latency > worst[kWorst - 1].latency;
-  }
+  [[nodiscard]] bool among_worst(Time latency) const { return latency > worst[kWorst - 1].latency; }
   /// Takes in a start that is among the worst.
   void keep(const LateStart& start);
 };

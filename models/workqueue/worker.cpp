@@ -86,8 +86,8 @@ void Workqueues::move_linked_works(Work& work, WorkList& to) {
   }
 }
 
-// True if the work is the worker's now. Otherwise another worker of the pool executes the same work:
-// it gets this instance too. Under the lock.
+// True if the work is the worker's now. Otherwise another worker of the pool executes the same
+// work: it gets this instance too. Under the lock.
 bool Workqueues::assign_work(Work& work, Worker& worker) {
   WorkerPool& pool = *worker.pool;
   if (&work == &work.pwq->mayday_cursor) {  // a rescuer's mark, left behind
@@ -186,10 +186,11 @@ Co<> Workqueues::process_one_work(Worker& worker, Work& work) {
 void Workqueues::check_leaks(const Worker& worker) const {
   if (worker.task->preempt_count == 0) return;
   const sim::NameTable& names = machine_.trace().names();
-  throw sim::Defect(fmt::format("BUG: workqueue leaked atomic, lock or RCU: {}[{}] preempt={:#010x} "
-                                "workfn={}",
-                                names[worker.task->comm], worker.task->pid,
-                                worker.task->preempt_count, names[worker.current_name]));
+  throw sim::Defect(
+      fmt::format("BUG: workqueue leaked atomic, lock or RCU: {}[{}] preempt={:#010x} "
+                  "workfn={}",
+                  names[worker.task->comm], worker.task->pid, worker.task->preempt_count,
+                  names[worker.current_name]));
 }
 
 }  // namespace kt::workqueue

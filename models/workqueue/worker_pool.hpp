@@ -1,5 +1,5 @@
-// Worker pools and workers (struct worker_pool, struct worker of kernel/workqueue_internal.h): a list
-// of works, the threads that serve it, and the count of those that are running.
+// Worker pools and workers (struct worker_pool, struct worker of kernel/workqueue_internal.h): a
+// list of works, the threads that serve it, and the count of those that are running.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ struct Worker {
   Pwq* current_pwq = nullptr;
   Time current_at = 0;  ///< ns of CPU time at the item's start or the last wakeup
   Time started_at = 0;
-  Time ended_at = -1;              ///< of the item before
+  Time ended_at = -1;               ///< of the item before
   std::uint32_t previous_name = 0;  ///< its function
   std::uint8_t current_color = 0;
   bool sleeping = false;
@@ -47,7 +47,7 @@ struct Worker {
   timers::Jiffies last_active = 0;
   std::uint32_t flags = 0;
   int id = 0;
-  std::uint32_t desc = 0;  ///< NameTable id; 0: it never ran an item
+  std::uint32_t desc = 0;          ///< NameTable id; 0: it never ran an item
   Workqueue* rescue_wq = nullptr;  ///< rescuers only
 };
 
@@ -88,7 +88,7 @@ struct WorkerPool {
   int nr_running = 0;
   int nr_workers = 0;
   int nr_idle = 0;
-  int refcnt = 1;  ///< of unbound ones: the pwqs that use it
+  int refcnt = 1;                    ///< of unbound ones: the pwqs that use it
   const Workqueue* owner = nullptr;  ///< legacy model: the one queue that it serves
   timers::Jiffies watchdog_ts = 0;
   WorkList worklist;
@@ -108,16 +108,17 @@ struct WorkerPool {
   std::uint64_t rescued = 0;
   int least_workers = 0;
   int most_workers = 0;
-  Time most_since = 0;           ///< when it had most_workers first
+  Time most_since = 0;              ///< when it had most_workers first
   std::vector<PoolChange> changes;  ///< of nr_workers during the run, the first kMostChanges
   std::uint64_t nr_changes = 0;
   Time creating_since = -1;
   Time last_creation = -1;
-  Time lifted_at = -1;  ///< when the last worker that ran slept or became CPU intensive, others waiting
+  Time lifted_at =
+      -1;  ///< when the last worker that ran slept or became CPU intensive, others waiting
   std::uint32_t lifted_by = 0;    ///< NameTable id of that worker
   std::uint32_t lifted_work = 0;  ///< and of its function
-  int failed_creations = 0;  ///< of the manager at work
-  Time failing_since = -1;   ///< its first failure
+  int failed_creations = 0;       ///< of the manager at work
+  Time failing_since = -1;        ///< its first failure
 
   // kernel/workqueue.c: need_more_worker, may_start_working, keep_working, need_to_create_worker,
   // too_many_workers. Under the lock.

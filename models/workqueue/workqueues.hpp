@@ -1,7 +1,7 @@
 // Concurrency-managed workqueues (kernel/workqueue.c): pools of workers, bound to a CPU or to a set
-// of CPUs, that run the works of all queues. Functions have the kernel's names and control flow; they
-// act as the task or interrupt that runs on the caller's CPU. What the kernel warns of as a bug of
-// its caller is a sim::Defect.
+// of CPUs, that run the works of all queues. Functions have the kernel's names and control flow;
+// they act as the task or interrupt that runs on the caller's CPU. What the kernel warns of as a
+// bug of its caller is a sim::Defect.
 #pragma once
 
 #include <deque>
@@ -25,13 +25,14 @@ struct WorkqueueParams {
   bool power_efficient = false;
   AffnScope default_affinity_scope = AffnScope::kCache;
   bool debug_force_rr_cpu = false;
-  /// As before 2.6.36: each queue has a thread of its own on each CPU, or one if it is ordered, that
-  /// runs its works one by one. No pools are shared, no worker is made or rescued.
+  /// As before 2.6.36: each queue has a thread of its own on each CPU, or one if it is ordered,
+  /// that runs its works one by one. No pools are shared, no worker is made or rescued.
   bool legacy = false;
   Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
   CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
   CpuMask isolated;      ///< isolcpus=: each is a cache of its own
-  CpuMask timer_cpus{};  ///< nohz_full=: the CPUs that take timers (HK_TYPE_TIMER); none: not in use
+  CpuMask
+      timer_cpus{};  ///< nohz_full=: the CPUs that take timers (HK_TYPE_TIMER); none: not in use
 };
 
 /// A work that ran longer than the threshold: wq_cpu_intensive_report().
@@ -88,13 +89,14 @@ class Workqueues {
   [[nodiscard]] const WorkqueueParams& params() const { return params_; }
   [[nodiscard]] const SystemWorkqueues& system() const { return system_; }
 
-  // Boot (system.cpp): without time, before the run --------------------------------------------------
+  // Boot (system.cpp): without time, before the run
+  // --------------------------------------------------
   /// kernel/workqueue.c: workqueue_init_early: the pools of all CPUs, the system's queues.
   void workqueue_init_early();
   /// A worker as create_worker() would have left it, idle and asleep.
   Worker& boot_worker(WorkerPool& pool);
-  /// One worker for each pool of no CPU that has none (get_unbound_pool() makes it), and for each of
-  /// the legacy model.
+  /// One worker for each pool of no CPU that has none (get_unbound_pool() makes it), and for each
+  /// of the legacy model.
   void boot_first_workers();
   /// The thread pool_workqueue_release: once, before any attribute changes or a queue is destroyed.
   void boot_release_thread();
@@ -107,7 +109,8 @@ class Workqueues {
   /// kernel/workqueue.c: wq_watchdog_init
   void boot_watchdog();
 
-  // At run time (alloc.cpp, apply.cpp) ------------------------------------------------------------------
+  // At run time (alloc.cpp, apply.cpp)
+  // ------------------------------------------------------------------
   /// Null if a thread could not be made: the first worker of a pool, or the rescuer.
   Co<Workqueue*> alloc_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                                  AttrsChange attrs);
@@ -117,9 +120,11 @@ class Workqueues {
   /// none of them exists, -ENOMEM.
   Co<int> workqueue_set_unbound_cpumask(CpuMask mask);
 
-  // Objects ----------------------------------------------------------------------------------------
+  // Objects
+  // ----------------------------------------------------------------------------------------
   /// INIT_WORK, INIT_DELAYED_WORK. `address` is the work's token in traces.
-  void init_work(Work& work, Work::Function function, std::string_view name, std::uint64_t address) {
+  void init_work(Work& work, Work::Function function, std::string_view name,
+                 std::uint64_t address) {
     init_work(work, function, machine_.trace().names().intern(name), address);
   }
   void init_delayed_work(DelayedWork& work, Work::Function function, std::string_view name,
@@ -153,7 +158,8 @@ class Workqueues {
     return work.function == &wq_barrier_func;
   }
 
-  // What waits for what (deadlock.cpp, stall.cpp) -------------------------------------------------------
+  // What waits for what (deadlock.cpp, stall.cpp)
+  // -------------------------------------------------------
   /// Who runs what a task waits to flush; null: nobody does, or it does not flush.
   [[nodiscard]] Task* flushed_by(const Task& task);
   /// Managers that wait for their next attempt to make a worker hold so many timers.
@@ -161,19 +167,24 @@ class Workqueues {
   /// If nothing but those timers can happen: why works of a pool never run. Empty: none waits.
   [[nodiscard]] std::string find_exhausted() const;
 
-  // Queueing (queue.cpp) ---------------------------------------------------------------------------
+  // Queueing (queue.cpp)
+  // ---------------------------------------------------------------------------
   /// True if it was not pending (and not disabled). `cpu` may be kWorkCpuUnbound.
   Co<bool> queue_work_on(int cpu, Workqueue& wq, Work& work);
-  Co<bool> queue_work(Workqueue& wq, Work& work) { return queue_work_on(kWorkCpuUnbound, wq, work); }
+  Co<bool> queue_work(Workqueue& wq, Work& work) {
+    return queue_work_on(kWorkCpuUnbound, wq, work);
+  }
   /// kernel/workqueue.c: queue_work_node
   Co<bool> queue_work_node(int node, Workqueue& wq, Work& work);
 
-  // Delayed works (delayed.cpp) -----------------------------------------------------------------------
+  // Delayed works (delayed.cpp)
+  // -----------------------------------------------------------------------
   Co<bool> queue_delayed_work_on(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
   /// True if it was pending.
   Co<bool> mod_delayed_work_on(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
 
-  // Flush (flush.cpp), cancel and disable (cancel.cpp) ------------------------------------------------
+  // Flush (flush.cpp), cancel and disable (cancel.cpp)
+  // ------------------------------------------------
   /// True if it had to wait.
   Co<bool> flush_work(Work& work);
   Co<bool> flush_delayed_work(DelayedWork& work);
@@ -186,24 +197,26 @@ class Workqueues {
   /// True if the depth became 0.
   Co<bool> enable_work(Work& work);
 
-  // Descriptions (desc.cpp) --------------------------------------------------------------------------
-  /// kernel/workqueue.c: set_worker_desc: what ps shows behind the name of the current worker, up to
-  /// its next item. Nothing outside of works.
+  // Descriptions (desc.cpp)
+  // --------------------------------------------------------------------------
+  /// kernel/workqueue.c: set_worker_desc: what ps shows behind the name of the current worker, up
+  /// to its next item. Nothing outside of works.
   void set_worker_desc(std::string_view desc);
-  // The end of a queue (destroy.cpp) -------------------------------------------------------------------
+  // The end of a queue (destroy.cpp)
+  // -------------------------------------------------------------------
   /// Until no work of it is left; meanwhile only its own works may queue on it.
   Co<> drain_workqueue(Workqueue& wq);
   /// Drains it, ends its rescuer and gives up its pools. The object stays until the end of the run:
   /// whoever uses it further is told what he did.
   Co<> destroy_workqueue(Workqueue& wq);
 
-  // Limits (max_active.cpp) ---------------------------------------------------------------------------
+  // Limits (max_active.cpp)
+  // ---------------------------------------------------------------------------
   /// kernel/workqueue.c: workqueue_set_max_active, workqueue_set_min_active
   Co<> workqueue_set_max_active(Workqueue& wq, int max_active);
   Co<> workqueue_set_min_active(Workqueue& wq, int min_active);
 
  private:
-
   static void init_work(Work& work, Work::Function function, std::uint32_t name,
                         std::uint64_t address);
 
@@ -245,7 +258,8 @@ class Workqueues {
 
   // apply.cpp
   WorkqueueAttrs pod_attrs(const WorkqueueAttrs& effective, int cpu) const;
-  [[nodiscard]] WorkqueueAttrs changed(const WorkqueueAttrs& attrs, const AttrsChange& change) const;
+  [[nodiscard]] WorkqueueAttrs changed(const WorkqueueAttrs& attrs,
+                                       const AttrsChange& change) const;
   Co<WorkerPool*> get_manned_pool(const WorkqueueAttrs& attrs);
   Co<bool> apply_wqattrs_prepare(ApplyContext& context);
   std::vector<Pwq*> install_pwqs(const ApplyContext& context);
@@ -413,7 +427,7 @@ class Workqueues {
   Task* manager_waiter_ = nullptr;  // manager_wait
   std::deque<Worker> workers_;
   std::vector<Worker*> free_workers_;
-  std::vector<int> rr_cpu_last_;  // wq_rr_cpu_last of each CPU
+  std::vector<int> rr_cpu_last_;               // wq_rr_cpu_last of each CPU
   std::vector<int> distribute_cpu_mask_prev_;  // of each CPU
   SystemWorkqueues system_;
   std::vector<CpuHog> cpu_hogs_;

@@ -1,5 +1,5 @@
-// Work items: an interrupt queues a work, a kworker wakes, runs it and sleeps. Each run is a scenario,
-// as ktsim runs it.
+// Work items: an interrupt queues a work, a kworker wakes, runs it and sleeps. Each run is a
+// scenario, as ktsim runs it.
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -13,11 +13,24 @@ constexpr mm::Pages kBioPages = 256;         // include/linux/bio.h: BIO_MAX_VEC
 
 Flusher::Flusher(Models& models, Devices& devices, const scenario::Machine& machine)
     : models_(models), devices_(devices), machine_(machine) {
+  workqueue::Workqueues& workqueues = models.workqueues;
+  for (const auto& wq : workqueues.workqueues()) {
+    if (wq->name == "writeback") bdi_wq_ = wq.get();
+  }
+  if (bdi_wq_ == nullptr) {
+    using enum workqueue::WqFlag;
+    bdi_wq_ = &workqueues.boot_workqueue("writeback", kWqMemReclaim | kWqUnbound | kWqSysfs, 0);
+  }
+  constexpr std::uint64_t kAddress = 0xffff888004000000;  // a token, as of a slab object
+  constexpr std::uint64_t kStride = 0x400;
   for (int id = 0; id < models.memory.nr_nodes(); ++id) {
-    Node& node = nodes_.emplace_back(Node{this, id, disk_of(id)});
-    if (machine.nodes[static_cast<std::size_t>(id)].dirty == 0) continue;
-    node.thread =
-        &models.kthreads.boot_thread(fmt::format("flush-{}", id), &body, &node, sched::kTaskIdle);
+    Node& node = nodes_.emplace_back();
+    node.flusher = this;
+    node.id = id;
+    node.disk = disk_of(id);
+    workqueues.init_work(node.work, &wb_workfn, "wb_workfn",
+                         kAddress + static_cast<std::uint64_t>(id) * kStride);
+    node.work.object = &node;
   }
   models.memory.writeback_hook = {this, &start};
 }
@@ -34,21 +47,18 @@ int Flusher::disk_of(int node) const {
   return own != disks.end() ? static_cast<int>(own - disks.begin()) : 0;
 }
 
-Co<> Flusher::start(void* self, sched::Scheduler& scheduler, int id) {
-  Node& node = static_cast<Flusher*>(self)->nodes_[static_cast<std::size_t>(id)];
-  if (node.thread == nullptr) co_return;
-  node.asked = true;
-  co_await scheduler.wake_up_state(*node.thread, sched::kTaskIdle);
+Co<> Flusher::start(void* self, sched::Scheduler&, int id) {
+  Flusher& flusher = *static_cast<Flusher*>(self);
+  workqueue::Work& work = flusher.nodes_[static_cast<std::size_t>(id)].work;
+  co_await flusher.models_.workqueues.queue_work(*flusher.bdi_wq_, work);
 }
 
-Co<int> Flusher::body(kthread::Kthreads& kthreads, Task& self, void* data) {
-  Node& node = *static_cast<Node*>(data);
-  for (;;) {
-    self.state = sched::kTaskIdle;
-    if (!node.asked) co_await kthreads.scheduler().schedule();
-    self.state = sched::kTaskRunning;
-    if (std::exchange(node.asked, false)) co_await node.flusher->write_back(node.id);
-  }
+Co<> Flusher::wb_workfn(workqueue::Workqueues& workqueues, workqueue::Work& work) {
+  const Node& node = *static_cast<const Node*>(work.object);
+  Flusher& flusher = *node.flusher;
+  workqueues.set_worker_desc(
+      fmt::format("flush-{}", flusher.machine_.disks[static_cast<std::size_t>(node.disk)].name));
+  co_await flusher.write_back(node.id);
 }
 
 Co<> Flusher::write_back(int id) {

@@ -142,7 +142,7 @@ void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
   boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
-                          .workers = uses_workqueues(scenario_)};
+                          .workers = uses_workqueues(scenario_) || Flusher::needed(scenario_.machine)};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});

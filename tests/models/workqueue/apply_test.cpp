@@ -1,6 +1,5 @@
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 
 #include "tests/models/workqueue/booted_system.hpp"
 #include "tests/support/run_scenario.hpp"
@@ -133,7 +132,8 @@ TEST_CASE("no memory for a worker leaves the attributes as they were", "[workque
   CHECK(machine.workqueue("w").unbound_attrs->nice == 0);
   CHECK(machine.workqueue("w").pwqs.size() == pwqs);
   CHECK_THROWS(machine.workqueue("n"));
-  for (const auto& pool : machine.workqueues().pools()) CHECK((pool == nullptr || pool->attrs.nice != 9));
+  for (const auto& pool : machine.workqueues().pools())
+    CHECK((pool == nullptr || pool->attrs.nice != 9));
 }
 
 TEST_CASE("only unbound queues have attributes", "[workqueue][apply]") {

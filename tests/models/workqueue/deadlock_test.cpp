@@ -11,8 +11,8 @@ namespace {
 std::string defect(const std::string& a, const std::string& b, const std::string& c = "[]",
                    const std::string& queues = R"("x": {"flags": ["WQ_UNBOUND"]})",
                    const std::string& queue_of_c = "x") {
-  return support::run_keys(R"("duration": "idle", "machine": {"cpus": 2}, "workqueues": {)" + queues +
-                           R"(}, "works": {"a": {"do": )" + a + R"(}, "b": {"do": )" + b +
+  return support::run_keys(R"("duration": "idle", "machine": {"cpus": 2}, "workqueues": {)" +
+                           queues + R"(}, "works": {"a": {"do": )" + a + R"(}, "b": {"do": )" + b +
                            R"(}, "c": {"workqueue": ")" + queue_of_c + R"(", "do": )" + c +
                            R"(}}, "kthreads": {"t": {"cpu": 0, "do": [{"queue_work": "a"},
       {"queue_work": "b"}, {"queue_work": "c"}]}})")
@@ -66,10 +66,11 @@ TEST_CASE("a flush of what a limit keeps back", "[workqueue][deadlock]") {
 }
 
 TEST_CASE("a flush through the end of a thread", "[workqueue][deadlock]") {
-  CHECK_THAT(support::run_keys(R"("duration": "idle", "works": {"a": {"do": [{"kthread_stop": "t"}]}},
+  CHECK_THAT(
+      support::run_keys(R"("duration": "idle", "works": {"a": {"do": [{"kthread_stop": "t"}]}},
       "kthreads": {"t": {"do": [{"queue_work": "a"}, {"msleep": "4ms"}, {"flush_work": "a"}]}})")
-                 .message,
-             Contains("waits for the exit of t"));
+          .message,
+      Contains("waits for the exit of t"));
 }
 
 TEST_CASE("flushes that only take their time are none", "[workqueue][deadlock]") {
@@ -92,31 +93,38 @@ TEST_CASE("a flush that reclaim must not make", "[workqueue][deadlock]") {
     "tasks": {"t": {"do": [{"queue_work": "a"}, {"flush_work": "a"}]}})");
   machine.system.interpreter().thread(0)->flags |= kt::sched::kPfMemalloc;
   machine.system.run();
-  CHECK_THAT(machine.system.message(), Contains("PF_MEMALLOC task") &&
-                                           Contains("(t) is flushing !WQ_MEM_RECLAIM events:a"));
+  CHECK_THAT(machine.system.message(),
+             Contains("PF_MEMALLOC task") && Contains("(t) is flushing !WQ_MEM_RECLAIM events:a"));
 }
 
 TEST_CASE("the memory of a work", "[workqueue][deadlock]") {
   const auto of = [](const std::string& properties, const std::string& body,
                      const std::string& statements) {
-    return support::run_keys(R"("duration": "idle", "works": {"a": {)" + properties + R"("do": )" + body +
-                             R"(}}, "tasks": {"t": {"do": )" + statements + "}}")
+    return support::run_keys(R"("duration": "idle", "works": {"a": {)" + properties + R"("do": )" +
+                             body + R"(}}, "tasks": {"t": {"do": )" + statements + "}}")
         .message;
   };
-  CHECK_THAT(of("", R"([{"run": "40ms"}])", R"([{"queue_work": "a"}, {"msleep": "4ms"}, {"free_work": "a"}])"),
+  CHECK_THAT(of("", R"([{"run": "40ms"}])",
+                R"([{"queue_work": "a"}, {"msleep": "4ms"}, {"free_work": "a"}])"),
              Contains("free of work a") && Contains("it runs in kworker/"));
-  CHECK_THAT(of("", "[]", R"(["preempt_disable", {"queue_work": {"work": "a", "cpu": 0}}, {"free_work": "a"}])"),
-             Contains("it is pending on events, queued by t["));
+  CHECK_THAT(
+      of("", "[]",
+         R"(["preempt_disable", {"queue_work": {"work": "a", "cpu": 0}}, {"free_work": "a"}])"),
+      Contains("it is pending on events, queued by t["));
   CHECK_THAT(of(R"("delayed": true, )", "[]",
                 R"([{"queue_delayed_work": {"work": "a", "delay": "1s"}}, {"free_work": "a"}])"),
              Contains("its timer is armed"));
-  CHECK_THAT(of("", R"([{"run": "40ms"}])", R"([{"queue_work": "a"}, {"msleep": "4ms"}, {"init_work": "a"}])"),
+  CHECK_THAT(of("", R"([{"run": "40ms"}])",
+                R"([{"queue_work": "a"}, {"msleep": "4ms"}, {"init_work": "a"}])"),
              Contains("INIT_WORK() of work a") && Contains("it runs in"));
   // A function may free its own work; nobody may use it then.
-  CHECK_THAT(of("", R"([{"free_work": "a"}])", R"([{"queue_work": "a"}, {"msleep": "8ms"}, {"queue_work": "a"}])"),
+  CHECK_THAT(of("", R"([{"free_work": "a"}])",
+                R"([{"queue_work": "a"}, {"msleep": "8ms"}, {"queue_work": "a"}])"),
              Contains("queue_work of work a") && Contains("it was freed by kworker/"));
-  CHECK_THAT(of(R"("init": false, )", "[]", R"([{"queue_work": "a"}])"), Contains("before INIT_WORK()"));
-  CHECK_THAT(of(R"("init": false, )", "[]", R"([{"flush_work": "a"}])"), Contains("before INIT_WORK()"));
+  CHECK_THAT(of(R"("init": false, )", "[]", R"([{"queue_work": "a"}])"),
+             Contains("before INIT_WORK()"));
+  CHECK_THAT(of(R"("init": false, )", "[]", R"([{"flush_work": "a"}])"),
+             Contains("before INIT_WORK()"));
   CHECK(of(R"("init": false, )", "[]",
            R"([{"init_work": "a"}, {"queue_work": "a"}, {"flush_work": "a"}, {"free_work": "a"},
                {"init_work": "a"}, {"queue_work": "a"}])")

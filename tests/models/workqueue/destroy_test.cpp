@@ -80,7 +80,8 @@ TEST_CASE("queueing on a queue that ends names who ends it", "[workqueue][destro
 }
 
 TEST_CASE("a queue that is gone must not be used", "[workqueue][destroy]") {
-  const std::string objects = R"("workqueues": {"x": {"flags": ["WQ_UNBOUND"]}, "n": {"start": "none"}})";
+  const std::string objects =
+      R"("workqueues": {"x": {"flags": ["WQ_UNBOUND"]}, "n": {"start": "none"}})";
   const auto after = [&](const std::string& statement) {
     return defect(objects, R"([{"destroy_workqueue": "x"}, )" + statement + "]");
   };

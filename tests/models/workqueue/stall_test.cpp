@@ -44,8 +44,9 @@ TEST_CASE("a pool without workers that nothing can help", "[workqueue][stall]") 
     CHECK(machine.system.ending() == kt::run::Ending::kDefect);
     CHECK(machine.system.now() < 10'000'000'000);
     CHECK_THAT(machine.system.message(),
-               Contains("worker-pool exhaustion: all workers of pool 2") && Contains("(runs a of events)") &&
-                   Contains("failed") && Contains("b of events waits for a worker and has no rescuer"));
+               Contains("worker-pool exhaustion: all workers of pool 2") &&
+                   Contains("(runs a of events)") && Contains("failed") &&
+                   Contains("b of events waits for a worker and has no rescuer"));
   }
   SECTION("a rescuer helps, but only its own queue") {
     BootedSystem machine(R"("duration": "idle", "machine": {"cpus": 1}, "completions": ["c"],
