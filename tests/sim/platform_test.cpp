@@ -3,6 +3,7 @@
 #define CATCH_CONFIG_ENABLE_PAIR_STRINGMAKER
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <vector>
@@ -248,7 +249,7 @@ TEST_CASE("platform: a missing file is reported", "[platform]") {
 }
 
 TEST_CASE("platform: a file without hosts for the nodes is reported", "[platform]") {
-  const std::string file = "no_port_platform.xml";
+  const std::string file = std::filesystem::temp_directory_path() / "ktsim_no_port_platform.xml";
   std::ofstream(file) << "<?xml version='1.0'?><!DOCTYPE platform SYSTEM "
                          "\"https://simgrid.org/simgrid.dtd\"><platform version=\"4.1\">"
                          "<zone id=\"z\" routing=\"Full\"><host id=\"m\" speed=\"1f\">"
