@@ -7,12 +7,6 @@
 
 namespace kt::workqueue {
 
-namespace {
-
-constexpr int kHighpriNice = -20;  // HIGHPRI_NICE_LEVEL
-
-}  // namespace
-
 // A pool without workers. kernel/workqueue.c: init_worker_pool
 WorkerPool& Workqueues::new_pool(const WorkqueueAttrs& attrs, int id) {
   const auto index = static_cast<std::size_t>(id);

@@ -60,7 +60,6 @@ Co<> Workqueues::mark_cpu_intensive(Worker& worker) {
   WorkerPool& pool = *worker.pool;
   co_await lock(pool);
   worker_set_flags(worker, kWorkerCpuIntensive);
-  wq_cpu_intensive_report(worker.current_name);
   ++worker.current_pwq->stats[kCpuIntensive];
   if (pool.need_more_worker()) pool.note_lifted(worker, machine_.now());
   if (kick_wanted(pool)) {
@@ -68,16 +67,6 @@ Co<> Workqueues::mark_cpu_intensive(Worker& worker) {
     co_await kick_pool(pool);
   }
   co_await unlock(pool);
-}
-
-void Workqueues::wq_cpu_intensive_report(std::uint32_t function_name) {
-  for (CpuHog& hog : cpu_hogs_) {
-    if (hog.function_name != function_name) continue;
-    ++hog.count;
-    return;
-  }
-  constexpr std::size_t kMaxEntries = 128;  // WCI_MAX_ENTS
-  if (cpu_hogs_.size() < kMaxEntries) cpu_hogs_.push_back({function_name, 1});
 }
 
 }  // namespace kt::workqueue

@@ -55,17 +55,24 @@ Co<> Workqueues::maybe_create_worker(WorkerPool& pool) {
   } while (pool.need_to_create_worker());  // the new one may be busy already
 }
 
-Worker& Workqueues::alloc_worker(WorkerPool& pool) {
+// A worker of no pool and without a thread.
+Worker& Workqueues::alloc_worker() {
   if (free_workers_.empty()) free_workers_.push_back(&workers_.emplace_back());
   Worker& worker = *free_workers_.back();
   free_workers_.pop_back();
   worker.flags = kWorkerPrep;
-  worker.id = pool.allocate_worker_id();
   worker.task = nullptr;
+  worker.pool = nullptr;
+  worker.rescue_wq = nullptr;
   worker.sleeping = worker.booted = false;
   worker.desc = worker.current_name = 0;
   worker.ended_at = -1;
-  worker.rescue_wq = nullptr;
+  return worker;
+}
+
+Worker& Workqueues::alloc_pool_worker(WorkerPool& pool) {
+  Worker& worker = alloc_worker();
+  worker.id = pool.allocate_worker_id();
   worker.pool = &pool;
   return worker;
 }
@@ -85,7 +92,7 @@ std::string Workqueues::worker_name(const Worker& worker, const WorkerPool& pool
 
 // The manager waits for kthreadd here. Null: no thread could be made.
 Co<Worker*> Workqueues::create_worker(WorkerPool& pool) {
-  Worker& worker = alloc_worker(pool);
+  Worker& worker = alloc_pool_worker(pool);
   const kthread::Created created =
       co_await base_.kthreads.kthread_create(worker_name(worker, pool), &worker_thread, &worker);
   if (created.task == nullptr) {

@@ -10,7 +10,6 @@ namespace {
 
 constexpr Time kMaydayInterval = 100'000'000;  // MAYDAY_INTERVAL
 constexpr int kRescuerBatch = 16;              // RESCUER_BATCH
-constexpr int kRescuerNice = -20;              // RESCUER_NICE_LEVEL
 
 }  // namespace
 
@@ -100,7 +99,7 @@ Co<int> Workqueues::rescuer_thread(kthread::Kthreads& kthreads, Task& self, void
   Workqueue& wq = *rescuer.rescue_wq;
   Workqueues& workqueues = *wq.workqueues;
   if (!rescuer.booted) {
-    co_await kthreads.scheduler().set_user_nice(self, kRescuerNice);
+    co_await kthreads.scheduler().set_user_nice(self, kHighpriNice);
     co_await workqueues.set_pf_worker(self, true);
   }
   locking::Spinlocks& spinlocks = workqueues.base_.spinlocks;
@@ -129,19 +128,6 @@ Co<int> Workqueues::rescuer_thread(kthread::Kthreads& kthreads, Task& self, void
   co_return 0;
 }
 
-Worker& Workqueues::alloc_rescuer(Workqueue& wq) {
-  if (free_workers_.empty()) free_workers_.push_back(&workers_.emplace_back());
-  Worker& rescuer = *free_workers_.back();
-  free_workers_.pop_back();
-  rescuer.flags = kWorkerPrep;
-  rescuer.sleeping = rescuer.booted = false;
-  rescuer.desc = rescuer.current_name = 0;
-  rescuer.ended_at = -1;
-  rescuer.pool = nullptr;
-  rescuer.rescue_wq = &wq;
-  return rescuer;
-}
-
 const CpuMask& Workqueues::rescuer_cpumask(const Workqueue& wq) const {
   return wq.unbound() ? wq.dfl_pwq->pool->attrs.pod_cpumask : machine_.topology().possible();
 }
@@ -149,7 +135,8 @@ const CpuMask& Workqueues::rescuer_cpumask(const Workqueue& wq) const {
 // Under wq_pool_mutex, which a slow fork keeps from everybody else. False: -ENOMEM.
 Co<bool> Workqueues::init_rescuer(Workqueue& wq) {
   if ((wq.flags & kWqMemReclaim) == 0) co_return true;
-  Worker& rescuer = alloc_rescuer(wq);
+  Worker& rescuer = alloc_worker();
+  rescuer.rescue_wq = &wq;
   const kthread::Created created = co_await base_.kthreads.kthread_create(
       fmt::format("kworker/R-{}", wq.name), &rescuer_thread, &rescuer);
   if (created.task == nullptr) {
@@ -164,10 +151,11 @@ Co<bool> Workqueues::init_rescuer(Workqueue& wq) {
 }
 
 void Workqueues::boot_rescuer(Workqueue& wq) {
-  Worker& rescuer = alloc_rescuer(wq);
+  Worker& rescuer = alloc_worker();
+  rescuer.rescue_wq = &wq;
   Task& k = base_.kthreads.boot_thread(fmt::format("kworker/R-{}", wq.name), &rescuer_thread,
                                        &rescuer, sched::kTaskIdle);
-  scheduler_.init_policy(k, sched::Policy::kNormal, 0, kRescuerNice);
+  scheduler_.init_policy(k, sched::Policy::kNormal, 0, kHighpriNice);
   k.flags |= sched::kPfNoSetaffinity | sched::kPfWqWorker;
   scheduler_.set_cpus_mask(k, rescuer_cpumask(wq));
   rescuer.booted = true;

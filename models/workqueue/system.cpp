@@ -1,15 +1,11 @@
 // kernel/workqueue.c: workqueue_init_early, workqueue_init_topology, and what both leave behind in
 // a machine that has booted: pools with sleeping workers, the system's queues.
+#include <algorithm>
+
 #include "models/workqueue/workqueues.hpp"
 #include "sim/error.hpp"
 
 namespace kt::workqueue {
-
-namespace {
-
-constexpr int kHighpriNice = -20;
-
-}  // namespace
 
 Workqueues::Workqueues(const Base& base, const WorkqueueParams& params)
     : base_(base),
@@ -30,6 +26,11 @@ Workqueues::Workqueues(const Base& base, const WorkqueueParams& params)
   rr_cpu_last_.resize(nr_cpus);
   distribute_cpu_mask_prev_.resize(nr_cpus);
   scheduler_.worker_hooks = {this, &wq_worker_sleeping, &wq_worker_running, &wq_worker_tick};
+}
+
+Workqueue* Workqueues::find_workqueue(std::string_view name) const {
+  const auto found = std::ranges::find(list_, name, &Workqueue::name);
+  return found != list_.end() ? found->get() : nullptr;
 }
 
 // Works, workers and queues refer to each other: the lists let go of their members first.
@@ -111,7 +112,7 @@ void Workqueues::workqueue_init_early() {
         continue;
       }
       pool.flags |= kPoolBh;
-      Worker& worker = alloc_worker(pool);
+      Worker& worker = alloc_pool_worker(pool);
       attach(worker, pool);
       ++pool.nr_workers;
       worker_enter_idle(worker);
@@ -151,7 +152,7 @@ void Workqueues::boot_first_workers() {
 }
 
 Worker& Workqueues::boot_worker(WorkerPool& pool) {
-  Worker& worker = alloc_worker(pool);
+  Worker& worker = alloc_pool_worker(pool);
   Task& k = base_.kthreads.boot_thread(worker_name(worker, pool), &worker_thread, &worker,
                                        sched::kTaskIdle);
   scheduler_.init_policy(k, sched::Policy::kNormal, 0, pool.attrs.nice);

@@ -31,6 +31,7 @@ enum WqFlag : std::uint32_t {
   kWqLegacy = 0x40000,
 };
 
+inline constexpr int kHighpriNice = -20;  ///< HIGHPRI_NICE_LEVEL, RESCUER_NICE_LEVEL
 inline constexpr int kWqMaxActive = 512;
 inline constexpr int kWqDflActive = 256;
 inline constexpr int kWqDflMinActive = 8;

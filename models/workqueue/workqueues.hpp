@@ -21,7 +21,6 @@ struct WorkqueueParams {
   explicit WorkqueueParams(const cpu::Topology& topology)
       : unbound_cpus(topology.possible()), isolated(topology.nr_cpus()) {}
   Time cpu_intensive_thresh = 10'000'000;  ///< ns of CPU time; 0: off
-  unsigned cpu_intensive_warning_thresh = 4;
   bool power_efficient = false;
   AffnScope default_affinity_scope = AffnScope::kCache;
   bool debug_force_rr_cpu = false;
@@ -33,12 +32,6 @@ struct WorkqueueParams {
   CpuMask isolated;      ///< isolcpus=: each is a cache of its own
   CpuMask
       timer_cpus{};  ///< nohz_full=: the CPUs that take timers (HK_TYPE_TIMER); none: not in use
-};
-
-/// A work that ran longer than the threshold: wq_cpu_intensive_report().
-struct CpuHog {
-  std::uint32_t function_name = 0;
-  std::uint64_t count = 0;
 };
 
 /// The stall watchdog found a pool that does not get on; what() is what the kernel prints.
@@ -133,6 +126,8 @@ class Workqueues {
   /// (debug_work_free(), debug_work_init() of the debug objects).
   void free_work(Work& work);
   void check_unused(const Work& work, std::string_view call);
+  /// The oldest queue of that name, or null.
+  [[nodiscard]] Workqueue* find_workqueue(std::string_view name) const;
   [[nodiscard]] const std::vector<std::unique_ptr<Workqueue>>& workqueues() const { return list_; }
   /// By worker_pool::id; null where an unbound one has gone.
   [[nodiscard]] const std::vector<std::unique_ptr<WorkerPool>>& pools() const { return pools_; }
@@ -145,7 +140,6 @@ class Workqueues {
   [[nodiscard]] const std::array<Pods, kAffnScopes>& pods() const { return pods_; }
   [[nodiscard]] const CpuMask& unbound_cpumask() const { return unbound_cpumask_; }
   [[nodiscard]] const CpuMask& online_cpumask() const { return online_cpumask_; }
-  [[nodiscard]] std::vector<CpuHog> cpu_hogs() const { return cpu_hogs_; }
   [[nodiscard]] static bool work_pending(const Work& work) { return work.pending; }
   // The locks that all pools share, for reports.
   [[nodiscard]] const locking::Mutex& wq_pool_mutex() const { return wq_pool_mutex_; }
@@ -317,13 +311,13 @@ class Workqueues {
   static Co<> wq_worker_tick(void* self, Task& task);
   Co<> worker_sleeping(Worker& worker);
   Co<> mark_cpu_intensive(Worker& worker);
-  void wq_cpu_intensive_report(std::uint32_t function_name);
 
   // manager.cpp: making and culling workers
   Co<> manage_workers(Worker& worker);
   Co<> maybe_create_worker(WorkerPool& pool);
   Co<Worker*> create_worker(WorkerPool& pool);
-  Worker& alloc_worker(WorkerPool& pool);
+  Worker& alloc_worker();
+  Worker& alloc_pool_worker(WorkerPool& pool);
   void free_worker(Worker& worker);
   [[nodiscard]] static std::string worker_name(const Worker& worker, const WorkerPool& pool);
   [[nodiscard]] timers::Jiffies idle_timeout() const;
@@ -343,7 +337,6 @@ class Workqueues {
   Co<> send_mayday(Pwq& pwq);
   static Co<int> rescuer_thread(kthread::Kthreads& kthreads, Task& self, void* rescuer);
   Co<> rescue(Worker& rescuer, Pwq& pwq);
-  Worker& alloc_rescuer(Workqueue& wq);
   [[nodiscard]] const CpuMask& rescuer_cpumask(const Workqueue& wq) const;
   bool assign_rescuer_work(Pwq& pwq, Worker& rescuer);
   void boot_rescuer(Workqueue& wq);
@@ -430,7 +423,6 @@ class Workqueues {
   std::vector<int> rr_cpu_last_;               // wq_rr_cpu_last of each CPU
   std::vector<int> distribute_cpu_mask_prev_;  // of each CPU
   SystemWorkqueues system_;
-  std::vector<CpuHog> cpu_hogs_;
   FlushWaits flush_waits_;
   timers::KernelTimer watchdog_timer_;  // wq_watchdog_timer
   timers::Jiffies watchdog_touched_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "models/trace/ftrace_sink.hpp"
@@ -155,6 +156,20 @@ std::vector<const TraceLine*> lines_of(const TraceText& trace, std::string_view 
     if (key.empty() || line.field(key) == value) lines.push_back(&line);
   }
   return lines;
+}
+
+std::string unfinished(const Run& run) {
+  std::string names;
+  for (const auto& [name, task] : run.tasks) {
+    const bool of_scenario = name.starts_with("user") || name.starts_with("kernel");
+    if (of_scenario && task.state != kt::sched::kTaskDead) names += name + " ";
+  }
+  return names;
+}
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
 }  // namespace support

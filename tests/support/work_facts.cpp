@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tools/run/work_address.hpp"
+#include "tools/run/work_instance.hpp"
 
 namespace support {
 

@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "models/trace/ftrace_sink.hpp"
-#include "models/trace/selection.hpp"
 #include "tools/bench/cases.hpp"
-#include "tools/bench/load.hpp"
-#include "tools/run/system.hpp"
-#include "tools/scenario/load.hpp"
+#include "tools/bench/scenario_rate.hpp"
 
 namespace bench {
 
@@ -37,34 +32,6 @@ std::uint64_t switches(kt::run::System& system) {
     sum += system.scheduler().rq(cpu).nr_switches;
   }
   return sum;
-}
-
-double switches_per_second(const std::string& text) {
-  const kt::scenario::Scenario scenario = kt::scenario::load("ping-pong", text);
-  sim::Trace trace;
-  kt::run::System system(scenario, trace, {});
-  const Stopwatch watch;
-  system.run();
-  return static_cast<double>(switches(system)) / watch.seconds();
-}
-
-double traced_switches_per_second(const std::string& text) {
-  const kt::scenario::Scenario scenario = kt::scenario::load("ping-pong", text);
-  const std::string file = std::filesystem::temp_directory_path() / "ktsim-bench.trace";
-  sim::Trace trace;
-  kt::trace::FtraceSink sink(file);
-  trace.add_sink(sink);
-  const auto events = kt::trace::default_events();
-  for (std::size_t event = 0; event < events.size(); ++event) {
-    trace.enable(static_cast<std::uint16_t>(event), events.test(event));
-  }
-  const Stopwatch watch;
-  kt::run::System system(scenario, trace, {});
-  system.run();
-  sink.close(scenario.machine.cpus);
-  const double rate = static_cast<double>(switches(system)) / watch.seconds();
-  std::filesystem::remove(file);
-  return rate;
 }
 
 double heap_bytes() {
@@ -110,15 +77,15 @@ std::vector<Benchmark> machine_cases() {
       {.name = "ping-pong of two kthreads on one CPU",
        .unit = "switches/s",
        .target = 2e6,
-       .contestants = {{"ktsim", [one_cpu] { return switches_per_second(one_cpu); }}}},
+       .contestants = {{"ktsim", [one_cpu] { return rate(one_cpu, &switches); }}}},
       {.name = "ping-pong of two kthreads on two CPUs",
        .unit = "switches/s",
        .target = 2e6,
-       .contestants = {{"ktsim", [two_cpus] { return switches_per_second(two_cpus); }}}},
+       .contestants = {{"ktsim", [two_cpus] { return rate(two_cpus, &switches); }}}},
       {.name = "ping-pong on one CPU with an ftrace text trace",
        .unit = "switches/s",
        .target = 7e5,
-       .contestants = {{"ktsim", [traced] { return traced_switches_per_second(traced); }}}},
+       .contestants = {{"ktsim", [traced] { return traced_rate(traced, &switches); }}}},
       {.name = "100,000 threads asleep in schedule()",
        .unit = "bytes/thread",
        .more_is_better = false,

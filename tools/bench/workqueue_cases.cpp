@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 #include <string>
 
-#include "models/trace/ftrace_sink.hpp"
-#include "models/trace/selection.hpp"
 #include "sim/calendar.hpp"
 #include "tools/bench/cases.hpp"
-#include "tools/bench/load.hpp"
-#include "tools/run/system.hpp"
-#include "tools/scenario/load.hpp"
+#include "tools/bench/scenario_rate.hpp"
 
 namespace bench {
 
@@ -41,34 +36,6 @@ std::uint64_t executed(kt::run::System& system) {
     for (const auto& pwq : wq->pwqs) sum += pwq->stats[kt::workqueue::kCompleted];
   }
   return sum;
-}
-
-double items_per_second(const std::string& text) {
-  const kt::scenario::Scenario scenario = kt::scenario::load("items", text);
-  sim::Trace trace;
-  kt::run::System system(scenario, trace, {});
-  const Stopwatch watch;
-  system.run();
-  return static_cast<double>(executed(system)) / watch.seconds();
-}
-
-double traced_items_per_second(const std::string& text) {
-  const kt::scenario::Scenario scenario = kt::scenario::load("items", text);
-  const std::string file = std::filesystem::temp_directory_path() / "ktsim-bench.trace";
-  sim::Trace trace;
-  kt::trace::FtraceSink sink(file);
-  trace.add_sink(sink);
-  const auto events = kt::trace::default_events();
-  for (std::size_t event = 0; event < events.size(); ++event) {
-    trace.enable(static_cast<std::uint16_t>(event), events.test(event));
-  }
-  kt::run::System system(scenario, trace, {});
-  const Stopwatch watch;
-  system.run();
-  sink.close(scenario.machine.cpus);
-  const double rate = static_cast<double>(executed(system)) / watch.seconds();
-  std::filesystem::remove(file);
-  return rate;
 }
 
 struct Chain {
@@ -103,31 +70,31 @@ double calendar_items_per_second(const std::string& text) {
 std::vector<Benchmark> workqueue_cases() {
   const std::string load = items(2, 1, "3s");
   const std::string traced = items(2, 1, "500ms");
-  const auto rate = [](std::string text) { return [text] { return items_per_second(text); }; };
+  const auto untraced = [](std::string text) { return [text] { return rate(text, &executed); }; };
   return {
       {.name = "works queued by an interrupt, run by a kworker",
        .unit = "works/s",
        .target = 7e5,
-       .contestants = {{"ktsim", rate(load)}}},
+       .contestants = {{"ktsim", untraced(load)}}},
       {.name = "the same against its events alone",
        .unit = "works/s",
        .target = 0.25,
-       .contestants = {{"ktsim", rate(load)},
+       .contestants = {{"ktsim", untraced(load)},
                        {"ktsim calendar", [load] { return calendar_items_per_second(load); }}}},
       {.name = "the same with an ftrace text trace",
        .unit = "works/s",
        .target = 2.5e5,
-       .contestants = {{"ktsim", [traced] { return traced_items_per_second(traced); }}}},
+       .contestants = {{"ktsim", [traced] { return traced_rate(traced, &executed); }}}},
       {.name = "the same, by CPUs of the machine",
        .unit = "works/s",
        .target = 0.9,
-       .contestants = {{"1,024 CPUs", rate(items(1024, 1, "1s"))},
-                       {"8 CPUs", rate(items(8, 1, "1s"))}}},
+       .contestants = {{"1,024 CPUs", untraced(items(1024, 1, "1s"))},
+                       {"8 CPUs", untraced(items(8, 1, "1s"))}}},
       {.name = "the same, by workqueues",
        .unit = "works/s",
        .target = 0.9,
-       .contestants = {{"1,000 queues", rate(items(8, 1000, "1s"))},
-                       {"1 queue", rate(items(8, 1, "1s"))}}},
+       .contestants = {{"1,000 queues", untraced(items(8, 1000, "1s"))},
+                       {"1 queue", untraced(items(8, 1, "1s"))}}},
   };
 }
 

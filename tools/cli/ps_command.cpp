@@ -4,12 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "models/boot/ps.hpp"
-#include "sim/error.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/commands.hpp"
+#include "tools/cli/run_scenario.hpp"
 #include "tools/cli/scenario_files.hpp"
 #include "tools/run/system.hpp"
-#include "tools/run/time_text.hpp"
 
 namespace kt::cli {
 
@@ -60,8 +59,7 @@ int ps_command(const std::vector<std::string>& arguments) {
   run::System system(scenario, trace, {.seed = line.number("seed"), .duration = {}});
   if (at > 0) system.run_until(at);
   if (system.ending() == run::Ending::kDefect) {
-    fmt::print(stderr, "ktsim: t={}: {}\n", run::time_text(system.now()), system.message());
-    return static_cast<int>(sim::ExitCode::kDefect);
+    return broke_off(system, system.message(), sim::ExitCode::kDefect);
   }
   const std::vector<boot::PsRow> rows = boot::ps_rows(system.scheduler());
   if (line.has("json")) {

@@ -1,5 +1,7 @@
 #include "tools/cli/run_scenario.hpp"
 
+#include <cstdio>
+
 #include "sim/error.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/monitor.hpp"
@@ -117,6 +119,12 @@ class Run {
 
 RunResult run_scenario(const std::string& file, const RunOptions& options) {
   return Run(file, options).go();
+}
+
+int broke_off(run::System& system, const std::string& what, sim::ExitCode code) {
+  std::fflush(stdout);
+  fmt::print(stderr, "ktsim: t={}: {}\n", run::time_text(system.now()), what);
+  return static_cast<int>(code);
 }
 
 }  // namespace kt::cli

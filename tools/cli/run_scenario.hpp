@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/trace/ftrace_sink.hpp"
+#include "tools/run/system.hpp"
 
 namespace kt::cli {
 
@@ -31,5 +32,8 @@ struct RunResult {
 
 /// Throws sim::UserError for what keeps the run from starting or its trace from being written.
 RunResult run_scenario(const std::string& file, const RunOptions& options);
+
+/// Says on standard error what ended a run, and when, and gives the exit code.
+int broke_off(run::System& system, const std::string& what, sim::ExitCode code);
 
 }  // namespace kt::cli

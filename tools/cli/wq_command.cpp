@@ -75,12 +75,6 @@ class Sampler {
   Json samples_ = Json::array();
 };
 
-int fail(run::System& system, const std::string& what, sim::ExitCode code) {
-  std::fflush(stdout);
-  fmt::print(stderr, "ktsim: t={}: {}\n", run::time_text(system.now()), what);
-  return static_cast<int>(code);
-}
-
 int monitor(run::System& system, sim::Time interval, bool json) {
   const InterruptGuard guard;
   bool limit_reached = false;
@@ -97,15 +91,15 @@ int monitor(run::System& system, sim::Time interval, bool json) {
               .dump(2));
     }
   }
-  if (limit_reached) return fail(system, "still busy: give --at", sim::ExitCode::kLimit);
+  if (limit_reached) return broke_off(system, "still busy: give --at", sim::ExitCode::kLimit);
   if (system.ending() == run::Ending::kDone) return 0;
-  return fail(system, system.message(), sim::ExitCode::kDefect);
+  return broke_off(system, system.message(), sim::ExitCode::kDefect);
 }
 
 int show(run::System& system, sim::Time at, bool json) {
   if (at > 0) system.run_until(at);
   if (system.ending() == run::Ending::kDefect) {
-    return fail(system, system.message(), sim::ExitCode::kDefect);
+    return broke_off(system, system.message(), sim::ExitCode::kDefect);
   }
   const workqueue::Dump dump = workqueue::dump(system.workqueues());
   const auto rows = workqueue::monitor(system.workqueues());

@@ -14,9 +14,7 @@ constexpr mm::Pages kBioPages = 256;         // include/linux/bio.h: BIO_MAX_VEC
 Flusher::Flusher(Models& models, Devices& devices, const scenario::Machine& machine)
     : models_(models), devices_(devices), machine_(machine) {
   workqueue::Workqueues& workqueues = models.workqueues;
-  for (const auto& wq : workqueues.workqueues()) {
-    if (wq->name == "writeback") bdi_wq_ = wq.get();
-  }
+  bdi_wq_ = workqueues.find_workqueue("writeback");
   if (bdi_wq_ == nullptr) {
     using enum workqueue::WqFlag;
     bdi_wq_ = &workqueues.boot_workqueue("writeback", kWqMemReclaim | kWqUnbound | kWqSysfs, 0);

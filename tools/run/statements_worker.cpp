@@ -3,7 +3,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/interpreter.hpp"
-#include "tools/run/work_address.hpp"
+#include "tools/run/work_instance.hpp"
 
 namespace kt::run {
 
@@ -83,13 +83,8 @@ KthreadWorker& Interpreter::worker(const Op& op, std::int32_t index) const {
 KthreadDelayedWork& Interpreter::work_of(const Op& op) {
   ScenarioWork& work = works_[static_cast<std::size_t>(op.object)];
   if (op.instance >= 0) return *work.instances[static_cast<std::size_t>(op.instance)];
-  const std::size_t count = work.instances.size();
-  for (std::size_t tried = 0; tried < count; ++tried) {
-    KthreadDelayedWork& candidate = *work.instances[work.next];
-    work.next = (work.next + 1) % count;
-    if (candidate.list == nullptr) return candidate;
-  }
-  return *work.instances[work.next];
+  return next_instance(work,
+                       [](const KthreadDelayedWork& candidate) { return candidate.list != nullptr; });
 }
 
 Co<> Interpreter::execute_worker(const Op& op) {

@@ -4,7 +4,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/interpreter.hpp"
-#include "tools/run/work_address.hpp"
+#include "tools/run/work_instance.hpp"
 
 namespace kt::run {
 
@@ -41,13 +41,6 @@ workqueue::AttrsChange attrs_of(const scenario::Workqueue& spec, int nr_cpus) {
   return change;
 }
 
-Workqueue* system_workqueue(const Workqueues& workqueues, std::string_view name, bool highpri) {
-  for (const auto& wq : workqueues.workqueues()) {
-    if (wq->name == name) return wq.get();
-  }
-  throw sim::InternalError(fmt::format("no system workqueue {} {}", name, highpri));
-}
-
 }  // namespace
 
 void Interpreter::make_workqueues() {
@@ -57,7 +50,8 @@ void Interpreter::make_workqueues() {
     const scenario::Workqueue& spec = scenario_.workqueues[i];
     Workqueue* wq = nullptr;
     if (spec.system) {
-      wq = system_workqueue(workqueues, spec.name, spec.flags.highpri);
+      wq = workqueues.find_workqueue(spec.name);
+      KT_ASSERT(wq != nullptr, "no system workqueue {}", spec.name);
     } else if (!spec.absent) {
       wq = &workqueues.boot_workqueue(spec.name, flags_of(spec), spec.max_active,
                                       attrs_of(spec, scenario_.machine.cpus));
@@ -156,13 +150,7 @@ std::int64_t Interpreter::queued_work_pending(std::int64_t argument) const {
 DelayedWork& Interpreter::queued_work_of(const Op& op) {
   QueuedWork& work = queued_works_[static_cast<std::size_t>(op.object)];
   if (op.instance >= 0) return *work.instances[static_cast<std::size_t>(op.instance)];
-  const std::size_t count = work.instances.size();
-  for (std::size_t tried = 0; tried < count; ++tried) {
-    DelayedWork& candidate = *work.instances[work.next];
-    work.next = (work.next + 1) % count;
-    if (!candidate.pending) return candidate;
-  }
-  return *work.instances[work.next];
+  return next_instance(work, [](const DelayedWork& candidate) { return candidate.pending; });
 }
 
 Workqueue& Interpreter::workqueue_of(const Op& op) const {

@@ -1,19 +1,14 @@
 // What holds in every run, whatever the threads do: random scenarios, printed by their seed.
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
 #include "tests/support/random_scenario.hpp"
 #include "tests/support/run_scenario.hpp"
 
 namespace {
 
+using support::from_environment;
 using support::Run;
 using support::run_scenario;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
 
 /// sched 29: what was charged to a task is the time that it was on a CPU, but for the balancing
 /// that its CPU does between its dequeue and the switch. For tasks that have ended.
@@ -37,22 +32,12 @@ std::string wrongly_charged(const Run& run) {
   return wrong;
 }
 
-/// Threads of the scenario that did not come to their end.
-std::string lost(const Run& run) {
-  std::string names;
-  for (const auto& [name, task] : run.tasks) {
-    const bool of_scenario = name.starts_with("user") || name.starts_with("kernel");
-    if (of_scenario && task.state != kt::sched::kTaskDead) names += name + " ";
-  }
-  return names;
-}
-
 void check(std::uint64_t seed) {
   const std::string scenario = support::random_scenario(seed);
   CAPTURE(seed, scenario);
   const Run run = run_scenario(scenario);
   REQUIRE(run.message == "");
-  REQUIRE(lost(run) == "");
+  REQUIRE(support::unfinished(run) == "");
   REQUIRE(run.nothing_since != sim::kNever);
   REQUIRE(support::violations(run) == "");
   REQUIRE(wrongly_charged(run) == "");
@@ -64,7 +49,7 @@ void check(std::uint64_t seed) {
   REQUIRE(stepped.statistics() == run.statistics());
   REQUIRE((stepped.text == run.text));
   const Run halting = run_scenario(scenario, {.tick_offset = 1'234'567, .mwait_idle = false});
-  REQUIRE(lost(halting) == "");
+  REQUIRE(support::unfinished(halting) == "");
   REQUIRE(support::violations(halting) == "");
 }
 

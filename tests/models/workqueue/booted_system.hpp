@@ -38,9 +38,8 @@ class BootedSystem {
   }
   /// A queue that exists; throws std::out_of_range.
   [[nodiscard]] kt::workqueue::Workqueue& workqueue(std::string_view name) {
-    for (const auto& wq : workqueues().workqueues()) {
-      if (wq->name == name) return *wq;
-    }
+    kt::workqueue::Workqueue* wq = workqueues().find_workqueue(name);
+    if (wq != nullptr) return *wq;
     throw std::out_of_range(std::string(name));
   }
   /// When a mark was first passed, or -1.

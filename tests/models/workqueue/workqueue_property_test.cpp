@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
 #include "tests/support/random_work_scenario.hpp"
 #include "tests/support/run_scenario.hpp"
@@ -11,23 +10,9 @@
 
 namespace {
 
+using support::from_environment;
 using support::Run;
 using support::run_scenario;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
-
-/// Threads of the scenario that did not come to their end.
-std::string lost(const Run& run) {
-  std::string names;
-  for (const auto& [name, task] : run.tasks) {
-    const bool of_scenario = name.starts_with("user") || name.starts_with("kernel");
-    if (of_scenario && task.state != kt::sched::kTaskDead) names += name + " ";
-  }
-  return names;
-}
 
 void check(std::uint64_t seed) {
   const std::string text = support::random_work_scenario(seed);
@@ -37,7 +22,7 @@ void check(std::uint64_t seed) {
   const bool steals = has("cancel_") || has("disable_") || has("mod_");
   const Run run = run_scenario(text, {.inspect_every = kInspect, .steals = steals});
   REQUIRE(run.message == "");
-  REQUIRE(lost(run) == "");
+  REQUIRE(support::unfinished(run) == "");
   REQUIRE(run.state_violations.substr(0, 1000) == "");
   REQUIRE(support::violations(run) == "");
   const auto history =
