@@ -91,24 +91,30 @@ void Hotplug::trace_exit(int cpu, int step, int result) {
                              cpu::pack(static_cast<std::uint32_t>(step), result));
 }
 
+// Outside of an operation, when a step is set up, nothing is recorded.
+std::size_t Hotplug::record_step(int state, bool up, std::string_view function) {
+  if (operation_ == nullptr) return 0;
+  operation_->steps.push_back({state, up, function, scheduler_.current().comm,
+                               machine().this_cpu().id(), machine().now()});
+  return operation_->steps.size() - 1;
+}
+
+void Hotplug::record_end(std::size_t index, int result) {
+  if (operation_ == nullptr) return;
+  operation_->steps[index].end = machine().now();
+  operation_->steps[index].result = result;
+}
+
 Co<int> Hotplug::invoke_once(int cpu, const Step& todo, const StepCallback& callback,
                              bool bringup) {
   trace_enter(cpu, todo.state, callback.name, todo.instances != 0);
-  Operation* operation = operation_;
-  const std::size_t index = operation != nullptr ? operation->steps.size() : 0;
-  if (operation != nullptr) {
-    operation->steps.push_back({todo.state, bringup, callback.name, scheduler_.current().comm,
-                                machine().this_cpu().id(), machine().now()});
-  }
+  const std::size_t index = record_step(todo.state, bringup, callback.name);
   co_await machine().run(callback.cost);
   int result = 0;
   if (callback.function != nullptr) {
     result = co_await callback.function(*this, machine().cpu(cpu), callback.object);
   }
-  if (operation != nullptr) {
-    operation->steps[index].end = machine().now();
-    operation->steps[index].result = result;
-  }
+  record_end(index, result);
   trace_exit(cpu, todo.state, result);
   co_return result;
 }
@@ -175,8 +181,11 @@ Co<int> Hotplug::cpuhp_kick_ap(int cpu, int target) {
 
 Co<int> Hotplug::cpuhp_kick_ap_work(int cpu) {
   const int prev_state = at(cpu).state;
-  trace_enter(cpu, prev_state, "cpuhp_kick_ap_work", false);
+  constexpr std::string_view kName = "cpuhp_kick_ap_work";
+  trace_enter(cpu, prev_state, kName, false);
+  const std::size_t index = record_step(prev_state, at(cpu).bringup, kName);
   const int result = co_await cpuhp_kick_ap(cpu, at(cpu).target);
+  record_end(index, result);
   trace_exit(cpu, prev_state, result);
   co_return result;
 }

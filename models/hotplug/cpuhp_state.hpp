@@ -14,7 +14,7 @@ class Hotplug;
 /// Numbers as the trace prints them; those that the control flow asks for.
 enum State : int {
   kCpuhpOffline = 0,
-  kCpuhpBpPrepareDyn = 64,
+  kCpuhpBpPrepareDyn = 66,  ///< the first that the kernel's own subsystems leave free
   kCpuhpBpPrepareDynEnd = 84,
   kCpuhpBringupCpu = 86,
   kCpuhpApIdleDead = 87,
@@ -22,7 +22,7 @@ enum State : int {
   kCpuhpApOnline = 144,
   kCpuhpTeardownCpu = 145,
   kCpuhpApOnlineIdle = 146,
-  kCpuhpApOnlineDyn = 192,
+  kCpuhpApOnlineDyn = 202,  ///< the same
   kCpuhpApOnlineDynEnd = 232,
   kCpuhpOnline = 236,
 };

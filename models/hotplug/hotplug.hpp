@@ -110,6 +110,8 @@ class Hotplug {
   Co<int> cpuhp_setup_state(std::string name, bool online, StepCallback startup,
                             StepCallback teardown, bool invoke);
 
+  /// The thread cpuhp/N.
+  [[nodiscard]] Task& thread(int cpu) const;
   /// The CPU's state (/sys/devices/system/cpu/cpuN/hotplug/state).
   [[nodiscard]] int state(int cpu) const { return at(cpu).state; }
   [[nodiscard]] const std::deque<Operation>& operations() const { return operations_; }
@@ -152,6 +154,8 @@ class Hotplug {
   [[nodiscard]] const Step* step(int state) const;
   void trace_enter(int cpu, int state, std::string_view function, bool multi);
   void trace_exit(int cpu, int step, int result);
+  std::size_t record_step(int state, bool up, std::string_view function);
+  void record_end(std::size_t index, int result);
   [[noreturn]] void rollback_failed(int cpu, int result) const;
   Co<int> invoke_on_all(int state);
   Co<int> issue_call(int cpu, int state, bool bringup);
@@ -171,7 +175,6 @@ class Hotplug {
   static Co<> cpuhp_thread_fun(void* self, Cpu& cpu);
   Co<> complete_ap_thread(int cpu, bool bringup);
   Co<> wait_for_ap_thread(int cpu, bool bringup);
-  [[nodiscard]] Task& thread(int cpu) const;
 
   // bringup.cpp: the CPU itself
   friend struct Callbacks;

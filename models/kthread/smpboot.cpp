@@ -10,6 +10,7 @@
 namespace kt::kthread {
 
 using Status = HotplugThreadStatus;
+using sched::WaitKind;
 
 Co<int> smpboot_thread_fn(Kthreads& kthreads, Task& self, void* data) {
   SmpbootThread& thread = *static_cast<SmpbootThread*>(data);
@@ -50,7 +51,9 @@ Co<int> smpboot_thread_fn(Kthreads& kthreads, Task& self, void* data) {
     }
     if (!descriptor.thread_should_run(descriptor.object, cpu)) {
       cpu.preempt_enable_no_resched();
+      self.wait = {WaitKind::kPercpuIdle, 0, nullptr};
       co_await scheduler.schedule();
+      self.wait = {};
     } else {
       self.state = sched::kTaskRunning;
       co_await scheduler.preempt_enable();

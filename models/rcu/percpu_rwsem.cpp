@@ -1,5 +1,11 @@
 #include "models/rcu/percpu_rwsem.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/error.hpp"
+
 namespace kt::rcu {
 
 namespace {
@@ -58,7 +64,7 @@ void PercpuRwsems::rcu_sync_exit(RcuSync& rss) {
 bool PercpuRwsems::trylock(PercpuRwsem& sem, bool reader, Task& task) {
   if (sem.block) return false;
   if (reader) {
-    ++sem.readers;
+    sem.readers.push_back(&task);
   } else {
     sem.block = true;
     sem.writer = &task;
@@ -86,14 +92,22 @@ Co<> PercpuRwsems::wait(PercpuRwsem& sem, bool reader) {
 Co<> PercpuRwsems::down_read(PercpuRwsem& sem) {
   co_await scheduler_.might_sleep();
   if (sem.rss.state == RcuSync::State::kIdle) {
-    ++sem.readers;
+    sem.readers.push_back(&scheduler_.current());
   } else {
     co_await wait(sem, true);
   }
 }
 
 Co<> PercpuRwsems::up_read(PercpuRwsem& sem) {
-  --sem.readers;
+  std::vector<Task*>& readers = sem.readers;
+  const auto own = std::ranges::find(readers, &scheduler_.current());
+  if (own == readers.end()) {
+    throw sim::Defect(fmt::format("{} released by {} (pid {}), which does not hold it",
+                                  scheduler_.machine().trace().names()[sem.name],
+                                  scheduler_.machine().trace().names()[scheduler_.current().comm],
+                                  scheduler_.current().pid));
+  }
+  readers.erase(own);
   if (sem.draining != nullptr) co_await scheduler_.wake_up_process(*sem.draining);
 }
 
@@ -106,7 +120,7 @@ Co<> PercpuRwsems::down_write(PercpuRwsem& sem) {
   const sched::Wait before = std::exchange(self.wait, {sched::WaitKind::kRwsem, sem.name, nullptr});
   for (;;) {  // rcuwait_wait_event(&sem->writer)
     self.state = sched::kTaskUninterruptible;
-    if (sem.readers == 0) break;
+    if (sem.readers.empty()) break;
     co_await scheduler_.schedule();
   }
   self.state = sched::kTaskRunning;

@@ -4,6 +4,8 @@
 // last does not.
 #pragma once
 
+#include <vector>
+
 #include "models/locking/wait.hpp"
 #include "models/rcu/rcu.hpp"
 
@@ -31,7 +33,7 @@ struct PercpuRwsem {
   };
   std::uint32_t name = 0;  ///< NameTable id, for reports
   RcuSync rss;
-  int readers = 0;         ///< who holds it for reading
+  std::vector<Task*> readers;  ///< who holds it for reading
   Task* writer = nullptr;  ///< holds it, or waits for the readers to leave
   bool block = false;      ///< a writer is in, or has its turn
   Task* draining = nullptr;  ///< the writer while it waits for readers

@@ -198,7 +198,7 @@ Co<> Rcu::fqs_loop(Task& self) {
   const auto hz = kSecond / timers_.ticks().period;
   const auto delay = static_cast<timers::Jiffies>(
       1 + (hz > 250 ? 1 : 0) + (hz > 500 ? 1 : 0) + scheduler_.machine().nr_cpus() / 256);
-  while (!waits_for_.empty()) {
+  for (bool first = true; !waits_for_.empty(); first = false) {
     timers::Jiffies left = delay;
     while (left != 0) {
       self.state = sched::kTaskIdle;
@@ -206,15 +206,19 @@ Co<> Rcu::fqs_loop(Task& self) {
       left = co_await timers_.schedule_timeout(left);
     }
     self.state = sched::kTaskRunning;
-    if (!waits_for_.empty()) co_await force_quiescent_state();
+    if (!waits_for_.empty()) co_await force_quiescent_state(first);
   }
 }
 
-Co<> Rcu::force_quiescent_state() {
+// Those that idle, and, from the second look on, those that have idled since the first
+// (rcu_watching_snap_save, rcu_watching_snap_recheck).
+Co<> Rcu::force_quiescent_state(bool first) {
   cpu::Machine& machine = scheduler_.machine();
   co_await machine.run(machine.costs().rcu_fqs * waits_for_.count());
   for (int cpu = waits_for_.first(); cpu >= 0; cpu = waits_for_.next(cpu + 1)) {
-    if (idle_or_offline(cpu)) waits_for_.clear(cpu);
+    const std::uint64_t halts = scheduler_.rq(cpu).nr_halts;
+    if (idle_or_offline(cpu) || (!first && halts != at(cpu).watching_snap)) waits_for_.clear(cpu);
+    if (first) at(cpu).watching_snap = halts;
   }
 }
 

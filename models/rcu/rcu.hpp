@@ -70,6 +70,7 @@ class Rcu {
     std::uint64_t gp_seq = 0;    // the last change of gp_seq_ that it has seen
     bool core_needs_qs = false;  // the grace period waits for this CPU
     Time no_qs_since = -1;       // cpu_no_qs, and from when on a quiescent state counts; -1: had one
+    std::uint64_t watching_snap = 0;  // nr_halts of the CPU at the first look for it
     bool exp_wanted = false;     // an expedited grace period waits for this CPU
     sched::CallSingleData exp_call;  // its interrupt
   };
@@ -92,7 +93,7 @@ class Rcu {
   static Co<int> gp_kthread(kthread::Kthreads& kthreads, Task& self, void* rcu);
   Co<> gp_init();
   Co<> fqs_loop(Task& self);
-  Co<> force_quiescent_state();
+  Co<> force_quiescent_state(bool first);
   Co<> gp_cleanup();
 
   // expedited.cpp

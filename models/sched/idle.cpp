@@ -48,6 +48,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       cpu.trace(Event::kCpuIdle, kIdleState, cpu.id());
       cpu.polling = config_.mwait_idle;
       cpu.local_irq_enable();
+      ++rq.nr_halts;
       note_halted();
       cpu::Segment halt = cpu.halt();
       co_await halt;

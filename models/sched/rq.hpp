@@ -67,6 +67,7 @@ struct Rq final : FairHooks {
   Task* hotplug_wait = nullptr;  ///< cpuhp/N, until the others have left
   bool nohz_kick = false;     ///< asked to balance for the tickless CPUs (nohz_flags)
 
+  std::uint64_t nr_halts = 0;  ///< how often the idle loop has stopped (RCU's extended quiescence)
   Time idle_stamp = 0;  ///< when it went idle; 0: it is not
   Time avg_idle = 1'000'000;
   Time next_balance = 0;
