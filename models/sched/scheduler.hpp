@@ -69,6 +69,12 @@ struct IdleDeadHook {
   Co<> (*body)(void*, Cpu&) = nullptr;
 };
 
+/// Told when a CPU stops in the idle loop and when it goes on: what it draws.
+struct IdlePowerHook {
+  void* object = nullptr;
+  void (*call)(void*, Cpu&, bool idle) = nullptr;
+};
+
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
 struct AllIdleHook {
   void* object = nullptr;
@@ -255,6 +261,7 @@ class Scheduler {
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
+  IdlePowerHook idle_power;
   WorkerHooks worker_hooks;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
@@ -309,7 +316,8 @@ class Scheduler {
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);
   Co<> do_idle(Cpu& cpu);
-  void note_halted();
+  void note_halted(Cpu& cpu);
+  void note_running(Cpu& cpu);
   void put_on_cpu(Task& init);
   static Co<> handle_reschedule(void* self, Cpu& cpu);
   static Co<> handle_call_function(void* self, Cpu& cpu);

@@ -35,7 +35,7 @@ std::set<std::string> options_of(const std::string& help) {
 TEST_CASE("help and version", "[cli]") {
   const Bench bench;
   CHECK_THAT(bench.ktsim("--version").out, StartsWith("ktsim 0."));
-  for (const std::string command : {"run", "check", "ps", "wq"}) {
+  for (const std::string command : {"run", "check", "diff", "ps", "wq"}) {
     CAPTURE(command);
     CHECK_THAT(bench.ktsim("--help").out, Contains(command));
     const CommandResult help = bench.ktsim(command + " --help");

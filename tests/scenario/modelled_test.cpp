@@ -34,7 +34,6 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
           "io under preempt rt");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
-  refused(R"("machine": {"power": {"busy": 1, "idle": 1}})", "energy accounting (power)");
 }
 
 TEST_CASE("the rest is not refused", "[scenario][modelled]") {

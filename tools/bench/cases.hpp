@@ -19,6 +19,9 @@ std::vector<Benchmark> machine_cases();
 /// Works/s through irq, queue_work, kworker; by CPUs and by queues.
 std::vector<Benchmark> workqueue_cases();
 
+/// Offline and online cycles/s of a loaded machine.
+std::vector<Benchmark> hotplug_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

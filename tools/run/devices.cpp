@@ -22,6 +22,7 @@ sim::PlatformSpec platform_spec(const scenario::Machine& machine) {
       spec.interconnects.push_back({node, other, kInterconnectBandwidth, 0});
     }
   }
+  spec.energy = machine.power.given;
   constexpr double kHertz = 2.5e9;
   for (std::int32_t cpu = 0; cpu < machine.cpus; ++cpu) {
     sim::PlatformSpec::Cpu host{fmt::format("cpu{}", cpu),

@@ -124,6 +124,10 @@ Report build_report(System& system, const ExpectationSink& expectations,
   report.workqueues = workqueue_use(system, busy);
   report.interrupts = irq_report(system);
   report.hotplug = hotplug_report(system);
+  if (system.energy() != nullptr) {
+    report.energy = system.energy()->phases();
+    for (CpuUse& use : report.cpus) use.joules = system.energy()->joules(use.cpu);
+  }
   report.stuck = find_stuck(system);
   report.defect = is_defect(system, report.stuck);
   report.expectations = judge(system, expectations, report.stuck);

@@ -34,6 +34,7 @@ struct CpuUse {
   Time busy = 0;  ///< ns with something but the idle task
   std::uint64_t switches = 0;
   std::uint64_t migrations_in = 0;
+  double joules = 0;  ///< drawn; 0 if nobody says what CPUs draw
 };
 
 /// The memory of a node; sizes in bytes.
@@ -76,6 +77,7 @@ struct Report {
   std::string message;  ///< of a defect or a watchdog
   std::uint64_t events = 0;
   std::vector<CpuUse> cpus;
+  std::vector<EnergyPhase> energy;  ///< empty if nobody says what CPUs draw
   std::vector<MemoryUse> memory;   ///< one a node
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks

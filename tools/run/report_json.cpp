@@ -17,7 +17,8 @@ Json cpu_json(const CpuUse& use) {
           {"node", use.node},
           {"busy", use.busy},
           {"switches", use.switches},
-          {"migrations_in", use.migrations_in}};
+          {"migrations_in", use.migrations_in},
+          {"joules", use.joules}};
 }
 
 Json memory_json(const MemoryUse& use) {
@@ -38,6 +39,17 @@ Json memory_json(const MemoryUse& use) {
           {"kswapd_wakes", use.stats.kswapd_wakes},
           {"kswapd_pages", use.stats.kswapd_pages},
           {"written_pages", use.stats.written}};
+}
+
+Json energy_json(const std::vector<EnergyPhase>& phases) {
+  Json list = Json::array();
+  for (const EnergyPhase& phase : phases) {
+    list.push_back({{"name", phase.name},
+                    {"start", phase.start},
+                    {"time", phase.duration},
+                    {"joules", phase.joules}});
+  }
+  return list;
 }
 
 Json thread_json(const ThreadUse& use, bool full) {
@@ -190,6 +202,7 @@ Json report_json(const Report& report, bool full) {
           {"workqueues", workqueue_json(report.workqueues, full)},
           {"interrupts", irqs_json(report.interrupts, full)},
           {"hotplug", hotplug_json(report.hotplug)},
+          {"energy", energy_json(report.energy)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

@@ -141,10 +141,12 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
                                             *workers_, *workqueues_, *memory_, *smpboot_, *hotplug_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
-  if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
+  const bool power = scenario.machine.power.given;
+  if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine) || power) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
+  if (power) energy_ = std::make_unique<Energy>(simulation_, *scheduler_, *hotplug_);
   watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
   boot(options.start_cpu);
 }

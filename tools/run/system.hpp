@@ -14,6 +14,7 @@
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
+#include "tools/run/energy.hpp"
 #include "tools/run/flusher.hpp"
 #include "tools/run/interpreter.hpp"
 #include "tools/run/irq_sources.hpp"
@@ -69,6 +70,8 @@ class System {
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  /// Null unless the machine says what its CPUs draw.
+  [[nodiscard]] const Energy* energy() const { return energy_.get(); }
   [[nodiscard]] const hotplug::Hotplug& hotplug() const { return *hotplug_; }
   [[nodiscard]] const irq::Irqs& irqs() const { return *irqs_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
@@ -113,6 +116,7 @@ class System {
   std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
   std::unique_ptr<Flusher> flusher_;
+  std::unique_ptr<Energy> energy_;
   std::unique_ptr<Watchdog> watchdog_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
   Task* control_ = nullptr;

@@ -63,10 +63,6 @@ void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
 }
 
-void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.machine.power.given) places.push_back(scenario.machine.origin);
-}
-
 constexpr std::array kMissing{
     Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
@@ -74,7 +70,6 @@ constexpr std::array kMissing{
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus", isolation},
     Missing{"frequency governors", governors},
-    Missing{"energy accounting (power)", energy},
 };
 
 }  // namespace
