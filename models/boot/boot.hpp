@@ -32,8 +32,8 @@ struct BootConfig {
   bool minimal = false;
   /// With `minimal`: the kworkers too, as something queues works.
   bool workers = true;
-  /// kswapdN also if minimal.
-  bool kswapd = false;
+  /// kswapdN and oom_reaper also if minimal.
+  bool reclaim = false;
   /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
   std::vector<PoolWorkers> kworkers{};
 };
@@ -53,6 +53,8 @@ class Boot {
   [[nodiscard]] Task& control() const { return *control_; }
   /// kswapdN, in the order of the nodes.
   [[nodiscard]] const std::vector<Task*>& kswapds() const { return kswapds_; }
+  /// The thread of that name, or null.
+  [[nodiscard]] Task* find_thread(std::string_view name) const;
 
   /// kernel/cpu.c: cpuhp_threads, powercap's idle_inject_threads. Nothing asks them to run until
   /// the layer that they belong to sets its callbacks here.

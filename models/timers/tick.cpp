@@ -18,6 +18,7 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
     co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
   if (balance) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
+  if (timers.tick_hook.call != nullptr) timers.tick_hook.call(timers.tick_hook.object, cpu);
   if (base.tick_stopped) co_return false;  // armed again, or not, on the way back to idle
   timer.set_expires(timers.ticks_.next(cpu.now()));
   co_return true;

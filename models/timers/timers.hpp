@@ -44,6 +44,13 @@ struct KernelHrtimer : Hrtimer {
   bool running = false;
 };
 
+/// Told of each tick of a CPU, in its interrupt: for RCU, a layer above (kernel/rcu/tree.c:
+/// rcu_sched_clock_irq).
+struct TickHook {
+  void* object = nullptr;
+  void (*call)(void* object, Cpu& cpu) = nullptr;
+};
+
 /// MAX_SCHEDULE_TIMEOUT
 inline constexpr Jiffies kMaxScheduleTimeout = INT64_MAX;
 
@@ -59,6 +66,7 @@ class Timers {
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
+  TickHook tick_hook;
   /// Wheel timers and hrtimers that are armed; ticks and deferrable timers not counted.
   [[nodiscard]] std::size_t armed() const { return armed_; }
 

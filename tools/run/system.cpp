@@ -148,12 +148,15 @@ void System::boot(int start_cpu) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
     }
   }
-  config.kswapd = config.minimal && uses_memory(scenario_);
+  config.reclaim = config.minimal && uses_memory(scenario_);
   boot_->boot(config);
   memory_->set_kswapds(boot_->kswapds());
+  Task* oom_reaper = boot_->find_thread("oom_reaper");
+  if (oom_reaper != nullptr) memory_->set_oom_reaper(*oom_reaper);
   if (Flusher::needed(scenario_.machine)) {
     flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
   }
+  make_background();
   interpreter_->make_workqueues();
   irq_sources_ =
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
@@ -182,6 +185,20 @@ void System::boot(int start_cpu) {
   control_->wake_cpu = control_->recent_used_cpu = start_cpu;
   control_->body = control_body();
   scheduler_->start(control_);
+}
+
+void System::make_background() {
+  const scenario::Kernel& kernel = scenario_.kernel;
+  if (kernel.background == scenario::BackgroundLoad::kNone) return;
+  if (horizon_ == sim::kNever) {
+    throw sim::UserError(fmt::format(
+        "{}: the background never ends, and the run lasts until nothing is left to happen; "
+        "expected a \"duration\", or the background \"none\"",
+        scenario_.where(kernel.background_origin)));
+  }
+  const bool server = kernel.background == scenario::BackgroundLoad::kServer;
+  background_ = std::make_unique<boot::Background>(
+      *boot_, *workqueues_, *memory_, server ? boot::Chatter::kServer : boot::Chatter::kIdle);
 }
 
 Co<> System::task_body(Task& self, std::int32_t index) {

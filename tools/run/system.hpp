@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/boot/background.hpp"
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
 #include "models/softirq/softirq.hpp"
@@ -81,6 +82,7 @@ class System {
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
   void boot(int start_cpu);
+  void make_background();
   static void nothing_left(void* self);
   void go(Time until);
 
@@ -103,6 +105,7 @@ class System {
   std::unique_ptr<workqueue::Workqueues> workqueues_;
   std::unique_ptr<mm::Memory> memory_;
   std::unique_ptr<boot::Boot> boot_;
+  std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<irq::Irqs> irqs_;

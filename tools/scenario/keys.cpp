@@ -23,8 +23,8 @@ constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
 constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
-constexpr Keys<7> kKernel{"hz",   "preempt",  "cmdline",        "memory_model",
-                          "boot", "kworkers", "workqueue_model"};
+constexpr Keys<8> kKernel{"hz",   "preempt",  "cmdline",         "memory_model",
+                          "boot", "kworkers", "workqueue_model", "background"};
 constexpr Keys<8> kWorkqueue{"flags",          "max_active",      "ordered", "nice", "cpus",
                              "affinity_scope", "affinity_strict", "start"};
 constexpr Keys<5> kWork{"workqueue", "do", "count", "delayed", "init"};

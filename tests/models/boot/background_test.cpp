@@ -1,0 +1,81 @@
+// The chatter of a machine against the recording that its rates come from: freeze_failure, 25 s of
+// two CPUs that do next to nothing (22 vmstat_shepherd, 12 flush_memcg_stats_dwork, 12 psi_avgs_work,
+// 9 neigh_managed_work, 10 vmstat_update, 47 wakeups of kcompactd0).
+#include <catch2/catch.hpp>
+
+#include "tests/support/run_scenario.hpp"
+
+using support::lines_of;
+using support::Run;
+using support::run_scenario;
+
+namespace {
+
+Run run_with(std::string_view background, std::string_view rest = R"("duration": "25s")") {
+  return run_scenario(fmt::format(R"({{"name": "t", "version": 1, "machine": {{"cpus": 2}},
+      "kernel": {{"background": "{}"}}, {}}})",
+                                  background, rest));
+}
+
+std::size_t executed(const Run& run, std::string_view function) {
+  std::size_t count = 0;
+  for (const support::TraceLine* line : lines_of(run.trace, "workqueue_execute_start")) {
+    if (line->text.find(function) != std::string::npos) ++count;
+  }
+  return count;
+}
+
+std::size_t switched_in(const Run& run, std::string_view comm) {
+  return lines_of(run.trace, "sched_switch", "next_comm", comm).size();
+}
+
+bool within(std::size_t value, std::size_t least, std::size_t most) {
+  INFO(value);
+  return value >= least && value <= most;
+}
+
+TEST_CASE("an idle machine does what the recorded one did, as often", "[boot][background]") {
+  const Run run = run_with("idle");
+  CHECK(within(executed(run, "vmstat_shepherd"), 21, 26));
+  CHECK(within(executed(run, "flush_memcg_stats_dwork"), 11, 13));
+  CHECK(within(executed(run, "psi_avgs_work"), 11, 13));
+  CHECK(within(executed(run, "neigh_managed_work"), 8, 11));
+  CHECK(within(switched_in(run, "kcompactd0"), 46, 50));
+  CHECK(executed(run, "vmstat_update") == 0);  // nobody has allocated
+  CHECK(executed(run, "kfree_rcu_monitor") == 0);
+  CHECK(switched_in(run, "khugepaged") == 0);
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("counters that have changed are folded a few times", "[boot][background]") {
+  const Run run = run_with("idle", R"("duration": "10s", "kthreads": {"k": {"cpu": 1, "do": [
+      {"alloc": {"bytes": 4096}}]}})");
+  CHECK(within(executed(run, "vmstat_update"), 4, 8));
+}
+
+TEST_CASE("a server folds the counters of each CPU each second", "[boot][background]") {
+  const Run run = run_with("server");
+  CHECK(within(executed(run, "vmstat_update"), 44, 52));
+  CHECK(within(executed(run, "kfree_rcu_monitor"), 4, 6));
+  CHECK(switched_in(run, "khugepaged") == 2);
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("without a background the machine is silent", "[boot][background]") {
+  const Run run = run_with("none", R"("duration": "idle")");
+  CHECK(run.nothing_since < 1'000'000'000);
+  CHECK(lines_of(run.trace, "workqueue_execute_start").empty());
+}
+
+TEST_CASE("with one, a run never becomes idle, and says so", "[boot][background]") {
+  CHECK_THROWS_WITH(run_with("idle", R"("duration": "idle")"),
+                    Catch::Contains("/kernel/background") && Catch::Contains("never ends"));
+}
+
+TEST_CASE("the threads of a smallest boot are not enough for it", "[boot][background]") {
+  CHECK_THROWS_WITH(run_scenario(R"({"name": "t", "version": 1, "duration": "1s",
+                        "kernel": {"boot": "minimal", "background": "idle"}})"),
+                    Catch::Contains("/kernel/background"));
+}
+
+}  // namespace
