@@ -30,23 +30,40 @@ constexpr Time kCompactFirst = 449 * kMs;
 constexpr Time kCompactPeriod = 500 * kMs;  // HPAGE_FRAG_CHECK_INTERVAL_MSEC
 constexpr Time kCompactTime = 6'000;        // 9 us with both switches
 
-// mm/khugepaged.c: khugepaged_scan_sleep_millisecs, and khugepaged_pages_to_scan (4,096 pages) at an
-// assumed 50 ns a page.
+// mm/khugepaged.c: khugepaged_scan_sleep_millisecs, and khugepaged_pages_to_scan (4,096 pages) at
+// an assumed 50 ns a page.
 constexpr Time kHugepagePeriod = 10'000 * kMs;
 constexpr Time kHugepageTime = 4'096 * 50;
+
+// kernel/watchdog.c: sample_period with watchdog_thresh 10.
+constexpr Time kLockupPeriod = 4'000 * kMs;
+
+// A daemon's log, as assumed: 4 KiB each second, on a server 64 KiB and fsync() each fifth time.
+constexpr Time kLogPeriod = 1'000 * kMs;
+constexpr std::uint64_t kLogBytes = 4 << 10;
+constexpr std::uint64_t kServerLogBytes = 64 << 10;
+constexpr int kServerLogsPerSync = 5;
+constexpr Time kLogTime = 50'000;
 
 }  // namespace
 
 Background::Background(Boot& boot, workqueue::Workqueues& workqueues, mm::Memory& memory,
-                       Chatter chatter)
+                       fs::FileSystem* file_system, Chatter chatter)
     : workqueues_(workqueues),
-      vmstat_(workqueues, memory, kShepherdFirst, chatter == Chatter::kServer) {
+      kthreads_(boot.kthreads()),
+      file_system_(file_system),
+      server_(chatter == Chatter::kServer),
+      vmstat_(workqueues, memory, kShepherdFirst, server_) {
   add_works(chatter);
+  add_lockup_watchdogs();
+  if (file_system != nullptr) add_logger();
   for (int node = 0; node < memory.nr_nodes(); ++node) {
     add_thread(*boot.find_thread(fmt::format("kcompactd{}", node)), kCompactFirst, kCompactPeriod,
                kCompactTime);
   }
-  if (chatter == Chatter::kServer) {
+  if (server_) {
+    rcu_ = std::make_unique<rcu::Rcu>(boot.kthreads(), boot.softirqs(),
+                                      *boot.find_thread("rcu_preempt"));
     add_thread(*boot.find_thread("khugepaged"), kHugepagePeriod, kHugepagePeriod, kHugepageTime);
   }
 }
@@ -114,12 +131,16 @@ void Background::add_thread(Task& thread, Time first, Time period, Time cost) {
   periodic.cost = cost;
   thread.kthread->function = &run_thread;
   thread.kthread->data = &periodic;
+  wake_later(periodic.first, thread, first);
+}
+
+void Background::wake_later(timers::KernelTimer& timer, Task& thread, Time first) {
   timers::Timers& timers = workqueues_.timers();
-  periodic.first.function = &wake_thread;
-  periodic.first.object = &thread;
-  periodic.first.function_name = workqueues_.machine().trace().names().intern("process_timeout");
-  periodic.first.address = timers::Timers::stack_address(thread);
-  timers.boot_timer(periodic.first, timers.jiffies() + timers.ticks().from_time(first));
+  timer.function = &wake_thread;
+  timer.object = &thread;
+  timer.function_name = workqueues_.machine().trace().names().intern("process_timeout");
+  timer.address = timers::Timers::stack_address(thread);
+  timers.boot_timer(timer, timers.jiffies() + timers.ticks().from_time(first));
 }
 
 Co<> Background::wake_thread(timers::Timers& timers, timers::KernelTimer& timer) {
@@ -135,6 +156,62 @@ Co<int> Background::run_thread(Kthreads& kthreads, Task& self, void* data) {
     self.state = sched::kTaskInterruptible | sched::kTaskFreezable;
     co_await kthreads.timers().schedule_timeout(period);
   }
+}
+
+void Background::add_lockup_watchdogs() {
+  constexpr std::uint64_t kFirstCpu = 0xffff88802e61e5a0;
+  constexpr std::uint64_t kNextCpu = 0x100000;
+  timers::Timers& timers = workqueues_.timers();
+  for (int cpu = 0; cpu < workqueues_.machine().nr_cpus(); ++cpu) {
+    Lockup& lockup = lockups_.emplace_back();
+    lockup.scheduler = &workqueues_.scheduler();
+    lockup.cpu = cpu;
+    lockup.softlockup.function = [](sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork&) {};
+    lockup.softlockup.done = true;
+    lockup.timer.function = &watchdog_timer_fn;
+    lockup.timer.object = &lockup;
+    lockup.timer.function_name = workqueues_.machine().trace().names().intern("watchdog_timer_fn");
+    lockup.timer.address = kFirstCpu + static_cast<std::uint64_t>(cpu) * kNextCpu;
+    lockup.timer.pinned = lockup.timer.hard = true;
+    timers.hrtimer_init(lockup.timer, false);
+    timers.boot_hrtimer(lockup.timer, cpu, kLockupPeriod);
+  }
+}
+
+Co<bool> Background::watchdog_timer_fn(timers::Timers& timers, timers::KernelHrtimer& timer,
+                                       cpu::Cpu&) {
+  Lockup& lockup = *static_cast<Lockup*>(timer.object);
+  if (std::exchange(lockup.softlockup.done, false)) {
+    co_await lockup.scheduler->stop_one_cpu_nowait(lockup.cpu, lockup.softlockup);
+  }
+  timer.set_expires(timers.machine().now() + kLockupPeriod);
+  co_return true;
+}
+
+void Background::add_logger() {
+  sched::Scheduler& scheduler = workqueues_.scheduler();
+  Task& logger = scheduler.new_task("systemd-journal");
+  logger.ppid = 1;
+  logger.mm = 1U << 31;
+  logger.body = log();
+  logger.resume_point = logger.body.handle();
+  logger.state = sched::kTaskInterruptible;
+  logger.cpu = &workqueues_.machine().cpu(0);
+  wake_later(logger_timer_, logger, kLogPeriod);
+}
+
+Co<> Background::log() {
+  co_await workqueues_.scheduler().schedule_tail();
+  Task& self = workqueues_.scheduler().current();
+  for (int logs = 1; !self.fatal_signal; ++logs) {
+    co_await workqueues_.machine().run(kLogTime);
+    co_await file_system_->write(server_ ? kServerLogBytes : kLogBytes, -1);
+    if (server_ && logs % kServerLogsPerSync == 0) co_await file_system_->fsync();
+    self.state = sched::kTaskInterruptible;
+    co_await workqueues_.timers().schedule_hrtimeout_range(workqueues_.machine().now() + kLogPeriod,
+                                                           0);
+  }
+  co_await kthreads_.do_exit(self);
 }
 
 }  // namespace kt::boot

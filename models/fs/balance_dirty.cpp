@@ -1,6 +1,6 @@
 // How a writer is slowed down: mm/page-writeback.c: balance_dirty_pages and what it estimates. The
-// rates converge to the disk's bandwidth, shared by all who write, with as much dirty as lies midway
-// between where nobody is slowed down and the limit.
+// rates converge to the disk's bandwidth, shared by all who write, with as much dirty as lies
+// midway between where nobody is slowed down and the limit.
 #include <algorithm>
 #include <bit>
 
@@ -14,7 +14,8 @@ constexpr Time kSecond = 1'000'000'000;
 constexpr Time kBandwidthInterval = kSecond / 5;  // BANDWIDTH_INTERVAL
 constexpr Time kMaxPause = kSecond / 5;           // MAX_PAUSE
 constexpr Time kTargetPause = kSecond / 100;      // wb_min_pause()
-constexpr double kBandwidthPeriod = 3e9;          // ns, of the average
+constexpr Time kBandwidthPeriod = 3 * kSecond;    // of the average
+constexpr int kShift = 10;                        // RATELIMIT_CALC_SHIFT
 constexpr Pages kPollThreshold = 32;              // DIRTY_POLL_THRESH
 
 }  // namespace
@@ -46,22 +47,38 @@ Pages Writeback::poll_interval(const DirtyLimits& limits) const {
   return Pages{1} << ((std::bit_width(limits.freerun() - pages) - 1) >> 1);
 }
 
-// __wb_update_bandwidth(): what the disk has taken, and what all writers together may dirty.
-void Writeback::update_bandwidth(Wb& wb, double pos_ratio) {
+// mm/page-writeback.c: pos_ratio_polynom: 2 with little dirty, 1 at the set point, 0 at the limit;
+// in units of 1 << kShift.
+std::int64_t Writeback::pos_ratio(const DirtyLimits& limits) const {
+  const auto setpoint = static_cast<std::int64_t>((limits.freerun() + limits.limit) / 2);
+  const auto room = std::max<std::int64_t>(1, static_cast<std::int64_t>(limits.limit) - setpoint);
+  constexpr std::int64_t kOne = std::int64_t{1} << kShift;
+  const std::int64_t x = (setpoint - static_cast<std::int64_t>(dirty())) * kOne / room;
+  const std::int64_t nearby = std::clamp(x, -2 * kOne, 2 * kOne);  // its cube is clamped anyway
+  return std::clamp(kOne + nearby * nearby / kOne * nearby / kOne, std::int64_t{0}, 2 * kOne);
+}
+
+// __wb_update_bandwidth(): what the disk takes, averaged over some three seconds, and what each
+// writer may dirty so that all of them together dirty as much.
+void Writeback::update_bandwidth(Wb& wb, std::int64_t pos_ratio) {
   const Time elapsed = machine_.now() - wb.bw_time_stamp;
   if (elapsed < kBandwidthInterval) return;
+  const auto per_second = [elapsed](Pages pages) {
+    constexpr Time kUs = 1'000;
+    return static_cast<std::int64_t>(pages) * (kSecond / kUs) / (elapsed / kUs);
+  };
   const Pages written = memory_.node(wb.node).stats.written;
-  const double seconds = static_cast<double>(elapsed) / 1e9;
-  const double written_rate = static_cast<double>(written - wb.written_stamp) / seconds;
-  const double dirty_rate = static_cast<double>(wb.dirtied - wb.dirtied_stamp) / seconds;
-  const double weight = std::min(1.0, static_cast<double>(elapsed) / kBandwidthPeriod);
-  const double bandwidth = static_cast<double>(wb.write_bandwidth) * (1 - weight) +
-                           written_rate * weight;
-  const double task_rate = static_cast<double>(wb.dirty_ratelimit) * pos_ratio;
-  const double balanced = task_rate * bandwidth / std::max(dirty_rate, 1.0);
-  wb.write_bandwidth = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(bandwidth));
-  wb.dirty_ratelimit = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(balanced), 1,
-                                                 wb.write_bandwidth);
+  const std::int64_t written_rate = per_second(written - wb.written_stamp);
+  const std::int64_t dirty_rate =
+      std::max<std::int64_t>(1, per_second(wb.dirtied - wb.dirtied_stamp));
+  const Time weight = std::min(elapsed, kBandwidthPeriod) / kBandwidthInterval;
+  constexpr Time kWhole = kBandwidthPeriod / kBandwidthInterval;
+  const std::int64_t average =
+      (wb.write_bandwidth * (kWhole - weight) + written_rate * weight) / kWhole;
+  const std::int64_t task_ratelimit = (wb.dirty_ratelimit * pos_ratio >> kShift) + 1;
+  wb.write_bandwidth = std::max<std::int64_t>(1, average);
+  wb.dirty_ratelimit = std::clamp<std::int64_t>(task_ratelimit * wb.write_bandwidth / dirty_rate, 1,
+                                                wb.write_bandwidth);
   wb.bw_time_stamp = machine_.now();
   wb.written_stamp = written;
   wb.dirtied_stamp = wb.dirtied;
@@ -71,26 +88,19 @@ Co<> Writeback::balance_dirty_pages(Wb& wb, Dirtier& self) {
   Task& current = workqueues_.scheduler().current();
   for (;;) {
     const DirtyLimits limit = limits();
-    const Pages pages = dirty();
     // wb_start_background_writeback()
-    if (pages > limit.background && !wb.running) co_await wb_wakeup(wb);
-    if (pages <= limit.freerun()) {
+    if (dirty() > limit.background && !wb.running) co_await wb_wakeup(wb);
+    if (dirty() <= limit.freerun()) {
       self.paused_when = machine_.now();
       self.nr_dirtied = 0;
       self.nr_dirtied_pause = std::max(kPollThreshold, poll_interval(limit));
       co_return;
     }
-    // pos_ratio_polynom(): 2 with little dirty, 1 at the set point, 0 at the limit.
-    const auto setpoint = static_cast<double>((limit.freerun() + limit.limit) / 2);
-    const double x = (setpoint - static_cast<double>(pages)) /
-                     std::max(1.0, static_cast<double>(limit.limit) - setpoint);
-    const double pos_ratio = std::clamp(1 + x * x * x, 0.0, 2.0);
-    update_bandwidth(wb, pos_ratio);
-    const double rate = static_cast<double>(wb.dirty_ratelimit) * pos_ratio;
-    const bool stop = rate < 1;
-    Time period = stop ? kMaxPause
-                       : static_cast<Time>(static_cast<double>(self.nr_dirtied) * 1e9 / rate);
-    Time pause = stop ? kMaxPause : period - (machine_.now() - self.paused_when);
+    const std::int64_t position = pos_ratio(limit);
+    update_bandwidth(wb, position);
+    const std::int64_t rate = wb.dirty_ratelimit * position >> kShift;  // task_ratelimit
+    const Time period = rate == 0 ? kMaxPause : static_cast<Time>(self.nr_dirtied) * kSecond / rate;
+    Time pause = rate == 0 ? kMaxPause : period - (machine_.now() - self.paused_when);
     if (pause < kTargetPause / 2) {  // too short to sleep: it counts for the next time
       self.paused_when = pause < -kSecond ? machine_.now() : self.paused_when + period;
       self.nr_dirtied = 0;
@@ -101,10 +111,9 @@ Co<> Writeback::balance_dirty_pages(Wb& wb, Dirtier& self) {
     co_await timers_.schedule_timeout(timers_.ticks().from_time(pause));
     self.paused_when = machine_.now();
     self.nr_dirtied = 0;
-    const double target = static_cast<double>(wb.dirty_ratelimit) *
-                          static_cast<double>(kTargetPause) / 1e9;
-    self.nr_dirtied_pause = std::max(kPollThreshold, static_cast<Pages>(target));
-    if (!stop || current.fatal_signal) co_return;
+    self.nr_dirtied_pause =
+        std::max(kPollThreshold, static_cast<Pages>(wb.dirty_ratelimit * kTargetPause / kSecond));
+    if (rate != 0 || current.fatal_signal) co_return;
   }
 }
 

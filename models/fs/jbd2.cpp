@@ -14,7 +14,9 @@ constexpr sim::Time kCommitInterval = 5'000'000'000;  // ns, JBD2_DEFAULT_MAX_CO
 constexpr std::uint64_t kBlockSize = 4096;
 
 // The first partition of sda, sdb, …
-std::uint64_t device_number(int disk) { return cpu::pack(8, 16 * disk + 1); }
+std::uint64_t device_number(int disk) {
+  return cpu::pack(8, 16 * disk + 1);
+}
 
 }  // namespace
 
@@ -57,12 +59,11 @@ Co<> Journal::commit_and_wait() {
     commit_request_ = awaited.tid;
     co_await kthreads_.scheduler().wake_up_process(*task_);
   }
-  const locking::Condition committed{
-      [](const void* object) {
-        const Awaited& one = *static_cast<const Awaited*>(object);
-        return one.journal->commit_sequence_ >= one.tid;
-      },
-      &awaited};
+  const locking::Condition committed{[](const void* object) {
+                                       const Awaited& one = *static_cast<const Awaited*>(object);
+                                       return one.journal->commit_sequence_ >= one.tid;
+                                     },
+                                     &awaited};
   co_await waits_.wait_event(done_commit_, committed, sched::kTaskUninterruptible, false,
                              timers::kMaxScheduleTimeout);
 }

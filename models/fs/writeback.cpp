@@ -9,11 +9,9 @@ namespace {
 constexpr Pages kWritebackPages = 1024;  // fs/fs-writeback.c: MIN_WRITEBACK_PAGES, 4 MiB
 constexpr Pages kBioPages = 256;         // include/linux/bio.h: BIO_MAX_VECS, 1 MiB
 constexpr Pages kPollThreshold = 32;     // mm/page-writeback.c: DIRTY_POLL_THRESH
-constexpr Time kDirtyWritebackInterval = 5'000'000'000;  // ns, dirty_writeback_centisecs
-constexpr Time kDirtyExpireInterval = 30'000'000'000;    // ns, dirty_expire_centisecs
-// Copying a page from user space and putting it into the page cache, as assumed.
-constexpr Time kCopyPage = 600;
-constexpr std::uint64_t kInitialBandwidth = 100 << (20 - 12);  // INIT_BW: 100 MiB/s in pages
+constexpr Time kDirtyWritebackInterval = 5'000'000'000;       // ns, dirty_writeback_centisecs
+constexpr Time kDirtyExpireInterval = 30'000'000'000;         // ns, dirty_expire_centisecs
+constexpr std::int64_t kInitialBandwidth = 100 << (20 - 12);  // INIT_BW: 100 MiB/s in pages
 
 }  // namespace
 
@@ -64,7 +62,7 @@ Co<bool> Writeback::write(std::uint64_t bytes, int node) {
   while (left > 0) {
     const Pages pages = std::min(left, kPollThreshold);
     left -= pages;
-    co_await machine_.run(static_cast<Time>(pages) * kCopyPage);
+    co_await machine_.run(static_cast<Time>(pages) * machine_.costs().write_page);
     const int id = co_await memory_.grow_page_cache(pages, node);
     if (id < 0) co_return false;
     Wb& wb = wb_of(id);
@@ -85,12 +83,16 @@ Co<bool> Writeback::write(std::uint64_t bytes, int node) {
   co_return true;
 }
 
-Co<> Writeback::write_and_wait() {
+Co<std::vector<int>> Writeback::write_and_wait() {
   Dirtier& self = dirtier(workqueues_.scheduler().current());
+  std::vector<int> disks;
   for (Wb& wb : nodes_) {
     const Pages own = std::exchange(self.unsynced[static_cast<std::size_t>(wb.node)], 0);
-    if (own > 0) co_await write_pages(wb, own);
+    if (own == 0) continue;
+    co_await write_pages(wb, own);
+    if (std::ranges::find(disks, wb.disk) == disks.end()) disks.push_back(wb.disk);
   }
+  co_return disks;
 }
 
 Co<> Writeback::start(void* self, sched::Scheduler&, int id) {
@@ -125,7 +127,6 @@ Co<> Writeback::wb_workfn(workqueue::Workqueues& workqueues, workqueue::Work& wo
 Co<> Writeback::do_writeback(Wb& wb) {
   if (std::exchange(wb.asked, false)) {
     co_await write_pages(wb, ~Pages{0});
-    memory_.writeback_done(wb.node);
   }
   if (machine_.now() - wb.last_old_flush >= kDirtyWritebackInterval) {  // wb_check_old_data_flush()
     wb.last_old_flush = machine_.now();

@@ -43,15 +43,13 @@ class Writeback {
   /// generic_perform_write
   Co<bool> write(std::uint64_t bytes, int node);
   /// Writes as many of the dirty pages as the current task has made since its last call, and waits
-  /// for them. mm/filemap.c: file_write_and_wait_range
-  Co<> write_and_wait();
+  /// for them: the disks on which it has made some. mm/filemap.c: file_write_and_wait_range
+  Co<std::vector<int>> write_and_wait();
 
   [[nodiscard]] DirtyLimits limits() const;
   /// Dirty or under writeback, on all nodes.
   [[nodiscard]] Pages dirty() const;
-  [[nodiscard]] int disk_of(int node) const {
-    return nodes_[static_cast<std::size_t>(node)].disk;
-  }
+  [[nodiscard]] int disk_of(int node) const { return nodes_[static_cast<std::size_t>(node)].disk; }
 
  private:
   struct Batch {
@@ -73,8 +71,8 @@ class Writeback {
     Pages dirtied = 0;
     Pages dirtied_stamp = 0;
     Pages written_stamp = 0;
-    std::uint64_t write_bandwidth = 0;
-    std::uint64_t dirty_ratelimit = 0;
+    std::int64_t write_bandwidth = 0;
+    std::int64_t dirty_ratelimit = 0;
   };
   /// What task_struct has of it.
   struct Dirtier {
@@ -97,7 +95,8 @@ class Writeback {
   // balance_dirty.cpp
   Co<> balance_dirty_pages(Wb& wb, Dirtier& self);
   [[nodiscard]] Pages poll_interval(const DirtyLimits& limits) const;
-  void update_bandwidth(Wb& wb, double pos_ratio);
+  [[nodiscard]] std::int64_t pos_ratio(const DirtyLimits& limits) const;
+  void update_bandwidth(Wb& wb, std::int64_t pos_ratio);
 
   workqueue::Workqueues& workqueues_;
   cpu::Machine& machine_;

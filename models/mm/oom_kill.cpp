@@ -1,5 +1,6 @@
-// The OOM killer: mm/oom_kill.c. The user task that has most memory is killed and gives it back when
-// it ends; if that takes more than two seconds, as it waits for something in D, oom_reaper takes it.
+// The OOM killer: mm/oom_kill.c. The user task that has most memory is killed and gives it back
+// when it ends; if that takes more than two seconds, as it waits for something in D, oom_reaper
+// takes it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -53,7 +54,9 @@ Co<> Memory::exit_mmap(Task& p) {
   if (victim != nullptr) victim->skip = true;
 }
 
-Co<> Memory::exit_mm(void* self, Task& p) { return static_cast<Memory*>(self)->exit_mmap(p); }
+Co<> Memory::exit_mm(void* self, Task& p) {
+  return static_cast<Memory*>(self)->exit_mmap(p);
+}
 
 // False: nobody can be killed for this. True: try again.
 Co<bool> Memory::out_of_memory(Request request) {
@@ -63,6 +66,9 @@ Co<bool> Memory::out_of_memory(Request request) {
     co_return true;
   }
   if ((request.gfp & kGfpFs) == 0) co_return true;  // nobody is killed: it goes on trying
+  // It looks at each task.
+  co_await machine_.run(static_cast<Time>(scheduler_.tasks().size()) *
+                        machine_.costs().reclaim_scan);
   bool aborted = false;
   Task* chosen = select_bad_process(aborted);
   if (aborted) co_return true;
@@ -122,9 +128,9 @@ OomVictim& Memory::mark_oom_victim(Task& p) {
 
 Co<> Memory::wake_oom_reaper(timers::Timers& timers, timers::KernelTimer& timer) {
   Memory& memory = *static_cast<Memory*>(timer.object);
-  const auto victim =
-      std::ranges::find(memory.oom_victims_, &timer,
-                        [](OomVictim& known) -> timers::KernelTimer* { return &known.reaper_timer; });
+  const auto victim = std::ranges::find(
+      memory.oom_victims_, &timer,
+      [](OomVictim& known) -> timers::KernelTimer* { return &known.reaper_timer; });
   if (victim->skip) co_return;
   memory.oom_reaper_list_.push_back(&*victim);
   co_await timers.scheduler().wake_up_process(*memory.oom_reaper_);

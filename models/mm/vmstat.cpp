@@ -76,9 +76,8 @@ Co<> Vmstat::shepherd() {
     }
     co_await workqueues_.scheduler().cond_resched();
   }
-  co_await workqueues_.queue_delayed_work_on(workqueue::kWorkCpuUnbound,
-                                             *workqueues_.system().events, shepherd_,
-                                             stat_interval());
+  co_await workqueues_.queue_delayed_work_on(
+      workqueue::kWorkCpuUnbound, *workqueues_.system().events, shepherd_, stat_interval());
 }
 
 }  // namespace kt::mm

@@ -1,6 +1,6 @@
-// Counters that each CPU keeps of its own and folds into the global ones (mm/vmstat.c): vmstat_update
-// on each CPU once a second while there is something to fold, and vmstat_shepherd, which looks once
-// a second for CPUs that have something and no work queued.
+// Counters that each CPU keeps of its own and folds into the global ones (mm/vmstat.c):
+// vmstat_update on each CPU once a second while there is something to fold, and vmstat_shepherd,
+// which looks once a second for CPUs that have something and no work queued.
 #pragma once
 
 #include <deque>

@@ -87,6 +87,9 @@ TEST_CASE("a task that takes all memory is killed, and is no defect", "[run][mm]
   CHECK(report.expectations.at(1).passed);
   CHECK(report.memory[0].free == 2 << 20);
   CHECK(report.memory[0].allocated == 0);
+  REQUIRE(report.oom_kills.size() == 1);
+  CHECK(report.oom_kills[0].name == "t");
+  CHECK_THAT(kt::run::report_text(report), Catch::Contains("out of memory at t="));
 }
 
 TEST_CASE("dirty pages reach the disk, and kswapd waits for them", "[run][mm]") {

@@ -66,12 +66,30 @@ std::vector<mm::NodeConfig> node_configs(const scenario::Machine& machine) {
   return configs;
 }
 
+// Whether somebody writes files: a statement, or the background's logger.
+bool writes_files(const scenario::Scenario& scenario) {
+  if (scenario.machine.disks.empty()) return false;
+  if (scenario.kernel.background != scenario::BackgroundLoad::kNone) return true;
+  return std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
+    return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
+      return op.verb == scenario::Verb::kWrite || op.verb == scenario::Verb::kFsync;
+    });
+  });
+}
+
+// Whether pages are dirty, or can be.
+bool writes_back(const scenario::Scenario& scenario) {
+  return writes_files(scenario) ||
+         std::ranges::any_of(scenario.machine.nodes,
+                             [](const scenario::Node& node) { return node.dirty > 0; });
+}
+
 // Whether memory can get short by what the scenario says.
 bool uses_memory(const scenario::Scenario& scenario) {
   const bool given = std::ranges::any_of(scenario.machine.nodes, &scenario::Node::memory_given);
   return given || std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
            return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
-             return op.verb == scenario::Verb::kAlloc ||
+             return op.verb == scenario::Verb::kAlloc || op.verb == scenario::Verb::kWrite ||
                     op.verb == scenario::Verb::kMemoryPressure;
            });
          });
@@ -114,17 +132,17 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   kthreads_ = std::make_unique<kthread::Kthreads>(*scheduler_, *timers_, *completions_);
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
   workqueues_ = std::make_unique<workqueue::Workqueues>(
-      workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
+      workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_,
+                      *kthreads_},
       workqueue_params(scenario.kernel, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
-  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
-                                            *timers_, *waits_,
-                                            *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_, *memory_});
+  models_ = std::make_unique<Models>(
+      Models{*machine_, *scheduler_, *softirqs_, *tasklets_, *timers_, *waits_, *completions_,
+             *mutexes_, *spinlocks_, *kthreads_, *workers_, *workqueues_, *memory_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
-  if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
+  if (PlatformDevices::needed(scenario) || writes_back(scenario)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
@@ -142,7 +160,8 @@ void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
   boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
-                          .workers = uses_workqueues(scenario_) || Flusher::needed(scenario_.machine)};
+                          .workers = uses_workqueues(scenario_) || writes_back(scenario_) ||
+                                     PlatformDevices::uses_kblockd(scenario_.machine)};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
@@ -153,9 +172,8 @@ void System::boot(int start_cpu) {
   memory_->set_kswapds(boot_->kswapds());
   Task* oom_reaper = boot_->find_thread("oom_reaper");
   if (oom_reaper != nullptr) memory_->set_oom_reaper(*oom_reaper);
-  if (Flusher::needed(scenario_.machine)) {
-    flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
-  }
+  if (devices_ != nullptr && PlatformDevices::uses_kblockd(scenario_.machine)) devices_->boot();
+  make_file_system();
   make_background();
   interpreter_->make_workqueues();
   irq_sources_ =
@@ -187,6 +205,15 @@ void System::boot(int start_cpu) {
   scheduler_->start(control_);
 }
 
+void System::make_file_system() {
+  if (!writes_back(scenario_)) return;
+  disk_writer_ = std::make_unique<DiskWriter>(*models_, *devices_, scenario_.machine);
+  file_system_ = std::make_unique<fs::FileSystem>(
+      *workqueues_, *kthreads_, *waits_, *memory_, *disk_writer_,
+      DiskWriter::disk_of_node(scenario_.machine), writes_files(scenario_));
+  interpreter_->set_file_system(*file_system_);
+}
+
 void System::make_background() {
   const scenario::Kernel& kernel = scenario_.kernel;
   if (kernel.background == scenario::BackgroundLoad::kNone) return;
@@ -197,8 +224,9 @@ void System::make_background() {
         scenario_.where(kernel.background_origin)));
   }
   const bool server = kernel.background == scenario::BackgroundLoad::kServer;
-  background_ = std::make_unique<boot::Background>(
-      *boot_, *workqueues_, *memory_, server ? boot::Chatter::kServer : boot::Chatter::kIdle);
+  background_ =
+      std::make_unique<boot::Background>(*boot_, *workqueues_, *memory_, file_system_.get(),
+                                         server ? boot::Chatter::kServer : boot::Chatter::kIdle);
 }
 
 Co<> System::task_body(Task& self, std::int32_t index) {
@@ -208,7 +236,8 @@ Co<> System::task_body(Task& self, std::int32_t index) {
   co_await kthreads_->do_exit(self);
 }
 
-// The init task: makes the scenario's threads at t = 0, in file order, then does what `events` says.
+// The init task: makes the scenario's threads at t = 0, in file order, then does what `events`
+// says.
 Co<> System::control_body() {
   Task& self = *control_;
   for (std::size_t i = 0; i < scenario_.kthread_workers.size(); ++i) {
@@ -287,7 +316,9 @@ void System::run() {
   }
 }
 
-void System::run_until(Time when) { go(when); }
+void System::run_until(Time when) {
+  go(when);
+}
 
 std::vector<Task*> System::scenario_threads() {
   std::vector<Task*> threads;

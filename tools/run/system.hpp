@@ -15,7 +15,7 @@
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
-#include "tools/run/flusher.hpp"
+#include "tools/run/disk_writer.hpp"
 #include "tools/run/interpreter.hpp"
 #include "tools/run/irq_sources.hpp"
 #include "tools/run/watchdog.hpp"
@@ -24,11 +24,11 @@
 namespace kt::run {
 
 struct SystemOptions {
-  std::optional<std::uint64_t> seed;   ///< instead of the scenario's
-  std::optional<Time> duration;        ///< instead of the scenario's
-  int start_cpu = 0;                   ///< where the init task runs at t = 0
-  Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
-  bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
+  std::optional<std::uint64_t> seed;  ///< instead of the scenario's
+  std::optional<Time> duration;       ///< instead of the scenario's
+  int start_cpu = 0;                  ///< where the init task runs at t = 0
+  Time tick_offset = 0;               ///< t = 0 lies so many ns after a tick
+  bool visit_each_step = false;       ///< visit SimGrid at every event (for tests)
 };
 
 /// How a run ended.
@@ -82,6 +82,7 @@ class System {
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
   void boot(int start_cpu);
+  void make_file_system();
   void make_background();
   static void nothing_left(void* self);
   void go(Time until);
@@ -105,13 +106,14 @@ class System {
   std::unique_ptr<workqueue::Workqueues> workqueues_;
   std::unique_ptr<mm::Memory> memory_;
   std::unique_ptr<boot::Boot> boot_;
-  std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<irq::Irqs> irqs_;
   std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
-  std::unique_ptr<Flusher> flusher_;
+  std::unique_ptr<DiskWriter> disk_writer_;
+  std::unique_ptr<fs::FileSystem> file_system_;
+  std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Watchdog> watchdog_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
   Task* control_ = nullptr;

@@ -61,11 +61,17 @@ class ArgumentReader {
     op_.object = read_reference(context_, section, value);
   }
 
+  void require_disk() const {
+    if (machine().disks.empty())
+      argument_.fail({"the machine has no disk", "\"disks\" in \"machine\""});
+  }
+
   /// Numbers, times, texts and expressions.
   bool read_plain() const {
     switch (verb_.argument) {
       case Argument::kNone:
         require_kind(argument_, Kind::kNull, fmt::format("\"{}\" without argument", verb_.name));
+        if (verb_.verb == Verb::kFsync) require_disk();
         return true;
       case Argument::kDuration:
         duration();
@@ -229,6 +235,10 @@ class ArgumentReader {
       case Argument::kFree:
         block();
         return;
+      case Argument::kWrite:
+        mem();
+        require_disk();
+        return;
       case Argument::kSignal:
         return signal();
       case Argument::kPrepareToWait:
@@ -299,8 +309,8 @@ class ArgumentReader {
     if (gfp) op_.choice = gfp_flags(*gfp);
     const auto kind = static_cast<Gfp>(op_.choice & kGfpKind);
     if (kind < Gfp::kNowait && where_ < Context::kTask)
-      gfp.value_or(argument_).fail({"this allocation may sleep",
-                                    "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
+      gfp.value_or(argument_).fail(
+          {"this allocation may sleep", "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
     if (const auto result = optional("result")) refer(Section::kVariable, *result);
   }
 
@@ -316,8 +326,7 @@ class ArgumentReader {
     const std::size_t bar = std::min(text.find('|'), text.size());
     const auto kind = std::ranges::find(kKinds, text.substr(0, bar));
     if (kind == kKinds.end())
-      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)),
-                  join(kKinds),
+      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)), join(kKinds),
                   nearest(text.substr(0, bar), std::span<const std::string_view>(kKinds))});
     auto flags = static_cast<std::uint8_t>(kind - kKinds.begin());
     for (std::size_t at = bar; at < text.size();) {

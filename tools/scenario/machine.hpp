@@ -31,6 +31,7 @@ struct Disk {
   std::int64_t write_bandwidth = 0;  ///< bytes a second
   sim::Time latency = 0;
   std::int32_t node = 0;
+  bool mq_deadline = false;  ///< requests of io go through an I/O scheduler
   std::uint32_t origin = 0;
 };
 

@@ -36,7 +36,11 @@ void verb_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 
 /// The completion interrupts of disks are not threads.
 void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
+  if (scenario.kernel.preempt != Preempt::kRt) return;
+  verb_used<Verb::kIo>(scenario, places);
+  verbs_used<Verb::kWrite, Verb::kFsync>(scenario, places);
+  if (scenario.kernel.background != BackgroundLoad::kNone && !scenario.machine.disks.empty())
+    places.push_back(scenario.kernel.background_origin);
 }
 
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {

@@ -15,7 +15,9 @@ namespace {
 constexpr sim::Time kSecond = 1'000'000'000;
 
 // 64 MiB, 1,000 pages of them free, no page cache: min is 256 pages.
-NodeConfig node() { return {64 * MemoryRun::kMiB, 1'000 * kPageSize, 0, 0}; }
+NodeConfig node() {
+  return {64 * MemoryRun::kMiB, 1'000 * kPageSize, 0, 0};
+}
 
 support::MachineOptions cpus(int nr_cpus) {
   support::MachineOptions options;
@@ -73,8 +75,8 @@ TEST_CASE("without __GFP_FS nobody is killed", "[mm][oom]") {
 
 TEST_CASE("oom_reaper takes the memory of a victim that sleeps in D", "[mm][oom]") {
   MemoryRun run({node()}, cpus(2));
-  run.memory.set_oom_reaper(run.m.kthreads.boot_thread("oom_reaper", nullptr, nullptr,
-                                                       kt::sched::kTaskInterruptible));
+  run.memory.set_oom_reaper(
+      run.m.kthreads.boot_thread("oom_reaper", nullptr, nullptr, kt::sched::kTaskInterruptible));
   Allocator& sleeper = run.allocator({pages(500), pages(1, kGfpKernel, 60 * kSecond)}, true, 0);
   Allocator& late = run.allocator({pages(400, kGfpKernel, kSecond / 10)}, false, 1);
   run.m.run_until(2 * kSecond);
