@@ -36,6 +36,12 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
           "io under preempt rt");
+  refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
+    "tasks": {"a": {"do": [{"write": {"bytes": 1}}]}})",
+          "io under preempt rt");
+  refused(R"("kernel": {"preempt": "rt", "background": "idle"},
+    "machine": {"disks": {"d": {"read": 1, "write": 1}}})",
+          "io under preempt rt");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
   refused(R"("machine": {"power": {"busy": 1, "idle": 1}})", "energy accounting (power)");
 }
