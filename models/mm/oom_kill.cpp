@@ -66,11 +66,11 @@ Co<bool> Memory::out_of_memory(Request request) {
     co_return true;
   }
   if ((request.gfp & kGfpFs) == 0) co_return true;  // nobody is killed: it goes on trying
-  // It looks at each task.
-  co_await machine_.run(static_cast<Time>(scheduler_.tasks().size()) *
-                        machine_.costs().reclaim_scan);
   bool aborted = false;
   Task* chosen = select_bad_process(aborted);
+  // It has looked at each task.
+  co_await machine_.run(static_cast<Time>(scheduler_.tasks().size()) *
+                        machine_.costs().reclaim_scan);
   if (aborted) co_return true;
   if (chosen == nullptr) {
     throw sim::Defect(fmt::format(

@@ -152,7 +152,7 @@ TEST_CASE("the machine and the kernel are checked", "[scenario][malformed]") {
       {around("\"kernel\": {\"boot\": \"minimal\", \"background\": @\"idle\"}"),
        "/kernel/background", "\"boot\": \"full\" with it"},
       {around("\"machine\": {\"disks\": {\"d\": {\"read\": 1, \"write\": 1, \"scheduler\": @\"bfq\"}}}"),
-       "/machine/disks/d/scheduler", "none, mq-deadline"},
+       "/machine/disks/d/scheduler", "none or mq-deadline"},
       {around("\"tasks\": {\"t\": {\"do\": [{\"write\": @{\"bytes\": 1}}]}}"),
        "/tasks/t/do/0/write", "the machine has no disk"},
       {around("\"tasks\": {\"t\": {\"do\": [@\"fsync\"]}}"), "/tasks/t/do/0",
