@@ -54,6 +54,7 @@ class Boot {
   /// kswapdN, in the order of the nodes.
   [[nodiscard]] const std::vector<Task*>& kswapds() const { return kswapds_; }
   [[nodiscard]] Kthreads& kthreads() const { return kthreads_; }
+  [[nodiscard]] softirq::Softirqs& softirqs() const { return softirqs_; }
   /// The thread of that name, or null.
   [[nodiscard]] Task* find_thread(std::string_view name) const;
 
