@@ -62,8 +62,6 @@ Background::Background(Boot& boot, workqueue::Workqueues& workqueues, mm::Memory
                kCompactTime);
   }
   if (server_) {
-    rcu_ = std::make_unique<rcu::Rcu>(boot.kthreads(), boot.softirqs(),
-                                      *boot.find_thread("rcu_preempt"));
     add_thread(*boot.find_thread("khugepaged"), kHugepagePeriod, kHugepagePeriod, kHugepageTime);
   }
 }

@@ -6,12 +6,10 @@
 #pragma once
 
 #include <deque>
-#include <memory>
 
 #include "models/boot/boot.hpp"
 #include "models/fs/file_system.hpp"
 #include "models/mm/vmstat.hpp"
-#include "models/rcu/rcu.hpp"
 
 namespace kt::boot {
 
@@ -64,7 +62,6 @@ class Background {
   Kthreads& kthreads_;
   fs::FileSystem* file_system_;
   bool server_;
-  std::unique_ptr<rcu::Rcu> rcu_;
   timers::KernelTimer logger_timer_;
   std::deque<Lockup> lockups_;
   std::deque<PeriodicWork> works_;

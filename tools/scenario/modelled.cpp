@@ -43,6 +43,12 @@ void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
     places.push_back(scenario.kernel.background_origin);
 }
 
+/// The works and timers of the background do not leave a CPU.
+void background_hotplug(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.background == BackgroundLoad::kNone) return;
+  verbs_used<Verb::kCpuDown, Verb::kCpusReadUnlock>(scenario, places);
+}
+
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (scenario.kernel.memory_model == MemoryModel::kTso)
     places.push_back(scenario.kernel.memory_model_origin);
@@ -72,11 +78,9 @@ void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 }
 
 constexpr std::array kMissing{
-    Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
-    Missing{"cpu_down", verb_used<Verb::kCpuDown>},
-    Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
+    Missing{"CPU hotplug with a background", background_hotplug},
     Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus", isolation},
