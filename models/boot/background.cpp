@@ -45,6 +45,9 @@ constexpr std::uint64_t kServerLogBytes = 64 << 10;
 constexpr int kServerLogsPerSync = 5;
 constexpr Time kLogTime = 50'000;
 
+// kernel/watchdog.c: softlockup_fn: that it runs is all.
+Co<> softlockup_fn(sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork&) { co_return; }
+
 }  // namespace
 
 Background::Background(Boot& boot, workqueue::Workqueues& workqueues, mm::Memory& memory,
@@ -164,7 +167,7 @@ void Background::add_lockup_watchdogs() {
     Lockup& lockup = lockups_.emplace_back();
     lockup.scheduler = &workqueues_.scheduler();
     lockup.cpu = cpu;
-    lockup.softlockup.function = [](sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork&) {};
+    lockup.softlockup.function = &softlockup_fn;
     lockup.softlockup.done = true;
     lockup.timer.function = &watchdog_timer_fn;
     lockup.timer.object = &lockup;

@@ -95,7 +95,8 @@ TEST_CASE("a task that takes all memory is killed, and is no defect", "[run][mm]
 TEST_CASE("dirty pages reach the disk, and kswapd waits for them", "[run][mm]") {
   const Report report =
       simulate("10s", node(R"("free": "1400K", "cache": "8M", "dirty": "8M")") +
-                          task(R"({"loop": 200, "do": [{"alloc": {"bytes": "4K"}}]})") +
+                          task(R"({"loop": 200, "do": [{"alloc": {"bytes": "4K"}}]},
+                               {"msleep": "20s"})") +
                           R"(, "expect": [{"count": "irq_handler_entry", "==": 8},
                                {"count": "mm_vmscan_throttled", ">=": 1}])");
   CHECK(report.message == "");

@@ -61,17 +61,11 @@ class ArgumentReader {
     op_.object = read_reference(context_, section, value);
   }
 
-  void require_disk() const {
-    if (machine().disks.empty())
-      argument_.fail({"the machine has no disk", "\"disks\" in \"machine\""});
-  }
-
   /// Numbers, times, texts and expressions.
   bool read_plain() const {
     switch (verb_.argument) {
       case Argument::kNone:
         require_kind(argument_, Kind::kNull, fmt::format("\"{}\" without argument", verb_.name));
-        if (verb_.verb == Verb::kFsync) require_disk();
         return true;
       case Argument::kDuration:
         duration();
@@ -227,6 +221,7 @@ class ArgumentReader {
   void read_structure() const {
     switch (verb_.argument) {
       case Argument::kMem:
+      case Argument::kWrite:
         return mem();
       case Argument::kIo:
         return io();
@@ -234,10 +229,6 @@ class ArgumentReader {
         return alloc();
       case Argument::kFree:
         block();
-        return;
-      case Argument::kWrite:
-        mem();
-        require_disk();
         return;
       case Argument::kSignal:
         return signal();

@@ -26,7 +26,7 @@ TEST_CASE("a transaction is committed five seconds after its first change", "[fs
   const auto commits = lines_of(run.trace, "jbd2_start_commit");
   REQUIRE(commits.size() == 1);
   CHECK(commits[0]->time > 6 * kSecond);
-  CHECK(commits[0]->time < 6 * kSecond + 100 * kMs);
+  CHECK(commits[0]->time < 6 * kSecond + 200 * kMs);
   CHECK(commits[0]->payload == "dev 8,1 transaction 1 sync 0");
   CHECK(lines_of(run.trace, "jbd2_end_commit").size() == 1);
   CHECK(support::violations(run) == "");
