@@ -188,7 +188,10 @@ void Boot::boot(const BootConfig& config) {
       workqueues_.boot_release_thread();
       workqueues_.boot_watchdog();
     }
-    if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true}, config);
+    if (config.reclaim) {
+      take({What::kKswapd, "kswapd", kS, 0, true}, config);
+      take({What::kThread, "oom_reaper", kS, 0, true}, config);
+    }
     return;
   }
   for (const Step& step : boot_order()) take(step, config);
@@ -247,6 +250,14 @@ void Boot::take(const Step& step, const BootConfig& config) {
       workqueues_.boot_watchdog();
       break;
   }
+}
+
+Task* Boot::find_thread(std::string_view name) const {
+  const sim::NameTable& names = scheduler_.machine().trace().names();
+  for (Task& p : scheduler_.tasks()) {
+    if (names[p.full_name] == name) return &p;
+  }
+  return nullptr;
 }
 
 // Restricts a sleeping thread, and puts it where it has run last.

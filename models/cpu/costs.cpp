@@ -70,6 +70,8 @@ constexpr std::array kEntries{
     CostEntry{"reclaim_scan", &CostTable::reclaim_scan, "looking at one page of the page cache"},
     CostEntry{"reclaim_page", &CostTable::reclaim_page, "freeing one clean page"},
     CostEntry{"writeback_page", &CostTable::writeback_page, "putting one dirty page into a request to the disk"},
+    CostEntry{"write_page", &CostTable::write_page, "copying one page into the page cache and making it dirty"},
+    CostEntry{"dispatch_request", &CostTable::dispatch_request, "kblockd handing one request to a disk's driver"},
     CostEntry{"cold_llc", &CostTable::cold_llc, "refill after a move to another core of the same LLC"},
     CostEntry{"cold_node", &CostTable::cold_node, "… of the same node"},
     CostEntry{"cold_remote", &CostTable::cold_remote, "… of another node"},

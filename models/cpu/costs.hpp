@@ -86,6 +86,8 @@ struct CostTable {
   Time reclaim_scan = 100;     // looking at one page of the page cache
   Time reclaim_page = 500;     // freeing one clean page
   Time writeback_page = 300;   // putting one dirty page into a request to the disk
+  Time write_page = 600;       // copying one page into the page cache and making it dirty
+  Time dispatch_request = 500;  // kblockd handing one request to a disk's driver
   // Caches
   Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
   Time cold_node = 8'000;      // … of the same node

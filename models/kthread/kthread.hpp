@@ -40,12 +40,13 @@ struct Created {
   int error = 0;
 };
 
-/// Where the stack and the task_struct of a new thread come from (kernel/fork.c: dup_task_struct):
-/// the layer of memory. None: there is always enough.
+/// Where the stack and the task_struct of a new thread come from (kernel/fork.c: dup_task_struct),
+/// and what a user task had goes to: the layer of memory. None: there is always enough.
 struct ThreadMemory {
   void* object = nullptr;
   Co<int> (*allocate)(void* object, Kthreads& kthreads) = nullptr;  ///< its node, or -ENOMEM
   void (*release)(void* object, int node) = nullptr;
+  Co<> (*exit_mm)(void* object, Task& self) = nullptr;  ///< kernel/exit.c: of a user task
 };
 
 class Kthreads {

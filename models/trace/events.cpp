@@ -66,6 +66,9 @@ constexpr std::array<EventInfo, kEvents> kInfo{{
     {"vmscan", "mm_vmscan_direct_reclaim_begin", true},
     {"vmscan", "mm_vmscan_direct_reclaim_end", true},
     {"vmscan", "mm_vmscan_throttled", true},
+    {"oom", "mark_victim", true},
+    {"jbd2", "jbd2_start_commit", true},
+    {"jbd2", "jbd2_end_commit", true},
     {"ftrace", "print", true},
     {"ktsim", "ktsim_return", false},
 }};

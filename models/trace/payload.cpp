@@ -180,6 +180,9 @@ constexpr Table make_table() {
   table.set(Event::kVmscanDirectReclaimBegin, direct_reclaim_begin);
   table.set(Event::kVmscanDirectReclaimEnd, direct_reclaim_end);
   table.set(Event::kVmscanThrottled, vmscan_throttled);
+  table.set(Event::kOomMarkVictim, mark_victim);
+  table.set(Event::kJbd2StartCommit, jbd2_commit);
+  table.set(Event::kJbd2EndCommit, jbd2_end_commit);
   table.set(Event::kMark, mark);
   table.set(Event::kReturn, returned);
   return table;

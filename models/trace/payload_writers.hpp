@@ -67,4 +67,9 @@ char* direct_reclaim_begin(char* at, const Context& c);
 char* direct_reclaim_end(char* at, const Context& c);
 char* vmscan_throttled(char* at, const Context& c);
 
+// include/trace/events/oom.h, include/trace/events/jbd2.h
+char* mark_victim(char* at, const Context& c);
+char* jbd2_commit(char* at, const Context& c);
+char* jbd2_end_commit(char* at, const Context& c);
+
 }  // namespace kt::trace::payload

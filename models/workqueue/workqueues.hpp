@@ -99,6 +99,8 @@ class Workqueues {
   /// needs one, is made at once.
   Workqueue& boot_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                             const AttrsChange& attrs = {});
+  /// queue_delayed_work() before the run, `delay` ns before its timer expires.
+  void boot_delayed_work(Workqueue& wq, DelayedWork& work, Time delay);
   /// kernel/workqueue.c: wq_watchdog_init
   void boot_watchdog();
 

@@ -33,6 +33,14 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
           "io under preempt rt");
+  refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
+    "tasks": {"a": {"do": [{"write": {"bytes": 1}}]}})",
+          "io under preempt rt");
+  refused(R"("kernel": {"preempt": "rt", "background": "idle"},
+    "machine": {"disks": {"d": {"read": 1, "write": 1}}})",
+          "io under preempt rt");
+  refused(R"("kernel": {"background": "idle"}, "events": [{"t": 0, "cpu_down": 1}])",
+          "CPU hotplug with a background");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
 }
 

@@ -317,7 +317,7 @@ Co<> Interpreter::io(const Op& op) {
   locking::Completion done;
   done.name = intern(scenario_.machine.disks[static_cast<std::size_t>(op.object)].name);
   const bool write = static_cast<scenario::IoDirection>(op.choice) == scenario::IoDirection::kWrite;
-  devices_->io(op.object, op.number, write, done);
+  co_await devices_->submit_bio(op.object, op.number, write, done);
   co_await models_.completions.wait_for_completion(done, sched::kTaskUninterruptible,
                                                    timers::kMaxScheduleTimeout,
                                                    {WaitKind::kIo, done.name, nullptr});

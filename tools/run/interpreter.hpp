@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "models/fs/file_system.hpp"
 #include "models/kthread/kthread.hpp"
 #include "models/kthread/kthread_worker.hpp"
 #include "models/locking/completion.hpp"
@@ -57,6 +58,8 @@ class Devices {
   virtual void stream(std::int64_t bytes, int from_node, int to_node, cpu::Segment& stall) = 0;
   /// Completes `done` from the device's interrupt when the request is done.
   virtual void io(int disk, std::int64_t bytes, bool write, locking::Completion& done) = 0;
+  /// The same for a request that is alone: through the disk's I/O scheduler, if it has one.
+  virtual Co<> submit_bio(int disk, std::int64_t bytes, bool write, locking::Completion& done) = 0;
 };
 
 /// What the scenario's words mean to the models.
@@ -109,6 +112,7 @@ class Interpreter {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
   [[nodiscard]] Models& models() const { return models_; }
   void set_devices(Devices& devices) { devices_ = &devices; }
+  void set_file_system(fs::FileSystem& file_system) { file_system_ = &file_system; }
   /// The task that runs the events: inside the kernel, as a write to a control file, so that
   /// between two statements it does not return to user mode.
   void set_control(const Task& control) { control_ = &control; }
@@ -175,6 +179,7 @@ class Interpreter {
   Co<> io(const scenario::Op& op);
   Co<> alloc(const scenario::Op& op);
   Co<> free(const scenario::Op& op);
+  Co<> write(const scenario::Op& op);
   Co<> cond_resched();
   Co<> wake(const scenario::Op& op);
   Co<> prepare_to_wait(Frame& frame, const scenario::Op& op);
@@ -222,6 +227,7 @@ class Interpreter {
   const scenario::Scenario& scenario_;
   Models& models_;
   Devices* devices_ = nullptr;
+  fs::FileSystem* file_system_ = nullptr;
   const Task* control_ = nullptr;
   std::vector<std::int64_t> variables_;
   std::vector<locking::WaitQueue> waitqueues_;

@@ -51,6 +51,14 @@ struct MemoryUse {
   mm::NodeStats stats;
 };
 
+/// A task that the OOM killer has killed.
+struct OomKill {
+  std::int32_t pid = 0;
+  std::string name;
+  Time at = 0;
+  std::uint64_t bytes = 0;  ///< what it had
+};
+
 struct ThreadUse {
   std::int32_t pid = 0;
   std::string name;
@@ -79,6 +87,7 @@ struct Report {
   std::vector<CpuUse> cpus;
   std::vector<EnergyPhase> energy;  ///< empty if nobody says what CPUs draw
   std::vector<MemoryUse> memory;   ///< one a node
+  std::vector<OomKill> oom_kills;  ///< in order
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
   WorkqueueUse workqueues;

@@ -68,14 +68,10 @@ Json thread_json(const ThreadUse& use, bool full) {
 }
 
 Json irq_json(const IrqUse& use, bool full) {
-  Json json{{"irq", use.irq},
-            {"name", use.name},
-            {"cpu", use.cpu},
-            {"arrivals", use.arrivals},
-            {"merged", use.merged},
-            {"handled", use.handled},
-            {"by_cpu", use.by_cpu},
-            {"latency", latency_json(use.latency, full)}};
+  Json json{{"irq", use.irq},       {"name", use.name},
+            {"cpu", use.cpu},       {"arrivals", use.arrivals},
+            {"merged", use.merged}, {"handled", use.handled},
+            {"by_cpu", use.by_cpu}, {"latency", latency_json(use.latency, full)}};
   if (use.thread.empty()) return json;
   json["thread"] = use.thread;
   json["thread_runs"] = use.thread_runs;
@@ -172,6 +168,11 @@ Json report_json(const Report& report, bool full) {
   for (const CpuUse& use : report.cpus) cpus.push_back(cpu_json(use));
   Json memory = Json::array();
   for (const MemoryUse& use : report.memory) memory.push_back(memory_json(use));
+  Json oom_kills = Json::array();
+  for (const OomKill& kill : report.oom_kills) {
+    oom_kills.push_back(
+        {{"pid", kill.pid}, {"name", kill.name}, {"at", kill.at}, {"bytes", kill.bytes}});
+  }
   Json threads = Json::array();
   for (const ThreadUse& use : report.threads) {
     if (full || use.of_scenario) threads.push_back(thread_json(use, full));
@@ -198,6 +199,7 @@ Json report_json(const Report& report, bool full) {
           {"wakeup_latency", latency_json(report.wakeups, full)},
           {"cpus", std::move(cpus)},
           {"memory", std::move(memory)},
+          {"oom_kills", std::move(oom_kills)},
           {"threads", std::move(threads)},
           {"workqueues", workqueue_json(report.workqueues, full)},
           {"interrupts", irqs_json(report.interrupts, full)},

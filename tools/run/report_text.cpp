@@ -129,6 +129,15 @@ std::string memory_table(const Report& report) {
   return text;
 }
 
+std::string oom_lines(const Report& report) {
+  std::string text;
+  for (const OomKill& kill : report.oom_kills) {
+    text += fmt::format("\nout of memory at t={}: {} (pid {}) was killed, which had {}\n",
+                        time_text(kill.at), kill.name, kill.pid, size_text(kill.bytes));
+  }
+  return text;
+}
+
 std::string latency_line(const Latency& latency) {
   if (latency.count == 0) return {};
   return fmt::format(
@@ -230,6 +239,7 @@ std::string report_text(const Report& report) {
   std::string text = header(report);
   text += cpu_table(report);
   text += memory_table(report);
+  text += oom_lines(report);
   text += thread_table(report);
   text += latency_line(report.wakeups);
   text += workqueue_text(report.workqueues);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/boot/background.hpp"
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
 #include "models/softirq/softirq.hpp"
@@ -14,8 +15,8 @@
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
+#include "tools/run/disk_writer.hpp"
 #include "tools/run/energy.hpp"
-#include "tools/run/flusher.hpp"
 #include "tools/run/interpreter.hpp"
 #include "tools/run/irq_sources.hpp"
 #include "tools/run/watchdog.hpp"
@@ -24,11 +25,11 @@
 namespace kt::run {
 
 struct SystemOptions {
-  std::optional<std::uint64_t> seed;   ///< instead of the scenario's
-  std::optional<Time> duration;        ///< instead of the scenario's
-  int start_cpu = 0;                   ///< where the init task runs at t = 0
-  Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
-  bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
+  std::optional<std::uint64_t> seed;  ///< instead of the scenario's
+  std::optional<Time> duration;       ///< instead of the scenario's
+  int start_cpu = 0;                  ///< where the init task runs at t = 0
+  Time tick_offset = 0;               ///< t = 0 lies so many ns after a tick
+  bool visit_each_step = false;       ///< visit SimGrid at every event (for tests)
 };
 
 /// How a run ended.
@@ -85,6 +86,8 @@ class System {
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
   void boot(int start_cpu);
+  void make_file_system();
+  void make_background();
   static void nothing_left(void* self);
   void go(Time until);
 
@@ -115,8 +118,10 @@ class System {
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
-  std::unique_ptr<Flusher> flusher_;
   std::unique_ptr<Energy> energy_;
+  std::unique_ptr<DiskWriter> disk_writer_;
+  std::unique_ptr<fs::FileSystem> file_system_;
+  std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Watchdog> watchdog_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
   Task* control_ = nullptr;

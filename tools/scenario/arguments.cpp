@@ -221,6 +221,7 @@ class ArgumentReader {
   void read_structure() const {
     switch (verb_.argument) {
       case Argument::kMem:
+      case Argument::kWrite:
         return mem();
       case Argument::kIo:
         return io();
@@ -299,8 +300,8 @@ class ArgumentReader {
     if (gfp) op_.choice = gfp_flags(*gfp);
     const auto kind = static_cast<Gfp>(op_.choice & kGfpKind);
     if (kind < Gfp::kNowait && where_ < Context::kTask)
-      gfp.value_or(argument_).fail({"this allocation may sleep",
-                                    "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
+      gfp.value_or(argument_).fail(
+          {"this allocation may sleep", "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
     if (const auto result = optional("result")) refer(Section::kVariable, *result);
   }
 
@@ -316,8 +317,7 @@ class ArgumentReader {
     const std::size_t bar = std::min(text.find('|'), text.size());
     const auto kind = std::ranges::find(kKinds, text.substr(0, bar));
     if (kind == kKinds.end())
-      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)),
-                  join(kKinds),
+      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)), join(kKinds),
                   nearest(text.substr(0, bar), std::span<const std::string_view>(kKinds))});
     auto flags = static_cast<std::uint8_t>(kind - kKinds.begin());
     for (std::size_t at = bar; at < text.size();) {

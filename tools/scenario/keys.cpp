@@ -21,12 +21,12 @@ constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", 
                             "freq",   "disks", "platform", "costs", "power",    "idle"};
 constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
-constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
+constexpr Keys<5> kDisk{"read", "write", "latency", "node", "scheduler"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
-constexpr Keys<7> kKernel{"hz",   "preempt",  "cmdline",        "memory_model",
-                          "boot", "kworkers", "workqueue_model"};
-constexpr Keys<8> kWorkqueue{"flags",          "max_active",      "ordered", "nice", "cpus",
-                             "affinity_scope", "affinity_strict", "start"};
+constexpr Keys<8> kKernel{"hz",   "preempt",  "cmdline",         "memory_model",
+                          "boot", "kworkers", "workqueue_model", "background"};
+constexpr Keys<8> kWorkqueue{"flags", "max_active",     "ordered",         "nice",
+                             "cpus",  "affinity_scope", "affinity_strict", "start"};
 constexpr Keys<5> kWork{"workqueue", "do", "count", "delayed", "init"};
 constexpr Keys<4> kKthreadWorker{"cpu", "policy", "nice", "freezable"};
 constexpr Keys<4> kKthreadWork{"worker", "do", "count", "delayed"};

@@ -56,6 +56,7 @@ enum class AffinityScope : std::uint8_t {
 ///   alloc                                 object [variables] for the result (-1: none), number
 ///                                         bytes, choice Gfp and kGfp…, node (-1: the local one)
 ///   free                                  number bytes, node (-1: the nearest)
+///   write                                 number bytes, node (-1: the local one)
 ///   set                                   object [variables], choice SetOperator, expression
 ///   assert                                expression
 ///   mark                                  object [texts]

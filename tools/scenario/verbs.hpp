@@ -34,6 +34,8 @@ enum class Verb : std::uint8_t {
   kIo,
   kAlloc,
   kFree,
+  kWrite,
+  kFsync,
   // shared variables, tests and marks
   kSet,
   kAssert,
@@ -147,6 +149,7 @@ enum class Argument : std::uint8_t {
   kIo,
   kAlloc,
   kFree,
+  kWrite,
   kTaskState,
   kThread,
   kSignal,

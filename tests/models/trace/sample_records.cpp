@@ -179,6 +179,9 @@ void Sample::vmscan() {
   add(Event::kVmscanDirectReclaimEnd, {32});
   for (const std::uint64_t reason : {0, 1, 2})
     add(Event::kVmscanThrottled, {0, pair(100'000, 4'000), reason});
+  add(Event::kOomMarkVictim, {task("hog", 120), 131072});
+  add(Event::kJbd2StartCommit, {pair(8, 1), 2, 1});
+  add(Event::kJbd2EndCommit, {pair(8, 1), 2, 1});
 }
 
 void Sample::contexts() {
