@@ -305,5 +305,4 @@ TEST_CASE("a long chain of threads is walked once", "[stuck]") {
   CHECK(report.defect);
   REQUIRE(report.stuck.cycles.size() == 1);
   CHECK(report.stuck.cycles[0].size() == kThreads);
-  CHECK(report.stuck.cycles[0][0].name == "k0");
 }
