@@ -15,14 +15,6 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-std::vector<fs::path> scenarios() {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance"))
-    if (entry.is_directory()) found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
 json read_json(const fs::path& path) {
   return json::parse(support::read_text(path));
 }
@@ -82,8 +74,8 @@ json threads(const support::Facts& facts) {
 }  // namespace
 
 TEST_CASE("the facts of a recorded trace are those of its summary", "[conformance]") {
-  REQUIRE_FALSE(scenarios().empty());
-  for (const fs::path& scenario : scenarios()) {
+  REQUIRE_FALSE(support::recorded_scenarios().empty());
+  for (const fs::path& scenario : support::recorded_scenarios()) {
     INFO(scenario);
     const json summary = read_json(scenario / "summary.json");
     const support::Facts facts = facts_of(scenario);
@@ -100,7 +92,7 @@ TEST_CASE("the facts of a recorded trace are those of its summary", "[conformanc
 }
 
 TEST_CASE("the facts of a recorded trace are its stable ones", "[conformance]") {
-  for (const fs::path& scenario : scenarios()) {
+  for (const fs::path& scenario : support::recorded_scenarios()) {
     INFO(scenario);
     const json stable = read_json(scenario / "stable.json");
     const auto works =
@@ -111,7 +103,7 @@ TEST_CASE("the facts of a recorded trace are its stable ones", "[conformance]") 
 }
 
 TEST_CASE("the preamble of a recorded trace counts its lines", "[conformance]") {
-  for (const fs::path& scenario : scenarios()) {
+  for (const fs::path& scenario : support::recorded_scenarios()) {
     INFO(scenario);
     const auto trace = support::parse_trace(support::read_text(scenario / "trace.txt"));
     const json machine = read_json(scenario / "scenario.json")["machine"];

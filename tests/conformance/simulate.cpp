@@ -15,7 +15,7 @@ namespace support {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> recorded_scenarios() {
+std::vector<fs::path> all_scenarios() {
   std::vector<fs::path> found;
   for (const auto& entry :
        fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance")) {
@@ -25,11 +25,25 @@ std::vector<fs::path> recorded_scenarios() {
   return found;
 }
 
+std::vector<fs::path> recorded_scenarios() {
+  std::vector<fs::path> found = all_scenarios();
+  std::erase_if(found, [](const fs::path& folder) { return !fs::exists(folder / "trace.txt"); });
+  return found;
+}
+
 namespace {
 
 // QEMU's processor has 2,000 BogoMIPS: kernel/workqueue.c: wq_cpu_intensive_thresh_init() doubles the
 // threshold of 10 ms. For recordings whose command line does not give one.
 constexpr const char* kThreshold = "/kernel/cmdline=workqueue.cpu_intensive_thresh_us=20000";
+
+// When the recorder stopped, some microseconds behind the duration of the scenario, where the
+// trace itself is not cut there.
+std::optional<sim::Time> recorded_end(const fs::path& folder) {
+  if (fs::exists(folder / "trace.txt")) return {};
+  const nlohmann::json summary = nlohmann::json::parse(read_text(folder / "summary.json"));
+  return summary["virtual_us"].get<sim::Time>() * 1'000;
+}
 
 // One worker in each pool: start_pools() makes the others.
 std::string one_worker_a_pool(const kt::scenario::Scenario& scenario) {
@@ -67,6 +81,7 @@ TraceText simulate(const fs::path& folder, const Beginning& beginning) {
     kt::run::SystemOptions run_options;
     run_options.start_cpu = beginning.cpu;
     run_options.tick_offset = beginning.tick_offset;
+    run_options.duration = recorded_end(folder);
     kt::run::System system(scenario, trace, run_options);
     start_pools(system.workqueues(), folder, recorded_trace(folder));
     system.run();
@@ -76,7 +91,8 @@ TraceText simulate(const fs::path& folder, const Beginning& beginning) {
 }
 
 TraceText recorded_trace(const fs::path& folder) {
-  TraceText trace = parse_trace(read_text(folder / "trace.txt"));
+  const fs::path whole = folder / "trace.txt";
+  TraceText trace = parse_trace(read_text(fs::exists(whole) ? whole : folder / "trace-head.txt"));
   const kt::scenario::Scenario scenario =
       kt::scenario::load_file((folder / "scenario.json").string());
   for (const TraceLine& line : trace.lines) {

@@ -62,10 +62,22 @@ bool by_turns(const std::filesystem::path& folder) {
          name == "bh_workqueue" || name.starts_with("cpu_down_");
 }
 
+// How many works of irq_10khz find themselves still pending depends on how long the works before
+// had to wait for the hog's slices, in which a few microseconds decide: within a part in fifty of
+// the range seen.
+void check_lost(json& facts, const json& stable) {
+  const json& seen = stable["differs"]["executions_per_work"]["rx"];
+  const int executions = facts["executions_per_work"]["rx"];
+  constexpr double kPart = 1.0 / 50;
+  CHECK(executions >= std::min_element(seen.begin(), seen.end())->get<int>() * (1 - kPart));
+  CHECK(executions <= std::max_element(seen.begin(), seen.end())->get<int>() * (1 + kPart));
+  facts.erase("executions_per_work");
+}
+
 }  // namespace
 
 TEST_CASE("what the kernel did at every phase of the tick, the simulator does", "[conformance]") {
-  for (const auto& folder : recorded_scenarios()) {
+  for (const auto& folder : all_scenarios()) {
     const json stable = json::parse(read_text(folder / "stable.json"));
     const WorkNames works = simulated_works(folder);
     const Beginning beginning = beginning_of(folder, recorded_trace(folder));
@@ -76,7 +88,8 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
       if (folder.filename() == "unbound_numa" && phase == kPhases[2]) continue;
       const TraceText trace =
           simulate(folder, {(beginning.tick_offset + phase) % kTick, beginning.cpu});
-      const json facts = stable_form(extract_facts(trace), extract_work_facts(trace, works));
+      json facts = stable_form(extract_facts(trace), extract_work_facts(trace, works));
+      if (folder.filename() == "irq_10khz") check_lost(facts, stable);
       CHECK(differences(facts, stable) == json::array());
     }
   }
@@ -114,7 +127,7 @@ TEST_CASE("each thread switches in, out and wakes as often as recorded", "[confo
 }
 
 TEST_CASE("simulated traces of the recorded scenarios keep the invariants", "[conformance]") {
-  for (const auto& folder : recorded_scenarios()) {
+  for (const auto& folder : all_scenarios()) {
     CAPTURE(folder.filename().string());
     CHECK(describe(check_invariants(simulate(folder, {}))) == "");
   }

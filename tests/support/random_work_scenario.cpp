@@ -28,7 +28,7 @@ struct Work {
 
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  explicit Generator(std::uint64_t seed) : random_(seed), rt_(seed % 5 == 0) {}
 
   std::string scenario() {
     constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
@@ -38,7 +38,7 @@ class Generator {
     std::string text = fmt::format(
         R"({{"name": "random_works", "version": 1, "duration": "idle", "kernel": {{"boot": "minimal", )"
         R"("preempt": "{}"}}, "machine": {}, "mutexes": ["m"], "variables": {{"budget": {}}}, )",
-        kPreempt[below(kPreempt.size())], machine(), below(40));
+        rt_ ? "rt" : kPreempt[below(kPreempt.size())], machine(), below(40));
     text += R"("workqueues": {)" + list(1 + below(4), [this](std::uint64_t i) { return queue(i); });
     for (std::uint64_t i = 0, works = 1 + below(5); i < works; ++i) declare(i);
     text += R"(}, "works": {)" + list(works_.size(), [this](std::uint64_t i) { return work(i); });
@@ -262,6 +262,7 @@ class Generator {
   }
 
   std::mt19937_64 random_;
+  const bool rt_;
   int cpus_ = 1;
   bool steals_ = false;           ///< works are cancelled, disabled, modified
   std::size_t inside_ = kNobody;  ///< the work whose body is being made

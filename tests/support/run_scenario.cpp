@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -39,13 +40,14 @@ struct Inspector {
   kt::run::System& system;
   const RunOptions& options;
   std::string& found;
+  bool lowers;
   int left = 2'000;
 
   void arm() { system.calendar().at(system.now() + options.inspect_every, &look, this); }
   static void look(void* self, std::uint64_t) {
     Inspector& inspector = *static_cast<Inspector*>(self);
-    for (const std::string& line :
-         check_workqueue_state(inspector.system.workqueues(), inspector.options.steals)) {
+    for (const std::string& line : check_workqueue_state(
+             inspector.system.workqueues(), {inspector.options.steals, inspector.lowers})) {
       inspector.found += fmt::format("t={}: {}\n", inspector.system.now(), line);
     }
     if (--inspector.left != 0) inspector.arm();
@@ -60,7 +62,13 @@ void run_system(const kt::scenario::Scenario& scenario, sim::Trace& trace,
   system_options.tick_offset = options.tick_offset;
   kt::run::System system(scenario, trace, system_options);
   system.calendar().allow_inline(options.inline_advance);
-  Inspector inspector{system, options, run.state_violations};
+  const bool lowers =
+      std::any_of(scenario.programs.begin(), scenario.programs.end(), [](const auto& program) {
+        return std::any_of(program.ops.begin(), program.ops.end(), [](const auto& op) {
+          return op.verb == kt::scenario::Verb::kSetMaxActive;
+        });
+      });
+  Inspector inspector{system, options, run.state_violations, lowers};
   if (options.inspect_every != 0) inspector.arm();
   system.run();
   run.ending = system.ending();

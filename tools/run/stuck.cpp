@@ -169,28 +169,32 @@ class Finder {
   [[nodiscard]] std::optional<LostWakeup> lost_wakeup(const Task& task) const {
     const sched::NoopWake& wake = task.noop_wake;
     if (task.wait.kind != WaitKind::kSchedule && task.wait.kind != WaitKind::kWaitQueue) return {};
-    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.last_test)
-      return {};
+    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.last_test) return {};
     return LostWakeup{wake.time, std::string(names_[wake.waker]), wake.waker_pid};
   }
 
-  // Each task waits for one other at most: a walk that returns to its start is a cycle.
+  // Each task waits for one other at most: a walk that meets itself has found a cycle. It is shown
+  // from its first task on.
   void add_cycles() {
-    std::vector<const Task*> done;
-    for (const Task* start : order_) {
+    std::map<const Task*, std::size_t> walk_of;
+    for (std::size_t walk = 0; walk < order_.size(); ++walk) {
       std::vector<const Task*> path;
-      const Task* at = start;
-      while (edges_.contains(at) && std::ranges::find(path, at) == path.end()) {
+      const Task* at = order_[walk];
+      for (; edges_.contains(at) && walk_of.try_emplace(at, walk).second; at = edges_.at(at).to) {
         path.push_back(at);
-        at = edges_.at(at).to;
       }
-      if (at != start || std::ranges::find(done, start) != done.end()) continue;
-      std::vector<CycleStep>& cycle = result_.cycles.emplace_back();
-      for (const Task* task : path) {
-        cycle.push_back({name(*task), task->pid, edges_.at(task).what, where(*task)});
-        done.push_back(task);
-        blocked_.push_back(task);
-      }
+      const auto met = std::ranges::find(path, at);
+      if (met != path.end()) add_cycle({met, path.end()});
+    }
+  }
+
+  void add_cycle(std::vector<const Task*> path) {
+    const auto first = std::ranges::find_first_of(order_, path);
+    std::ranges::rotate(path, std::ranges::find(path, *first));
+    std::vector<CycleStep>& cycle = result_.cycles.emplace_back();
+    for (const Task* task : path) {
+      cycle.push_back({name(*task), task->pid, edges_.at(task).what, where(*task)});
+      blocked_.push_back(task);
     }
   }
 

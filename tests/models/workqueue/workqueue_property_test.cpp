@@ -6,6 +6,7 @@
 #include "tests/support/random_work_scenario.hpp"
 #include "tests/support/run_scenario.hpp"
 #include "tests/support/work_history.hpp"
+#include "tests/support/worker_history.hpp"
 #include "tools/scenario/load.hpp"
 
 namespace {
@@ -25,9 +26,13 @@ void check(std::uint64_t seed) {
   REQUIRE(support::unfinished(run) == "");
   REQUIRE(run.state_violations.substr(0, 1000) == "");
   REQUIRE(support::violations(run) == "");
-  const auto history =
-      support::check_work_history(run.trace, kt::scenario::load("random", text), steals);
+  const kt::scenario::Scenario scenario = kt::scenario::load("random", text);
+  const auto history = support::check_work_history(run.trace, scenario, steals);
   REQUIRE(fmt::format("{}", fmt::join(history, "\n")) == "");
+  if (!steals) {
+    const auto workers = support::check_worker_history(run.trace, scenario);
+    REQUIRE(fmt::format("{}", fmt::join(workers, "\n")) == "");
+  }
   const Run untraced = run_scenario(text, {.traced = false});
   REQUIRE(untraced.statistics() == run.statistics());
   const Run stepped = run_scenario(text, {.inline_advance = false});
