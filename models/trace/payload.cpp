@@ -61,10 +61,6 @@ char* csd_function(char* at, const Context& c) {
   return put_address(put(put(put(at, "func="), c.name(0)), ", csd="), c.raw(1));
 }
 
-char* cpu_idle(char* at, const Context& c) {
-  return put_number(put(put_number(put(at, "state="), c.raw(0)), " cpu_id="), c.raw(1));
-}
-
 char* queue_work(char* at, const Context& c) {
   at = put(put_address(put(at, "work struct="), c.raw(0)), " function=");
   at = put(put(put(at, c.name(1)), " workqueue="), c.name(2));
@@ -152,6 +148,11 @@ constexpr Table make_table() {
   table.set(Event::kCsdFunctionEntry, csd_function);
   table.set(Event::kCsdFunctionExit, csd_function);
   table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kSuspendResume, suspend_resume);
+  table.set(Event::kDevicePmCallbackStart, device_pm_callback_start);
+  table.set(Event::kDevicePmCallbackEnd, device_pm_callback_end);
+  table.set(Event::kWakeupSourceActivate, wakeup_source);
+  table.set(Event::kWakeupSourceDeactivate, wakeup_source);
   table.set(Event::kWorkqueueQueueWork, queue_work);
   table.set(Event::kWorkqueueActivateWork, activate_work);
   table.set(Event::kWorkqueueExecuteStart, execute_work);

@@ -53,7 +53,8 @@ TraceText simulate(const fs::path& folder, const Beginning& beginning) {
   sim::Trace trace;
   kt::trace::FtraceSink sink(file.string(), kt::trace::TimeFormat::kNanoseconds);
   trace.add_sink(sink);
-  const std::vector<std::string> wanted{"sched:*", "irq:*", "workqueue:*", "ftrace:*", "ktsim:*"};
+  const std::vector<std::string> wanted{"sched:*",  "irq:*",  "workqueue:*", "power:suspend_resume",
+                                        "ftrace:*", "ktsim:*"};
   const kt::trace::EventSet events = kt::trace::select_events(wanted);
   for (std::size_t event = 0; event < events.size(); ++event) {
     trace.enable(static_cast<std::uint16_t>(event), events.test(event));
@@ -106,7 +107,8 @@ std::string recorded_spelling(const std::string& note) {
                                                          {"cancel_delayed_work", "WCANCEL"},
                                                          {"flush_delayed_work", "WDFLUSH"},
                                                          {"set_cpus_allowed", "CPUSALLOWED"},
-                                                         {"kthread_park", "KPARK"}};
+                                                         {"kthread_park", "KPARK"},
+                                                         {"suspend", "SUSPEND"}};
   const std::size_t end = note.find('(');
   const auto verb = kVerbs.find(note.substr(0, end));
   return verb == kVerbs.end() ? note : verb->second + note.substr(end);

@@ -31,7 +31,7 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("percpu_threads": {"p": {"should_run": 0, "do": []}})", "percpu_threads");
   refused(R"("events": [{"t": 0, "cpu_down": 1}])", "cpu_down");
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
-  refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
+  refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend to memory (deep)");
   refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
   refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
@@ -43,7 +43,8 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
 TEST_CASE("the rest is not refused", "[scenario][modelled]") {
   CHECK(refusal(R"("machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "timers": {"t": {"do": []}}, "hrtimers": {"h": {"soft": true, "do": []}},
-    "irqs": {"i": {"arrival": {"at": []}, "do": []}}, "softirqs": {"BLOCK": {"do": []}},
+    "irqs": {"i": {"arrival": {"at": []}, "do": [], "wake": true}}, "devices": {"d": {"suspend": []}},
+    "events": [{"t": 0, "suspend": {"state": "s2idle"}}], "wakeup_sources": ["ws"], "softirqs": {"BLOCK": {"do": []}},
     "tasklets": {"t": {"do": []}}, "kernel": {"preempt": "rt"},
     "kthread_workers": {"kw": {}}, "kthread_works": {"k": {"worker": "kw", "do": []}},
     "tasks": {"a": {"do": ["yield", "cond_resched", {"stall": 1}, {"mem": {"bytes": 1}},

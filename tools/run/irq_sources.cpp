@@ -23,6 +23,7 @@ IrqSources::IrqSources(Interpreter& interpreter, irq::Irqs& irqs, sim::Calendar&
                                     .thread_fn = spec.threaded >= 0 ? &thread_function : nullptr,
                                     .object = &source,
                                     .affinity = mask_of(cpus, scenario.machine.cpus)});
+    source.irq->wakes = spec.wake;
     arm(source);
   }
 }

@@ -10,6 +10,7 @@
 #include "tools/run/irq_report.hpp"
 #include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
+#include "tools/run/suspend_report.hpp"
 #include "tools/run/system.hpp"
 #include "tools/run/workqueue_report.hpp"
 
@@ -80,6 +81,7 @@ struct Report {
   Latency wakeups;                 ///< of all tasks
   WorkqueueUse workqueues;
   IrqReport interrupts;
+  std::vector<SuspendUse> suspends;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/error.hpp"
+#include "tools/run/freeze_failures.hpp"
 #include "tools/run/kernel_parameters.hpp"
 
 namespace kt::run {
@@ -118,17 +119,21 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       workqueue_params(scenario.kernel, machine_->topology()));
   boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
+  suspend_ = std::make_unique<power::Suspend>(
+      power::SuspendBase{*timers_, *waits_, *completions_, *kthreads_, *workqueues_});
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
                                             *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_, *memory_});
+                                            *workers_, *workqueues_, *memory_, *suspend_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
+  suspend_->attach(*irqs_);
   if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
-  watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
+  watchdog_ = std::make_unique<Watchdog>(*scheduler_, *suspend_, simulation_.calendar());
+  freeze_failures_ = std::make_unique<FreezeFailures>(*this);
   boot(options.start_cpu);
 }
 
@@ -155,6 +160,7 @@ void System::boot(int start_cpu) {
     flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
   }
   interpreter_->make_workqueues();
+  interpreter_->make_devices();
   irq_sources_ =
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
   control_ = &boot_->control();

@@ -74,6 +74,8 @@ class KernelLoader {
       kernel_.boot = static_cast<Boot>(read_choice(*boot, kBoots, "kind of boot"));
     if (const auto workers = object.find("kworkers")) read_kworkers(*workers);
     if (const auto cmdline = object.find("cmdline")) read_cmdline(*cmdline);
+    if (const auto timeout = object.find("pm_freeze_timeout"))
+      kernel_.pm_freeze_timeout = read_time(*timeout);
   }
 
  private:

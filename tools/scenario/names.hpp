@@ -33,6 +33,8 @@ enum class Section : std::uint8_t {
   kTimer,
   kHrtimer,
   kDisk,
+  kDevice,
+  kWakeupSource,
   kCount,
 };
 
