@@ -33,6 +33,7 @@ Co<> Workqueues::wq_adjust_max_active(Workqueue& wq) {
   wq.max_active = max_active;
   wq.min_active = min_active;
   if (wq.unbound()) wq_update_node_max_active(wq);
+  if (max_active == 0) co_return;
   for (bool activated = true; activated;) {
     activated = false;
     for (std::size_t i = 0; i < wq.pwqs.size(); ++i) {

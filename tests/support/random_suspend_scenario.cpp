@@ -30,8 +30,13 @@ class Generator {
         R"("preempt": "{}", "pm_freeze_timeout": "{}ms"}}, "machine": {{"cpus": {}}}, )"
         R"("mutexes": ["m"], "waitqueues": ["q"], "wakeup_sources": ["ws"], "variables": {{"x": 0{}}}, )",
         kPreempt[below(kPreempt.size())], 20 + below(100), cpus_, variables());
-    text +=
-        R"("workqueues": {"fz0": {"flags": ["WQ_FREEZABLE"]}, "fz1": {"flags": ["WQ_FREEZABLE", "WQ_UNBOUND"], "max_active": 1}, "nf": {"flags": []}}, )";
+    // An unbound one that is frozen again before its works have ended may lose what is queued then:
+    // see scenarios/suspend-refreeze-loses-work.json.
+    const std::uint64_t suspends = 1 + below(5);
+    text += fmt::format(
+        R"("workqueues": {{"fz0": {{"flags": ["WQ_FREEZABLE"]}}, "fz1": {{"flags": ["WQ_FREEZABLE"{}], )"
+        R"("max_active": 1}}, "nf": {{"flags": []}}}}, )",
+        suspends == 1 ? R"(, "WQ_UNBOUND")" : "");
     text += R"("works": {)" + list(threads_, [this](std::uint64_t i) { return work(i); });
     text += R"(}, "kthreads": {)" +
             list(kernel, [&](std::uint64_t i) { return thread("kernel", i, i); });
@@ -40,8 +45,8 @@ class Generator {
     text += R"(}, "devices": {)" + list(below(5), [this](std::uint64_t i) { return device(i); });
     text += R"(}, "irqs": {"wakes": {"wake": true, "arrival": {"at": [)" + times() +
             R"(]}, "do": []}, "plain": {"arrival": {"at": [)" + times() + R"(]}, "do": []}}, )";
-    return text + R"("events": [)" +
-           list(1 + below(5), [this](std::uint64_t i) { return event(i); }) + "]}";
+    return text + R"("events": [)" + list(suspends, [this](std::uint64_t i) { return event(i); }) +
+           "]}";
   }
 
  private:
@@ -127,7 +132,8 @@ class Generator {
   std::string event(std::uint64_t index) {
     return fmt::format(
         R"({{"t": {}, "suspend": {{"state": "s2idle", "wake_after": {}, "wakeup_count": {}}}}})",
-        index * 30'000'000 + below(30'000'000), one_in(8) ? 0 : 20'000'000 + below(60'000'000), one_in(4));
+        index * 30'000'000 + below(30'000'000), one_in(8) ? 0 : 20'000'000 + below(60'000'000),
+        one_in(4));
   }
 
   std::mt19937_64 random_;
