@@ -8,7 +8,10 @@
 namespace kt::power {
 
 Co<int> Suspend::enter_deep(SuspendState state) {
-  int error = co_await secondary_cpus.freeze(secondary_cpus.object, phases, wakeups);
+  const bool alone = secondary_cpus.freeze == nullptr;
+  KT_ASSERT(!alone || machine_.nr_cpus() == 1, "nobody takes down the other CPUs");
+  int error = 0;
+  if (!alone) error = co_await secondary_cpus.freeze(secondary_cpus.object, phases, wakeups);
   if (error == 0) {
     cpu::Cpu& cpu = machine_.this_cpu();
     cpu.local_irq_disable();
@@ -25,7 +28,7 @@ Co<int> Suspend::enter_deep(SuspendState state) {
     }
     cpu.local_irq_enable();
   }
-  co_await secondary_cpus.thaw(secondary_cpus.object, phases);
+  if (!alone) co_await secondary_cpus.thaw(secondary_cpus.object, phases);
   co_return error;
 }
 

@@ -163,6 +163,7 @@ void System::boot(int start_cpu) {
   interpreter_->make_devices();
   irq_sources_ =
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
+  suspend_->outside = {irq_sources_.get(), &IrqSources::next_wakeup, &IrqSources::slept};
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,

@@ -138,3 +138,73 @@ TEST_CASE("nothing wakes a machine that is suspended to idle without an alarm",
   CHECK(run.nothing_since < 1'000'000'000);
   CHECK(run.task("control").state == kt::sched::kTaskUninterruptible);
 }
+
+TEST_CASE("in a suspend to memory CLOCK_MONOTONIC stands still, and the world goes on",
+          "[power][suspend]") {
+  const support::Run run =
+      support::run_keys(R"("duration": "1s", "machine": {"cpus": 1}, "variables": {"n": 0, "r": 1},
+    "timers": {"t": {"do": [{"mark": "timer"}]}},
+    "irqs": {"nic": {"arrival": {"periodic": "1s"}, "do": [{"set": "n += 1"}, {"mark": "nic"}]}},
+    "events": [{"t": "10ms", "do": [{"mod_timer": {"name": "t", "delay": "100ms"}}]},
+      {"t": "50ms", "do": [{"mark": "suspend"}, {"suspend": {"state": "deep", "wake_after": "10500ms", "result": "r"}},
+        {"assert": "r == 0"}, {"mark": "resumed"}]}, {"t": "900ms", "assert": "n == 1"}])");
+  CHECK(run.message == "");
+  CHECK(support::violations(run) == "");
+  CHECK(run.mark("resumed") - run.mark("suspend") < 10'000'000);
+  CHECK(run.mark("timer") >= 110'000'000);
+  CHECK(run.mark("timer") < 130'000'000);
+  // It signalled ten times while the machine was off; the eleventh second is over 450 ms after it
+  // was on again, less the time that the firmware took.
+  CHECK(run.mark("nic") > 400'000'000);
+  CHECK(run.mark("nic") < 500'000'000);
+  const std::string text = run.text;
+  for (const char* action :
+       {"syscore_suspend[0] begin", "syscore_suspend[0] end", "machine_suspend[3] begin",
+        "acpi_suspend[3] begin", "acpi_suspend[3] end", "machine_suspend[3] end",
+        "syscore_resume[0] begin", "syscore_resume[0] end"}) {
+    CHECK(text.find(action) != std::string::npos);
+  }
+}
+
+TEST_CASE("an interrupt that wakes ends a suspend to memory before the alarm", "[power][suspend]") {
+  BootedSystem booted{R"("duration": "1s", "machine": {"cpus": 1}, "variables": {"n": 0, "r": 1},
+    "irqs": {"lid": {"wake": true, "arrival": {"at": ["3s"]}, "do": [{"set": "n += 1"}]}},
+    "events": [{"t": "50ms", "suspend": {"state": "deep", "wake_after": "10s", "result": "r"}}])"};
+  booted.system.run();
+  const auto& transition = booted.system.suspend().phases.all().front();
+  CHECK(transition.result == 0);
+  CHECK(transition.woken_by == "lid");
+  const kt::cpu::CostTable costs;
+  CHECK(transition.asleep > 2'940'000'000 + costs.machine_resume);
+  CHECK(transition.asleep < 2'960'000'000 + costs.machine_resume);
+  CHECK(booted.system.suspend().boottime() == 1'000'000'000 + transition.asleep);
+  CHECK(booted.system.interpreter().variable(0) == 1);
+}
+
+TEST_CASE("what fails in the system core comes back without a word", "[power][suspend]") {
+  BootedSystem booted{R"("duration": "1s", "machine": {"cpus": 1}, "variables": {"r": 1},
+    "events": [{"t": "50ms", "suspend": {"state": "deep", "wake_after": "10s", "result": "r"}}])"};
+  struct Core {
+    BootedSystem& booted;
+    Steps steps{};
+    [[nodiscard]] sim::FramePool& frame_pool() { return booted.system.frame_pool(); }
+    Co<int> down(const char* name, int error) {
+      steps.emplace_back(name);
+      co_return error;
+    }
+    Co<> up(const char* name) {
+      steps.emplace_back(name);
+      co_return;
+    }
+  } core{booted};
+  auto& ops = booted.system.interpreter().models().suspend.syscore_ops;
+  ops.push_back({1, &core, [](void* c) { return static_cast<Core*>(c)->down("first", 0); },
+                 [](void* c) { return static_cast<Core*>(c)->up("first up"); }});
+  ops.push_back({2, &core, [](void* c) { return static_cast<Core*>(c)->down("second", -EIO); },
+                 [](void* c) { return static_cast<Core*>(c)->up("second up"); }});
+  ops.push_back({3, &core, [](void* c) { return static_cast<Core*>(c)->down("third", 0); },
+                 [](void* c) { return static_cast<Core*>(c)->up("third up"); }});
+  booted.system.run();
+  CHECK(core.steps == Steps{"third", "second", "third up"});
+  CHECK(booted.system.interpreter().variable(0) == -EIO);
+}
