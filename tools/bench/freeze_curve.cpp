@@ -36,6 +36,6 @@ int main() {
       return static_cast<double>(duration_of(transition, name)) / 1e6;
     };
     fmt::print("| {} | {:.2f} | {:.2f} | {:.2f} | {:.2f} |\n", tasks, ms("user tasks"),
-               ms("kernel threads"), ms("freeze_processes"), ms("thaw_processes"), watch.seconds());
+               ms("kernel threads"), ms("freeze_processes"), ms("thaw_processes"));
   }
 }
