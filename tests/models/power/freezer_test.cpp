@@ -87,14 +87,14 @@ TEST_CASE("a timer of a frozen sleeper runs out, and wakes it at the thaw", "[po
 
 TEST_CASE("user tasks freeze wherever they are", "[power][freezer]") {
   const Run run = suspended(R"("variables": {"x": 0}, "waitqueues": ["q"], "tasks": {
-      "user0": {"cpu": 0, "do": [{"run": "700ms"}, {"mark": "computed"}]},
+      "user0": {"cpu": 0, "do": [{"run": "300ms"}, {"mark": "computed"}]},
       "user1": {"do": [{"loop": null, "do": [{"usleep": "3ms"}]}]},
       "user2": {"do": [{"wait_event_interruptible": {"waitqueue": "q", "until": "x"}}, {"mark": "saw x"}]},
-      "user3": {"do": [{"msleep": "600ms"}, {"set": "x = 1"}, {"wake_up": "q"}]}})");
+      "user3": {"do": [{"loop": 30, "do": [{"msleep": "10ms"}]}, {"set": "x = 1"}, {"wake_up": "q"}]}})");
   CHECK(support::violations(run) == "");
   CHECK(returned(run) == "suspend(system) = 0\nwake_up(q) = 1\nwait_event_interruptible(q) = 0\n");
-  // Its computation stood still: 100 ms before, and the rest after about 400 ms.
-  CHECK(run.mark("computed") > frozen(run).second + 500 * kMillisecond);
+  // Its computation stood still: 100 ms before, and the rest after the thaw.
+  CHECK(run.mark("computed") > frozen(run).second + 150 * kMillisecond);
   CHECK(run.mark("saw x") > 600 * kMillisecond);
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("a kernel thread that is not freezable runs on", "[power][freezer]") {
 })j");
   CHECK(support::violations(run) == "");
 const auto [begin, thaw] = frozen(run);
-CHECK(count_between(run, "sched_waking", "plain", begin, thaw) > 30);
+CHECK(count_between(run, "sched_waking", "plain", begin, thaw) > 20);
 CHECK(count_between(run, "sched_waking", "freezes", begin, thaw) == 0);
 CHECK(run.mark("freezing") > run.mark("suspend"));
 }
