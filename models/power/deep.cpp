@@ -7,11 +7,38 @@
 
 namespace kt::power {
 
+bool Suspend::wakeup_pending(void* self) {
+  return static_cast<Suspend*>(self)->wakeups.pm_wakeup_pending();
+}
+
+void Suspend::cpu_phase(void* self, int cpu, bool off, bool begins) {
+  Phases& phases = static_cast<Suspend*>(self)->phases;
+  const char* name = off ? "CPU_OFF" : "CPU_ON";
+  if (begins) {
+    phases.begin(name, static_cast<std::uint32_t>(cpu));
+  } else {
+    phases.end(name, static_cast<std::uint32_t>(cpu));
+  }
+}
+
+// pm_sleep_disable_secondary_cpus(), pm_sleep_enable_secondary_cpus(): by this task itself.
+Co<int> Suspend::disable_secondary_cpus() {
+  if (hotplug_ != nullptr) {
+    return hotplug_->freeze_secondary_cpus({this, &wakeup_pending}, {this, &cpu_phase});
+  }
+  KT_ASSERT(machine_.nr_cpus() == 1, "nobody takes down the other CPUs");
+  return no_secondary_cpus();
+}
+
+Co<int> Suspend::no_secondary_cpus() { co_return 0; }
+
+Co<> Suspend::enable_secondary_cpus() {
+  if (hotplug_ == nullptr) return {};
+  return hotplug_->thaw_secondary_cpus({this, &cpu_phase});
+}
+
 Co<int> Suspend::enter_deep(SuspendState state) {
-  const bool alone = secondary_cpus.freeze == nullptr;
-  KT_ASSERT(!alone || machine_.nr_cpus() == 1, "nobody takes down the other CPUs");
-  int error = 0;
-  if (!alone) error = co_await secondary_cpus.freeze(secondary_cpus.object, phases, wakeups);
+  int error = co_await disable_secondary_cpus();
   if (error == 0) {
     cpu::Cpu& cpu = machine_.this_cpu();
     cpu.local_irq_disable();
@@ -28,7 +55,7 @@ Co<int> Suspend::enter_deep(SuspendState state) {
     }
     cpu.local_irq_enable();
   }
-  if (!alone) co_await secondary_cpus.thaw(secondary_cpus.object, phases);
+  co_await enable_secondary_cpus();
   co_return error;
 }
 

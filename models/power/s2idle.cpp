@@ -36,10 +36,12 @@ Co<> Suspend::s2idle_enter() {
   phases.begin("machine_suspend", static_cast<std::uint32_t>(SuspendState::kToIdle));
   if (!wakeups.pm_wakeup_pending()) {
     s2idle_state_ = S2idleState::kEnter;
+    if (hotplug_ != nullptr) co_await hotplug_->cpus_read_lock();
     if (wake_at_once_) co_await wakeups.pm_system_wakeup(alarm_name_);
     scheduler_.wake_up_all_idle_cpus();
     co_await s2idle_wait();
     scheduler_.wake_up_all_idle_cpus();
+    if (hotplug_ != nullptr) co_await hotplug_->cpus_read_unlock();
   }
   s2idle_state_ = S2idleState::kNone;
   phases.end("machine_suspend", static_cast<std::uint32_t>(SuspendState::kToIdle));

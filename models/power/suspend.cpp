@@ -105,9 +105,7 @@ Co<int> Suspend::enter_state(SuspendState state) {
 Co<int> Suspend::call_notifiers() {
   phases.begin_quietly("PM_SUSPEND_PREPARE");
   prepared_ = true;
-  if (secondary_cpus.disable_hotplug != nullptr) {
-    secondary_cpus.disable_hotplug(secondary_cpus.object, true);
-  }
+  if (hotplug_ != nullptr) co_await hotplug_->cpu_hotplug_disable();
   co_await machine_.run(machine_.costs().suspend_notifiers);
   int error = 0;
   std::size_t called = 0;
@@ -129,9 +127,7 @@ Co<> Suspend::post_notifiers(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     co_await notifiers[i].call(notifiers[i].object, PmEvent::kPostSuspend);
   }
-  if (secondary_cpus.disable_hotplug != nullptr) {
-    secondary_cpus.disable_hotplug(secondary_cpus.object, false);
-  }
+  if (hotplug_ != nullptr) co_await hotplug_->cpu_hotplug_enable();
   prepared_ = false;
   phases.end_quietly();
 }

@@ -6,6 +6,7 @@
 // the kernel's order.
 #pragma once
 
+#include "models/hotplug/hotplug.hpp"
 #include "models/irq/irq.hpp"
 #include "models/power/dpm.hpp"
 #include "models/power/process.hpp"
@@ -50,14 +51,6 @@ struct SyscoreOps {
   Co<> (*resume)(void* object) = nullptr;
 };
 
-/// kernel/cpu.c, for suspending to memory: a layer that this one does not need to know.
-struct SecondaryCpusHook {
-  void* object = nullptr;
-  Co<int> (*freeze)(void* object, Phases& phases, Wakeups& wakeups) = nullptr;
-  Co<> (*thaw)(void* object, Phases& phases) = nullptr;
-  void (*disable_hotplug)(void* object, bool disable) = nullptr;  ///< cpu_hotplug_disable, _enable
-};
-
 /// The world outside of the machine, whose time goes on while the machine is off.
 struct OutsideHook {
   void* object = nullptr;
@@ -85,6 +78,8 @@ class Suspend {
 
   /// Interrupts of devices are off while devices are suspended; those that wake end it.
   void attach(irq::Irqs& irqs);
+  /// CPUs neither come nor go but by the suspend. Without this the machine has to have one CPU.
+  void attach(hotplug::Hotplug& hotplug) { hotplug_ = &hotplug; }
 
   /// 0, or what made it fail: -EBUSY (a wakeup, tasks that do not freeze, another suspend), or the
   /// errno of a callback. `wake_after`: an alarm so many ns of boottime after the call; 0: as soon
@@ -102,7 +97,6 @@ class Suspend {
   Async async;
   Dpm dpm;
   PlatformHook platform;
-  SecondaryCpusHook secondary_cpus;
   OutsideHook outside;
   std::vector<PmNotifier> notifiers;    ///< in the order of their calls
   std::vector<SyscoreOps> syscore_ops;  ///< resumed in this order, suspended against it
@@ -122,6 +116,11 @@ class Suspend {
   Co<> resume_console(SuspendState state);
 
   // deep.cpp
+  Co<int> disable_secondary_cpus();
+  Co<int> no_secondary_cpus();
+  Co<> enable_secondary_cpus();
+  static bool wakeup_pending(void* self);
+  static void cpu_phase(void* self, int cpu, bool off, bool begins);
   Co<int> syscore_suspend();
   Co<> syscore_resume(std::size_t from);
   Co<int> machine_suspend(SuspendState state);
@@ -149,6 +148,7 @@ class Suspend {
   bool wake_at_once_ = false;
   Time alarm_at_ = sim::kNever;  // of the transition under way
   Time boot_offset_ = 0;
+  hotplug::Hotplug* hotplug_ = nullptr;
   std::uint32_t alarm_name_ = 0;
 };
 

@@ -8,7 +8,9 @@ void Scheduler::wake_up_idle_cpu(int cpu) {
 }
 
 void Scheduler::wake_up_all_idle_cpus() {
-  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) wake_up_idle_cpu(cpu);
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    if (machine_.cpu(cpu).online) wake_up_idle_cpu(cpu);
+  }
 }
 
 using trace::Event;
@@ -20,6 +22,12 @@ constexpr std::uint64_t kIdleExit = 4294967295U;  // PWR_EVENT_EXIT
 
 }  // namespace
 
+void Scheduler::note_halted() {
+  if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
+    all_idle.call(all_idle.object);
+  }
+}
+
 // One pass of the idle loop: cpu_startup_entry() -> do_idle().
 Co<> Scheduler::do_idle(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
@@ -29,6 +37,11 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
     finish_task_switch();
   }
   for (;;) {
+    if (!cpu.online) [[unlikely]] {
+      note_halted();
+      co_await idle_dead.body(idle_dead.object, cpu);
+      --nr_halted_;
+    }
     cpu.polling = true;
     while (!idle.need_resched) {
       cpu.local_irq_disable();
@@ -41,9 +54,8 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       cpu.trace(Event::kCpuIdle, kIdleState, cpu.id());
       cpu.polling = config_.mwait_idle;
       cpu.local_irq_enable();
-      if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
-        all_idle.call(all_idle.object);
-      }
+      ++rq.nr_halts;
+      note_halted();
       cpu::Segment halt = cpu.halt();
       co_await halt;
       --nr_halted_;

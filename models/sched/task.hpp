@@ -115,6 +115,9 @@ enum class WaitKind : std::uint8_t {
   kWorkFlush,      ///< the end of a work
   kSystemWakeup,   ///< suspend-to-idle: what ends it
   kDevice,         ///< the power management callbacks of a device
+  kRwsem,          ///< a reader-writer semaphore
+  kPercpuIdle,     ///< a per-CPU thread that has nothing to do
+  kHotplugStep,    ///< a CPU's thread of hotplug, or the CPU itself
 };
 struct Wait {
   WaitKind kind = WaitKind::kNothing;

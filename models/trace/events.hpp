@@ -78,6 +78,10 @@ enum class Event : std::uint16_t {
   kDevicePmCallbackEnd,    ///< [0]=driver name [1]=device name [2]=error (int32)
   kWakeupSourceActivate,   ///< [0]=name [1]=state
   kWakeupSourceDeactivate, ///< as activate
+  // cpuhp (include/trace/events/cpuhp.h)
+  kCpuhpEnter,       ///< [0]=(cpu,target) [1]=step [2]=function name
+  kCpuhpMultiEnter,  ///< as kCpuhpEnter
+  kCpuhpExit,        ///< [0]=(cpu,state) [1]=(step,ret)
   // workqueue (include/trace/events/workqueue.h)
   kWorkqueueQueueWork,     ///< [0]=work address [1]=function name [2]=workqueue name [3]=(req_cpu,cpu)
   kWorkqueueActivateWork,  ///< [0]=work address [1]=function name

@@ -124,6 +124,7 @@ Report build_report(System& system, const ExpectationSink& expectations,
   report.workqueues = workqueue_use(system, busy);
   report.interrupts = irq_report(system);
   report.suspends = suspend_report(system);
+  report.hotplug = hotplug_report(system);
   report.stuck = find_stuck(system);
   report.defect = is_defect(system, report.stuck);
   report.expectations = judge(system, expectations, report.stuck);

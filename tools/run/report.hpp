@@ -7,6 +7,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/hotplug_report.hpp"
 #include "tools/run/irq_report.hpp"
 #include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
@@ -82,6 +83,7 @@ struct Report {
   WorkqueueUse workqueues;
   IrqReport interrupts;
   std::vector<SuspendUse> suspends;
+  HotplugReport hotplug;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

@@ -191,6 +191,7 @@ Json report_json(const Report& report, bool full) {
           {"workqueues", workqueue_json(report.workqueues, full)},
           {"interrupts", irqs_json(report.interrupts, full)},
           {"suspends", suspend_json(report.suspends)},
+          {"hotplug", hotplug_json(report.hotplug)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

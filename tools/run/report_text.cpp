@@ -232,6 +232,7 @@ std::string report_text(const Report& report) {
   text += workqueue_text(report.workqueues);
   if (report.interrupts.of_scenario) text += irq_report_text(report.interrupts);
   text += suspend_report_text(report.suspends);
+  text += hotplug_report_text(report.hotplug);
   text += expectations_text(report);
   text +=
       report.defect ? ending_line(report) + stuck_text(report.stuck) : asleep_line(report.stuck);

@@ -11,12 +11,13 @@ namespace {
 template <std::size_t N>
 using Keys = std::array<std::string_view, N>;
 
-constexpr Keys<30> kTop{
+constexpr Keys<31> kTop{
     "name",       "version",   "description",     "seed",          "duration",    "machine",
     "kernel",     "variables", "mutexes",         "spinlocks",     "completions", "waitqueues",
     "workqueues", "works",     "kthread_workers", "kthread_works", "kthreads",    "percpu_threads",
     "tasks",      "irqs",      "softirqs",        "tasklets",      "timers",      "hrtimers",
-    "events",     "expect",    "trace",           "$schema",       "devices",     "wakeup_sources"};
+    "events",     "expect",    "trace",           "$schema",       "devices",     "wakeup_sources",
+    "hotplug_states"};
 constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
                             "freq",   "disks", "platform", "costs", "power",    "idle"};
 constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
@@ -33,6 +34,7 @@ constexpr Keys<4> kKthreadWork{"worker", "do", "count", "delayed"};
 constexpr Keys<8> kKthread{"do", "start", "cpu", "node", "cpus", "policy", "nice", "freezable"};
 constexpr Keys<7> kPercpuThread{"should_run", "do",      "park",       "unpark",
                                 "setup",      "cleanup", "selfparking"};
+constexpr Keys<4> kHotplugState{"startup", "teardown", "section", "invoke"};
 constexpr Keys<5> kTask{"do", "cpu", "cpus", "policy", "nice"};
 constexpr Keys<6> kIrq{"cpu", "cpus", "arrival", "do", "threaded", "wake"};
 constexpr Keys<10> kDevice{"parent",        "async",        "prepare",      "suspend", "suspend_late",
@@ -69,6 +71,7 @@ constexpr std::array kSections{
     SectionKeys{"kthread_works", kKthreadWork},
     SectionKeys{"kthreads", kKthread},
     SectionKeys{"percpu_threads", kPercpuThread},
+    SectionKeys{"hotplug_states", kHotplugState},
     SectionKeys{"tasks", kTask},
     SectionKeys{"irqs", kIrq},
     SectionKeys{"devices", kDevice},

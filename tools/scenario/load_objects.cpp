@@ -35,6 +35,8 @@ class BodyLoader {
     bodies("kthreads", scenario_.kthreads, Context::kKthread);
     for_each(root_, "percpu_threads", scenario_.percpu_threads,
              [&](PercpuThread& thread, const Value& item) { percpu_thread(thread, item); });
+    for_each(root_, "hotplug_states", scenario_.hotplug_states,
+             [&](HotplugState& state, const Value& item) { hotplug_state(state, item); });
     bodies("tasks", scenario_.tasks, Context::kTask);
     for_each(root_, "irqs", scenario_.irqs, [&](Irq& i, const Value& item) { irq(i, item); });
     for_each(root_, "devices", scenario_.devices,
@@ -76,6 +78,15 @@ class BodyLoader {
     for (std::size_t phase = 0; phase < kDevicePhases.size(); ++phase)
       if (const auto list = item.find(kDevicePhases[phase]))
         device.programs[phase] = compile_body(context_, *list, Context::kTask);
+  }
+
+  void hotplug_state(HotplugState& state, const Value& item) {
+    if (const auto list = item.find("startup"))
+      state.startup = compile_body(context_, *list, Context::kTask);
+    if (const auto list = item.find("teardown"))
+      state.teardown = compile_body(context_, *list, Context::kTask);
+    if (state.startup < 0 && state.teardown < 0)
+      item.fail({"neither \"startup\" nor \"teardown\"", "statements for one of them"});
   }
 
   void irq(Irq& irq, const Value& item) {

@@ -39,15 +39,6 @@ void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
 }
 
-// CPUs beside the first would have to go offline.
-void deep_suspend(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.machine.cpus == 1) return;
-  for (const Program& program : scenario.programs)
-    for (const Op& op : program.ops)
-      if (op.verb == Verb::kSuspend && static_cast<SleepState>(op.choice) == SleepState::kDeep)
-        places.push_back(op.origin);
-}
-
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (scenario.kernel.memory_model == MemoryModel::kTso)
     places.push_back(scenario.kernel.memory_model_origin);
@@ -77,10 +68,6 @@ void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 }
 
 constexpr std::array kMissing{
-    Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
-    Missing{"cpu_down", verb_used<Verb::kCpuDown>},
-    Missing{"cpu_up", verb_used<Verb::kCpuUp>},
-    Missing{"suspend to memory (deep) with several CPUs", deep_suspend},
     Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},

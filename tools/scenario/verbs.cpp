@@ -112,6 +112,8 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::kStartHrtimer, "start_hrtimer", A::kHrtimerDelay, kHardirq},
     VerbInfo{Verb::kCpuDown, "cpu_down", A::kCpu, kTask},
     VerbInfo{Verb::kCpuUp, "cpu_up", A::kCpu, kTask},
+    VerbInfo{Verb::kCpusReadLock, "cpus_read_lock", A::kNone, kTask},
+    VerbInfo{Verb::kCpusReadUnlock, "cpus_read_unlock", A::kNone, kTask},
     VerbInfo{Verb::kSuspend, "suspend", A::kSuspend, kTask},
     VerbInfo{Verb::kPmStayAwake, "pm_stay_awake", A::kWakeupSource, kHardirq},
     VerbInfo{Verb::kPmRelax, "pm_relax", A::kWakeupSource, kHardirq},
