@@ -28,6 +28,7 @@ Journal::Journal(kthread::Kthreads& kthreads, locking::Waits& waits, Disks& disk
       disk_(disk),
       task_(&kthreads.boot_thread(fmt::format("jbd2/{}-8", disks.name(disk)), &kjournald2, this,
                                   sched::kTaskInterruptible)) {
+  task_->flags &= ~std::uint32_t{sched::kPfNofreeze};  // set_freezable(), before it first slept
   sim::NameTable& names = kthreads.scheduler().machine().trace().names();
   done_commit_.name = names.intern("j_wait_done_commit");
   commit_timer_.function = &commit_timeout;
@@ -85,6 +86,8 @@ Co<> Journal::thread(Task& self) {
       co_await commit_transaction();
       continue;
     }
+    const bool was_frozen = co_await kthreads_.try_to_freeze();
+    if (was_frozen) continue;
     self.state = sched::kTaskInterruptible | sched::kTaskFreezable;
     co_await kthreads_.scheduler().schedule();
   }

@@ -7,6 +7,12 @@ void Scheduler::wake_up_idle_cpu(int cpu) {
   if (rq(cpu).curr->is_idle()) resched_curr(rq(cpu));
 }
 
+void Scheduler::wake_up_all_idle_cpus() {
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    if (machine_.cpu(cpu).online) wake_up_idle_cpu(cpu);
+  }
+}
+
 using trace::Event;
 
 namespace {

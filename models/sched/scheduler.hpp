@@ -62,6 +62,12 @@ struct WorkerHooks {
   Co<> (*tick)(void*, Task&) = nullptr;       ///< hit by the tick: wq_worker_tick()
 };
 
+/// What a user task with a signal pending does on its way to user mode (kernel/signal.c: get_signal).
+struct SignalHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Task&) = nullptr;
+};
+
 /// What CPU hotplug (a layer above) does with a CPU that has gone offline, in its idle task: returns
 /// when it is online again (kernel/sched/idle.c: do_idle, cpuhp_report_idle_dead).
 struct IdleDeadHook {
@@ -151,8 +157,12 @@ class Scheduler {
   Co<> preempt_schedule();
   /// sched_yield(): to the tail of the class's order.
   Co<> yield();
-  /// On the way to user mode: reschedules while asked (exit_to_user_mode_loop).
+  /// On the way to user mode: reschedules while asked, and sees to a signal (exit_to_user_mode_loop).
   Co<> exit_to_user_mode();
+  /// Whether there is something to do on that way. A signal that kills is the caller's to see.
+  [[nodiscard]] bool exit_work(const Task& p) const {
+    return p.need_resched || (p.sigpending && !p.fatal_signal && get_signal.run != nullptr);
+  }
 
   // Policy and placement -------------------------------------------------------------------------
   /// kernel/sched/syscalls.c: sched_setattr. rt_priority 1 … 99 for FIFO and RR, else 0. `runtime`
@@ -186,6 +196,8 @@ class Scheduler {
   bool sched_tick(Cpu& cpu);
   /// Makes an idle CPU look at its timers again. kernel/sched/core.c: wake_up_idle_cpu
   void wake_up_idle_cpu(int cpu);
+  /// kernel/smp.c: wake_up_all_idle_cpus
+  void wake_up_all_idle_cpus();
   /// The CPU joins or leaves the idle CPUs without a tick (nohz_balance_enter_idle, _exit_idle).
   void nohz_idle(int cpu, bool tickless);
   /// The SCHED softirq; kernel/sched/fair.c: sched_balance_softirq
@@ -260,6 +272,7 @@ class Scheduler {
   Co<> smp_call_function_single_async(int cpu, CallSingleData& csd);
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
+  SignalHook get_signal;
   AllIdleHook all_idle;
   IdlePowerHook idle_power;
   WorkerHooks worker_hooks;

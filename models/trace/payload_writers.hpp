@@ -59,6 +59,13 @@ char* hrtimer_expire_entry(char* at, const Context& c);
 char* tick_stop(char* at, const Context& c);
 char* timer_base_idle(char* at, const Context& c);
 
+// include/trace/events/power.h
+char* cpu_idle(char* at, const Context& c);
+char* suspend_resume(char* at, const Context& c);
+char* device_pm_callback_start(char* at, const Context& c);
+char* device_pm_callback_end(char* at, const Context& c);
+char* wakeup_source(char* at, const Context& c);
+
 // include/trace/events/vmscan.h
 char* kswapd_sleep(char* at, const Context& c);
 char* kswapd_wake(char* at, const Context& c);

@@ -193,6 +193,16 @@ class Workqueues {
   /// True if the depth became 0.
   Co<bool> enable_work(Work& work);
 
+  // Freezing (freeze.cpp): who suspends calls these, in this order
+  // -------------------------------------------------------------
+  /// Queues that are WQ_FREEZABLE start nothing more. kernel/workqueue.c: freeze_workqueues_begin
+  Co<> freeze_workqueues_begin();
+  /// Whether one of them still executes, or has works that it had let go before.
+  Co<bool> freeze_workqueues_busy();
+  Co<> thaw_workqueues();
+  /// A queue that keeps the freezer waiting now: WQ_FREEZABLE with active works.
+  [[nodiscard]] static bool freezable_busy(const Workqueue& wq);
+
   // Descriptions (desc.cpp)
   // --------------------------------------------------------------------------
   /// kernel/workqueue.c: set_worker_desc: what ps shows behind the name of the current worker, up
@@ -422,6 +432,7 @@ class Workqueues {
   cpu::Machine& machine_;
   WorkqueueParams params_;
   bool topology_initialized_ = false;  // wq_topo_initialized
+  bool workqueue_freezing_ = false;
   locking::Mutex wq_pool_mutex_;
   locking::Mutex wq_pool_attach_mutex_;
   locking::Spinlock wq_mayday_lock_;

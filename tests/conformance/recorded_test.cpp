@@ -82,6 +82,7 @@ TEST_CASE("the facts of a recorded trace are those of its summary", "[conformanc
     CHECK(facts.end / 1000 == summary["virtual_us"]);
     CHECK(notes(facts.marks) == summary["marks"]);
     CHECK(notes(facts.returns) == summary["returns"]);
+    CHECK(notes(facts.suspend_resume) == summary.value("suspend_resume", json::array()));
     CHECK(forks(facts.workers_forked) == summary["workers_forked"]);
     CHECK(forks(facts.threads_forked) == summary["threads_forked"]);
     CHECK(exits(facts) == summary["exits"]);

@@ -88,6 +88,9 @@ json stable_form(const Facts& facts, const WorkFacts& works) {
   for (const KthreadStop& stop : facts.kthread_stops) {
     if (stop.event == "sched_kthread_stop_ret") stops.push_back(stop.payload);
   }
+  json suspend_resume = json::array();
+  for (const Note& action : facts.suspend_resume) suspend_resume.push_back(action.text);
+  put("suspend_resume", suspend_resume);
   put("marks", marks);
   put("returns", recorded_form(returns));
   put("exits", exits);

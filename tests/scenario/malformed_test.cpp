@@ -264,6 +264,9 @@ TEST_CASE("statements are checked", "[scenario][malformed]") {
       {statement("{\"signal\": {\"thread\": \"other\", \"signal\": @\"SIGTREM\"}}"),
        kHere + "/signal/signal", "did you mean \"SIGTERM\"?"},
       {statement("{\"cpu_down\": @2}"), kHere + "/cpu_down", "the machine has no CPU 2"},
+      {statement("{\"pm_relax\": @\"alarm\"}"), kHere + "/pm_relax", "unknown wakeup source \"alarm\""},
+      {statement("{\"suspend\": {\"state\": \"deep\", @\"wakes\": 1}}"), kHere + "/suspend/wakes",
+       "unknown key \"wakes\""},
       {statement("{\"suspend\": {\"state\": @\"disk\"}}"), kHere + "/suspend/state",
        "expected s2idle or deep"},
   });

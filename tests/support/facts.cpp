@@ -80,6 +80,8 @@ class Extractor {
 
   void note(const TraceLine& line) {
     if (line.event == "mark") facts_.marks.push_back({at(line), line.payload, by(line), line.cpu});
+    if (line.event == "suspend_resume")
+      facts_.suspend_resume.push_back({at(line), line.payload, by(line), line.cpu});
     if (line.event == "return")
       facts_.returns.push_back({at(line), line.payload, by(line), line.cpu});
   }

@@ -22,6 +22,9 @@ std::vector<Benchmark> workqueue_cases();
 /// Offline and online cycles/s of a loaded machine.
 std::vector<Benchmark> hotplug_cases();
 
+/// Seconds to simulate a suspend and a resume of a big machine.
+std::vector<Benchmark> suspend_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

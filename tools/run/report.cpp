@@ -128,6 +128,7 @@ Report build_report(System& system, const ExpectationSink& expectations,
   for (const CpuUse& use : report.cpus) busy.push_back(use.busy);
   report.workqueues = workqueue_use(system, busy);
   report.interrupts = irq_report(system);
+  report.suspends = suspend_report(system);
   report.hotplug = hotplug_report(system);
   if (system.energy() != nullptr) {
     report.energy = system.energy()->phases();

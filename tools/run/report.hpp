@@ -11,6 +11,7 @@
 #include "tools/run/irq_report.hpp"
 #include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
+#include "tools/run/suspend_report.hpp"
 #include "tools/run/system.hpp"
 #include "tools/run/workqueue_report.hpp"
 
@@ -92,6 +93,7 @@ struct Report {
   Latency wakeups;                 ///< of all tasks
   WorkqueueUse workqueues;
   IrqReport interrupts;
+  std::vector<SuspendUse> suspends;
   HotplugReport hotplug;
   std::vector<Verdict> expectations;
   Stuck stuck;

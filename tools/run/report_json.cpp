@@ -1,5 +1,6 @@
 #include "tools/run/report_json.hpp"
 
+#include "tools/run/suspend_json.hpp"
 #include "tools/run/workqueue_json.hpp"
 
 namespace kt::run {
@@ -99,29 +100,6 @@ Json irqs_json(const IrqReport& report, bool full) {
           {"tasklets", std::move(tasklets)}};
 }
 
-Json sleeper_json(const Sleeper& sleeper) {
-  Json wakers = Json::array();
-  for (const Waker& waker : sleeper.wakers) {
-    wakers.push_back({{"statement", waker.statement},
-                      {"of", waker.who},
-                      {"which", waker.fate},
-                      {"at", waker.where}});
-  }
-  Json json{{"name", sleeper.name},
-            {"pid", sleeper.pid},
-            {"state", std::string(1, sleeper.state)},
-            {"waits_for", sleeper.waits_for},
-            {"since", sleeper.since},
-            {"at", sleeper.where},
-            {"wakers", std::move(wakers)}};
-  if (sleeper.lost) {
-    json["lost_wakeup"] = {{"time", sleeper.lost->time},
-                           {"waker", sleeper.lost->waker},
-                           {"pid", sleeper.lost->waker_pid}};
-  }
-  return json;
-}
-
 Json stuck_json(const Stuck& stuck) {
   Json sleepers = Json::array();
   for (const Sleeper& sleeper : stuck.sleepers) sleepers.push_back(sleeper_json(sleeper));
@@ -163,6 +141,29 @@ std::string_view ending_name(Ending ending) {
 
 }  // namespace
 
+Json sleeper_json(const Sleeper& sleeper) {
+  Json wakers = Json::array();
+  for (const Waker& waker : sleeper.wakers) {
+    wakers.push_back({{"statement", waker.statement},
+                      {"of", waker.who},
+                      {"which", waker.fate},
+                      {"at", waker.where}});
+  }
+  Json json{{"name", sleeper.name},
+            {"pid", sleeper.pid},
+            {"state", std::string(1, sleeper.state)},
+            {"waits_for", sleeper.waits_for},
+            {"since", sleeper.since},
+            {"at", sleeper.where},
+            {"wakers", std::move(wakers)}};
+  if (sleeper.lost) {
+    json["lost_wakeup"] = {{"time", sleeper.lost->time},
+                           {"waker", sleeper.lost->waker},
+                           {"pid", sleeper.lost->waker_pid}};
+  }
+  return json;
+}
+
 Json report_json(const Report& report, bool full) {
   Json cpus = Json::array();
   for (const CpuUse& use : report.cpus) cpus.push_back(cpu_json(use));
@@ -203,6 +204,7 @@ Json report_json(const Report& report, bool full) {
           {"threads", std::move(threads)},
           {"workqueues", workqueue_json(report.workqueues, full)},
           {"interrupts", irqs_json(report.interrupts, full)},
+          {"suspends", suspend_json(report.suspends)},
           {"hotplug", hotplug_json(report.hotplug)},
           {"energy", energy_json(report.energy)},
           {"stuck", stuck_json(report.stuck)},

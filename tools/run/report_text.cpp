@@ -244,6 +244,7 @@ std::string report_text(const Report& report) {
   text += latency_line(report.wakeups);
   text += workqueue_text(report.workqueues);
   if (report.interrupts.of_scenario) text += irq_report_text(report.interrupts);
+  text += suspend_report_text(report.suspends);
   text += hotplug_report_text(report.hotplug);
   text += energy_text(report.energy);
   text += expectations_text(report);

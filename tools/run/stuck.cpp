@@ -39,16 +39,54 @@ class Finder {
     return std::move(result_);
   }
 
+  std::vector<Sleeper> describe(const std::vector<const Task*>& tasks) {
+    collect_edges();
+    for (const Task* task : tasks) {
+      if (is_asleep(*task)) {
+        add(*task, index_of(*task));
+      } else {
+        result_.sleepers.push_back(awake(*task));
+      }
+    }
+    return std::move(result_.sleepers);
+  }
+
  private:
   [[nodiscard]] std::string name(const Task& task) const {
     return std::string(names_[task.full_name]);
   }
   [[nodiscard]] std::string holder(const Task& task) const {
-    return fmt::format("held by {} (pid {}{})", name(task), task.pid,
-                       has_exited(task) ? ", which has exited" : "");
+    const bool frozen = (task.state & sched::kTaskFrozen) != 0;
+    return fmt::format("held by {} (pid {}{}{})", name(task), task.pid,
+                       has_exited(task) ? ", which has exited" : "",
+                       frozen ? ", which is frozen" : "");
   }
   [[nodiscard]] std::string where(const Task& task) const {
     return task.location == 0 ? std::string() : system_.scenario().where(task.location);
+  }
+
+  // In Scenario::threads; -1: it is not of the scenario, or the control task.
+  [[nodiscard]] std::int32_t index_of(const Task& task) const {
+    const auto count = static_cast<std::int32_t>(system_.scenario().threads.size());
+    for (std::int32_t i = 0; i < count; ++i) {
+      if (system_.interpreter().thread(i) == &task) return i;
+    }
+    return -1;
+  }
+
+  [[nodiscard]] Sleeper awake(const Task& task) const {
+    const sched::Rq& rq = system_.scheduler().rq(task.cpu->id());
+    Sleeper sleeper;
+    sleeper.name = name(task);
+    sleeper.pid = task.pid;
+    sleeper.state = state_letter(task);
+    sleeper.where = where(task);
+    sleeper.since = task.runnable_since >= 0 ? task.runnable_since : rq.last_switch;
+    sleeper.waits_for =
+        rq.curr == &task
+            ? fmt::format("nothing: it runs on CPU {}", rq.id())
+            : fmt::format("CPU {}, which runs {} (pid {})", rq.id(), name(*rq.curr), rq.curr->pid);
+    return sleeper;
   }
 
   void collect_edges() {
@@ -231,6 +269,10 @@ class Finder {
 
 bool Stuck::lost_wakeup() const {
   return std::ranges::any_of(sleepers, [](const Sleeper& s) { return s.lost.has_value(); });
+}
+
+std::vector<Sleeper> describe_tasks(System& system, const std::vector<const Task*>& tasks) {
+  return Finder(system).describe(tasks);
 }
 
 Stuck find_stuck(System& system) {

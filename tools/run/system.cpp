@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/error.hpp"
+#include "tools/run/freeze_failures.hpp"
 #include "tools/run/kernel_parameters.hpp"
 
 namespace kt::run {
@@ -100,8 +101,11 @@ bool uses_hotplug(const scenario::Scenario& scenario) {
   return !scenario.hotplug_states.empty() ||
          std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
            return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
-             return op.verb >= scenario::Verb::kCpuDown &&
-                    op.verb <= scenario::Verb::kCpusReadUnlock;
+             const bool deep = op.verb == scenario::Verb::kSuspend &&
+                               static_cast<scenario::SleepState>(op.choice) ==
+                                   scenario::SleepState::kDeep;
+             return deep || (op.verb >= scenario::Verb::kCpuDown &&
+                             op.verb <= scenario::Verb::kCpusReadUnlock);
            });
          });
 }
@@ -155,10 +159,15 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       hotplug::Base{*scheduler_, *timers_, *softirqs_, *tasklets_, *waits_, *completions_, *mutexes_,
                     *smpboot_, *rcu_, *workqueues_, *irqs_},
       boot_->cpuhp_threads);
+  suspend_ = std::make_unique<power::Suspend>(
+      power::SuspendBase{*timers_, *waits_, *completions_, *kthreads_, *workqueues_});
+  suspend_->attach(*irqs_);
+  suspend_->attach(*hotplug_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
                                             *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_, *memory_, *smpboot_, *hotplug_});
+                                            *workers_, *workqueues_, *memory_, *suspend_, *smpboot_,
+                                            *hotplug_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   const bool power = scenario.machine.power.given;
   if (PlatformDevices::needed(scenario) || writes_back(scenario) || power) {
@@ -166,7 +175,8 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
     interpreter_->set_devices(*devices_);
   }
   if (power) energy_ = std::make_unique<Energy>(simulation_, *scheduler_, *hotplug_);
-  watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
+  watchdog_ = std::make_unique<Watchdog>(*scheduler_, *suspend_, simulation_.calendar());
+  freeze_failures_ = std::make_unique<FreezeFailures>(*this);
   boot(options.start_cpu);
 }
 
@@ -198,8 +208,10 @@ void System::boot(int start_cpu) {
   make_file_system();
   make_background();
   interpreter_->make_workqueues();
+  interpreter_->make_devices();
   irq_sources_ =
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
+  suspend_->outside = {irq_sources_.get(), &IrqSources::next_wakeup, &IrqSources::slept};
   control_ = &boot_->control();
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,

@@ -10,6 +10,7 @@
 #include "models/boot/background.hpp"
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
+#include "models/power/suspend.hpp"
 #include "models/softirq/softirq.hpp"
 #include "models/softirq/tasklet.hpp"
 #include "sim/simulation.hpp"
@@ -31,6 +32,8 @@ struct SystemOptions {
   Time tick_offset = 0;               ///< t = 0 lies so many ns after a tick
   bool visit_each_step = false;       ///< visit SimGrid at every event (for tests)
 };
+
+class FreezeFailures;
 
 /// How a run ended.
 enum class Ending : std::uint8_t {
@@ -69,6 +72,8 @@ class System {
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
   [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] const power::Suspend& suspend() const { return *suspend_; }
+  [[nodiscard]] const FreezeFailures& freeze_failures() const { return *freeze_failures_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
   /// Null unless the machine says what its CPUs draw.
@@ -111,6 +116,7 @@ class System {
   std::unique_ptr<kthread::SmpbootThreads> smpboot_;
   std::unique_ptr<rcu::Rcu> rcu_;
   std::unique_ptr<mm::Memory> memory_;
+  std::unique_ptr<power::Suspend> suspend_;
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<irq::Irqs> irqs_;
   std::unique_ptr<hotplug::Hotplug> hotplug_;
@@ -123,6 +129,7 @@ class System {
   std::unique_ptr<fs::FileSystem> file_system_;
   std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::unique_ptr<FreezeFailures> freeze_failures_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
   Task* control_ = nullptr;
   Ending ending_ = Ending::kDone;

@@ -156,6 +156,9 @@ class ArgumentReader {
       case Argument::kTimer:
         refer(Section::kTimer, argument_);
         return true;
+      case Argument::kWakeupSource:
+        refer(Section::kWakeupSource, argument_);
+        return true;
       default:
         return false;
     }
@@ -261,6 +264,8 @@ class ArgumentReader {
         return workqueue_attrs();
       case Argument::kSuspend:
         return suspend();
+      case Argument::kWakeupEvent:
+        return wakeup_event();
       case Argument::kMemoryPressure:
         return memory_pressure();
       default:
@@ -396,6 +401,15 @@ class ArgumentReader {
     op_.choice = static_cast<std::uint8_t>(read_choice(member("state"), kStates, "sleep state"));
     const auto wake_after = optional("wake_after");
     op_.time = wake_after ? read_time(*wake_after) : sim::kNever;
+    if (const auto count = optional("wakeup_count")) op_.flag = read_boolean(*count);
+    if (const auto result = optional("result")) refer(Section::kVariable, *result);
+  }
+
+  void wakeup_event() const {
+    refer(Section::kWakeupSource, named("source"));
+    if (!is_object()) return;
+    if (const auto time = optional("for")) op_.time = read_time(*time);
+    if (const auto hard = optional("hard")) op_.flag = read_boolean(*hard);
   }
 
   void memory_pressure() const {

@@ -75,6 +75,8 @@ class KernelLoader {
     if (const auto background = object.find("background")) read_background(*background);
     if (const auto workers = object.find("kworkers")) read_kworkers(*workers);
     if (const auto cmdline = object.find("cmdline")) read_cmdline(*cmdline);
+    if (const auto timeout = object.find("pm_freeze_timeout"))
+      kernel_.pm_freeze_timeout = read_time(*timeout);
   }
 
  private:

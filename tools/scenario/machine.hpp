@@ -114,6 +114,7 @@ struct Kernel {
   bool legacy_workqueues = false;  ///< "workqueue_model": "legacy"
   Boot boot = Boot::kFull;
   BackgroundLoad background = BackgroundLoad::kNone;
+  sim::Time pm_freeze_timeout = 20'000'000'000;  ///< ns; /sys/power/pm_freeze_timeout
   std::optional<std::vector<PoolWorkers>> kworkers;  ///< unset: a freshly booted 6.12's
   std::uint32_t origin = 0;
   std::uint32_t preempt_origin = 0;

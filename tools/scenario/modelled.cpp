@@ -43,10 +43,11 @@ void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
     places.push_back(scenario.kernel.background_origin);
 }
 
-/// The works and timers of the background do not leave a CPU.
-void background_hotplug(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+/// The works and timers of the background neither leave a CPU nor freeze.
+void background_power(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (scenario.kernel.background == BackgroundLoad::kNone) return;
   verbs_used<Verb::kCpuDown, Verb::kCpusReadUnlock>(scenario, places);
+  verb_used<Verb::kSuspend>(scenario, places);
 }
 
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -74,9 +75,8 @@ void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 }
 
 constexpr std::array kMissing{
-    Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
-    Missing{"CPU hotplug with a background", background_hotplug},
+    Missing{"CPU hotplug or suspend with a background", background_power},
     Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus", isolation},
