@@ -12,6 +12,8 @@ namespace kt::cli {
 int run_command(const std::vector<std::string>& arguments);
 int check_command(const std::vector<std::string>& arguments);
 int ps_command(const std::vector<std::string>& arguments);
+int explore_command(const std::vector<std::string>& arguments);
+int replay_command(const std::vector<std::string>& arguments);
 int wq_command(const std::vector<std::string>& arguments);
 
 struct Command {

@@ -15,15 +15,15 @@ struct Environment {
   Task& self;
 
   [[nodiscard]] std::int64_t variable(std::int32_t index) const {
-    return interpreter.variable(index);
+    return interpreter.read_variable(index);
   }
   [[nodiscard]] std::int64_t call(scenario::Call function, std::int64_t argument) const {
     using scenario::Call;
     switch (function) {
       case Call::kShouldStop:
-        return self.kthread != nullptr && self.kthread->should_stop;
+        return self.kthread != nullptr && kthread::Kthreads::should_stop(self);
       case Call::kShouldPark:
-        return self.kthread != nullptr && self.kthread->should_park;
+        return self.kthread != nullptr && kthread::Kthreads::should_park(self);
       case Call::kFreezing:
         return 0;  // nothing freezes: suspend is refused
       case Call::kCpu:
@@ -32,6 +32,7 @@ struct Environment {
         return interpreter.models().machine.topology().node_of(self.cpu->id());
       case Call::kState: {
         const Task* task = interpreter.thread(static_cast<std::int32_t>(argument));
+        if (task != nullptr) self.cpu->touch(task, cpu::Access::kRead);
         return task != nullptr ? task->state : std::uint32_t{sched::kTaskDead};
       }
       case Call::kPending:
@@ -101,6 +102,23 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   return run_program(std::move(frame));
 }
 
+namespace {
+
+// A wakeup that belongs to something else may come between the state and schedule(); states without
+// a condition loop never see one.
+bool woken_spuriously(Task& self) {
+  sim::Chooser* const chooser = self.cpu->machine().chooser;
+  if (chooser == nullptr || self.state == sched::kTaskRunning || sched::special_state(self.state))
+    return false;
+  const auto subject = static_cast<std::uint32_t>(self.pid);
+  if (sim::choose(chooser, sim::Question::kSpuriousWakeup, 2, subject) == 0) return false;
+  self.cpu->touch(&self, cpu::Access::kWrite);
+  self.state = sched::kTaskRunning;
+  return true;
+}
+
+}  // namespace
+
 // A sleeper's frame stays small: one segment and one coroutine for all statements.
 Co<int> Interpreter::run_program(Frame frame) {
   cpu::Segment segment{};
@@ -114,6 +132,7 @@ Co<int> Interpreter::run_program(Frame frame) {
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
       case Verb::kSchedule:
+        if (woken_spuriously(frame.self)) break;
         // After prepare_to_wait() the queue is what it waits for.
         if (frame.self.wait.kind == WaitKind::kNothing) frame.self.wait.kind = WaitKind::kSchedule;
         statement = models_.scheduler.schedule();
@@ -210,6 +229,7 @@ std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
 void Interpreter::assign(Task& self, const Op& op) {
   const std::int64_t value = evaluate(self, op.expression);
   auto& variable = reinterpret_cast<std::uint64_t&>(variables_[static_cast<std::size_t>(op.object)]);
+  self.cpu->touch(&variable, cpu::Access::kWrite);
   switch (static_cast<scenario::SetOperator>(op.choice)) {
     case scenario::SetOperator::kAssign:
       variable = static_cast<std::uint64_t>(value);
@@ -279,6 +299,7 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
       return {};
     case Verb::kSetState:
     case Verb::kSetStateRelaxed:
+      self.cpu->touch(&self, cpu::Access::kWrite);
       self.state = static_cast<std::uint32_t>(op.number);
       return {};
     case Verb::kScheduleTimeout:

@@ -90,11 +90,19 @@ class Interpreter {
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);
+  /// The same before t = 0 (Kthreads::created_thread).
+  void kthread_before_start(std::int32_t index);
   /// Creates and starts the worker of an index into Scenario::kthread_workers.
   Co<> create_kthread_worker(std::int32_t index);
 
   [[nodiscard]] std::int64_t variable(std::int32_t index) const {
     return variables_[static_cast<std::size_t>(index)];
+  }
+  /// The same by code that runs on a CPU.
+  [[nodiscard]] std::int64_t read_variable(std::int32_t index) const {
+    const std::int64_t& variable = variables_[static_cast<std::size_t>(index)];
+    models_.machine.touch(&variable, cpu::Access::kRead);
+    return variable;
   }
   [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
   [[nodiscard]] const std::vector<locking::Mutex>& mutexes() const { return mutexes_; }
