@@ -77,6 +77,7 @@ sim::Co<> irq_loop(Machine& machine, Cpu::IrqFrame& frame) {
       Cpu& cpu = *frame.cpu;
       const auto vector = static_cast<std::size_t>(std::countr_zero(cpu.pending_));
       cpu.pending_ &= cpu.pending_ - 1;
+      if (cpu.pending_ == 0) --machine.signals_in_flight_;
       cpu.local_irq_disable();
       co_await interrupt(machine, cpu, vector, frame.interrupted->user);
       frame.cpu = frame.interrupted_task->cpu;  // it may have been switched out and moved
@@ -169,7 +170,9 @@ void Cpu::raise(Vector vector) {
   deliver(vector);
 }
 
+// What is pending and not taken yet is under way: who looks must not think that nothing can happen.
 void Cpu::deliver(Vector vector) {
+  if (pending_ == 0) ++machine_->signals_in_flight_;
   pending_ |= 1U << static_cast<unsigned>(vector);
   if (running_ == nullptr || irqs_off_) return;
   Segment& interrupted = *running_;

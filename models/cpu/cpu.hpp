@@ -174,6 +174,10 @@ class Cpu {
     if (probe_ != nullptr) [[unlikely]]
       probe_->touched(object, access);
   }
+  /// Likewise, that it disarms a timer.
+  void cancels(Time due) const {
+    if (probe_ != nullptr) [[unlikely]] probe_->cancelled(due);
+  }
 
  private:
   friend struct Segment;

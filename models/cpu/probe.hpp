@@ -33,6 +33,8 @@ class Probe {
   [[nodiscard]] virtual std::uint32_t current_step() const = 0;
   /// The running code reads or writes a shared object; also while no step is known.
   virtual void touched(const void* object, Access access) = 0;
+  /// It keeps something from happening that was due at the instant `due`, with an interrupt.
+  virtual void cancelled(Time due) = 0;
 };
 
 }  // namespace kt::cpu

@@ -102,6 +102,7 @@ Co<bool> Timers::hrtimer_cancel(KernelHrtimer& timer) {
   }
   machine_.touch(&timer, cpu::Access::kWrite);
   if (!timer.queued()) co_return false;
+  machine_.this_cpu().cancels(timer.expires);
   Base& owner = base(timer.cpu);
   owner.hrtimers.remove(timer);
   --armed_;

@@ -75,6 +75,8 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
 bool Timers::del_timer(KernelTimer& timer) {
   machine_.touch(&timer, cpu::Access::kWrite);
   if (!timer.pending()) return false;
+  const Jiffies ahead = timer.expires - jiffies();  // its bucket is late by an eighth of it at most
+  machine_.this_cpu().cancels(ticks_.instant(timer.expires + ahead / 8 + 1));
   wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
   armed_ -= wakes(timer);
   machine_.this_cpu().trace(Event::kTimerCancel, timer.address);

@@ -19,6 +19,9 @@ std::vector<Benchmark> machine_cases();
 /// Works/s through irq, queue_work, kworker; by CPUs and by queues.
 std::vector<Benchmark> workqueue_cases();
 
+/// Executions/s of an exploration.
+std::vector<Benchmark> explore_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

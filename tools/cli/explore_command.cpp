@@ -9,6 +9,7 @@
 
 #include "models/trace/output_file.hpp"
 #include "sim/error.hpp"
+#include "tools/cli/child.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/commands.hpp"
 #include "tools/cli/monitor.hpp"
@@ -35,7 +36,8 @@ CommandLine command_line() {
       "wrong: a lost wakeup, a deadlock, a hang, a run that does not end, a defect, a failed\n"
       "assertion or expectation. A schedule is the run that time alone gives, but for a few\n"
       "deviations: a CPU stalls before a step until a step of another CPU that it races with is\n"
-      "done, an interrupt lands late, a sleep ends spuriously. All schedules of 0, 1, 2, ... deviations\n"
+      "done, an interrupt lands late, a sleep ends spuriously. All schedules of 0, 1, 2, ... "
+      "deviations\n"
       "are tried. What is found is shrunk, explained, and written as a schedule that\n"
       "ktsim replay repeats. The scenario's kthreads exist when it begins.\n"
       "Exit codes: 0 nothing found, 1 found, 2 bad usage or scenario, 3 the budget ran out.",
@@ -44,8 +46,10 @@ CommandLine command_line() {
       "  ktsim replay scenario.json --schedule found.json --trace trace.txt\n"
       "  ktsim explore scenario.json --strategy random --budget 10s --json\n");
   line.add("strategy", "NAME",
-           "exhaustive (default): schedules that reverse races; dfs: all, as a reference; pct, random");
+           "exhaustive (default): schedules that reverse races; dfs: all, as a reference; random; "
+           "pct: priorities of CPUs that change --bound times");
   line.add("bound", "K", "deviations at most (default 2)");
+  line.add("from", "K", "begin with bound K: an earlier search was done with the smaller ones");
   line.add("budget", "N|TIME", "executions, or time of this machine (10s), at most");
   line.add("jobs", "N", "processes that share the search (default 1)");
   line.add("faults", "LIST",
@@ -58,6 +62,10 @@ CommandLine command_line() {
   line.add("json", "", "print JSON");
   line.add("help", "", "this text");
   return line;
+}
+
+bool is_drawn(const explore::SearchOptions& options) {
+  return options.strategy == Strategy::kPct || options.strategy == Strategy::kRandom;
 }
 
 void read_budget(const CommandLine& line, explore::SearchOptions& options) {
@@ -83,7 +91,8 @@ void read_faults(const CommandLine& line, explore::Faults& faults) {
     } else if (word == "allocation") {
       faults.failing_allocations = true;
     } else if (word != "none") {
-      line.fail(fmt::format("--faults: \"{}\"; expected spurious-wakeup, allocation or none", word));
+      line.fail(
+          fmt::format("--faults: \"{}\"; expected spurious-wakeup, allocation or none", word));
     }
   }
 }
@@ -93,7 +102,8 @@ explore::SearchOptions read_options(const CommandLine& line) {
   const std::string name = line.text("strategy").value_or("exhaustive");
   const auto strategy = std::ranges::find(kStrategies, name);
   if (strategy == kStrategies.end()) {
-    const std::string near = scenario::nearest(name, std::span<const std::string_view>(kStrategies));
+    const std::string near =
+        scenario::nearest(name, std::span<const std::string_view>(kStrategies));
     line.fail(fmt::format("--strategy: \"{}\"{}", name,
                           near.empty() ? std::string("; expected exhaustive, dfs, pct or random")
                                        : fmt::format("; did you mean \"{}\"?", near)));
@@ -103,10 +113,17 @@ explore::SearchOptions read_options(const CommandLine& line) {
   constexpr std::uint64_t kLargest = 64;
   if (bound > kLargest) line.fail(fmt::format("--bound: at most {}", kLargest));
   options.bound = static_cast<unsigned>(bound);
+  const std::uint64_t from = line.number("from").value_or(0);
+  if (from > bound) line.fail("--from: above --bound");
+  options.first_bound = static_cast<unsigned>(from);
+  const std::uint64_t jobs = line.number("jobs").value_or(1);
+  constexpr std::uint64_t kMostJobs = 256;
+  if (jobs == 0 || jobs > kMostJobs) line.fail(fmt::format("--jobs: 1 to {}", kMostJobs));
+  options.jobs = static_cast<unsigned>(jobs);
   options.seed = line.number("seed").value_or(1);
   read_budget(line, options);
   read_faults(line, options.faults);
-  const bool draws = options.strategy == Strategy::kPct || options.strategy == Strategy::kRandom;
+  const bool draws = is_drawn(options);
   if (draws && options.executions == 0 && options.time.count() == 0)
     line.fail(fmt::format("--strategy {} never ends by itself: give --budget", name));
   if (line.operands().size() != 1) line.fail("expected one scenario");
@@ -148,16 +165,18 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-std::string verdict_text(const explore::SearchOptions& options, const explore::SearchResult& result) {
+std::string verdict_text(const explore::SearchOptions& options,
+                         const explore::SearchResult& result) {
   if (!result.completed)
-    return fmt::format("no defect in {} executions; the budget ended before bound 0", result.executions);
-  const bool draws = options.strategy == Strategy::kPct || options.strategy == Strategy::kRandom;
+    return fmt::format("no defect in {} executions; the budget ended before bound 0",
+                       result.executions);
+  const bool draws = is_drawn(options);
   if (draws) return fmt::format("no defect in {} executions drawn at random", result.executions);
   if (result.no_more)
     return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
-                       result.schedules, *result.completed);
-  std::string text = fmt::format("no defect in all {} interleavings up to bound {}", result.schedules,
-                                 *result.completed);
+                       result.schedules, *result.completed - 1);
+  std::string text = fmt::format("no defect in all {} interleavings up to bound {}",
+                                 result.schedules, *result.completed);
   if (result.interrupted)
     text += fmt::format("; the budget ended within bound {}", *result.completed + 1);
   return text;
@@ -172,8 +191,7 @@ class Exploration {
         file_(line.operands().front()),
         scenario_(load_scenario(file_, line.list("set"))),
         subject_(scenario_) {
-    options_.faults.store_buffers =
-        scenario_.kernel.memory_model == scenario::MemoryModel::kTso;
+    options_.faults.store_buffers = scenario_.kernel.memory_model == scenario::MemoryModel::kTso;
   }
 
   int go() {
@@ -183,7 +201,7 @@ class Exploration {
       search.progress = std::ref(counter);
       const InterruptGuard guard;
       const auto start = std::chrono::steady_clock::now();
-      result_ = search.run();
+      result_ = options_.jobs == 1 ? search.run() : share();
       seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (InterruptGuard::interrupted()) return kInterrupted;
     }
@@ -199,9 +217,69 @@ class Exploration {
  private:
   [[nodiscard]] int code() const {
     if (result_.found) return static_cast<int>(sim::ExitCode::kDefect);
-    const bool drawn = options_.strategy == Strategy::kPct || options_.strategy == Strategy::kRandom;
+    const bool drawn = is_drawn(options_);
     return static_cast<int>(result_.interrupted && !drawn ? sim::ExitCode::kLimit
                                                           : sim::ExitCode::kDone);
+  }
+
+  // Each job does its share of the last level; the levels above are done by all. What is found
+  // first in the order of the jobs counts.
+  explore::SearchResult share() {
+    std::vector<Child> children;
+    for (unsigned job = 0; job < options_.jobs; ++job) {
+      children.emplace_back([&, job] {
+        explore::SearchOptions mine = options_;
+        mine.job = job;
+        mine.seed += job;
+        if (mine.executions != 0)
+          mine.executions = std::max<std::uint64_t>(1, mine.executions / mine.jobs);
+        return result_json(explore::Search(subject_, mine).run()).dump();
+      });
+    }
+    explore::SearchResult all;
+    for (std::size_t job = 0; job < children.size(); ++job) {
+      const Json json = Json::parse(children[job].result(), nullptr, false);
+      if (!json.is_object()) throw sim::InternalError("a job of the exploration broke off");
+      add_result(json, job == 0, all);
+    }
+    return all;
+  }
+
+  static Json result_json(const explore::SearchResult& result) {
+    Json found = Json::array();
+    if (result.found) {
+      for (const explore::Deviation& deviation : result.found->schedule) {
+        found.push_back(
+            {static_cast<int>(deviation.kind), deviation.cpu, deviation.index, deviation.time});
+      }
+    }
+    return {{"executions", result.executions},
+            {"schedules", result.schedules},
+            {"inner", result.inner},
+            {"completed", result.completed ? static_cast<int>(*result.completed) : -1},
+            {"no_more", result.no_more},
+            {"interrupted", result.interrupted},
+            {"is_found", result.found.has_value()},
+            {"found", found}};
+  }
+
+  void add_result(const Json& json, bool first, explore::SearchResult& all) {
+    all.executions += json["executions"].get<std::uint64_t>();
+    all.inner = json["inner"];
+    all.schedules += json["schedules"].get<std::uint64_t>() - (first ? 0 : all.inner);
+    const int completed = json["completed"];
+    const auto least =
+        std::min(first ? completed : static_cast<int>(all.completed.value_or(0)), completed);
+    all.completed = least < 0 ? std::nullopt : std::optional(static_cast<unsigned>(least));
+    all.no_more = (first || all.no_more) && json["no_more"].get<bool>();
+    all.interrupted = all.interrupted || json["interrupted"].get<bool>();
+    if (!json["is_found"].get<bool>() || all.found) return;
+    explore::Schedule schedule;
+    for (const Json& d : json["found"]) {
+      schedule.push_back(
+          {static_cast<explore::Deviation::Kind>(d[0].get<int>()), d[1], d[2], d[3]});
+    }
+    all.found = {schedule, subject_.run(schedule, false)};
   }
 
   [[nodiscard]] std::string speed() const {
@@ -230,7 +308,8 @@ class Exploration {
       print({{"fault", schedule.fault}, {"why", explanation.why}, {"schedule", json}});
       return code();
     }
-    fmt::print("{}: {} after {} executions\n\n", scenario_.name, schedule.fault, result_.executions);
+    fmt::print("{}: {} after {} executions\n\n", scenario_.name, schedule.fault,
+               result_.executions);
     for (const explore::Place& place : explanation.places) fmt::print("  {}\n", place.text());
     if (explanation.places.empty()) fmt::print("  in the run that time alone gives\n");
     fmt::print("\n{}\n{}\n\n{}", explanation.table(), explanation.why, speed());

@@ -17,14 +17,15 @@ namespace kt::cli {
 namespace {
 
 CommandLine command_line() {
-  CommandLine line("replay", "SCENARIO",
-                   "Repeats a schedule that ktsim explore has written: the same run, step by step,\n"
-                   "with the report of ktsim run and, if asked, a trace. A schedule whose steps the\n"
-                   "scenario does not have any more is refused.\n"
-                   "Exit codes: those of ktsim run.",
-                   "  ktsim explore scenario.json --schedule-out found.json\n"
-                   "  ktsim replay scenario.json --schedule found.json\n"
-                   "  ktsim replay scenario.json --schedule found.json --trace trace.txt\n");
+  CommandLine line(
+      "replay", "SCENARIO",
+      "Repeats a schedule that ktsim explore has written: the same run, step by step,\n"
+      "with the report of ktsim run and, if asked, a trace. A schedule whose steps the\n"
+      "scenario does not have any more is refused.\n"
+      "Exit codes: those of ktsim run.",
+      "  ktsim explore scenario.json --schedule-out found.json\n"
+      "  ktsim replay scenario.json --schedule found.json\n"
+      "  ktsim replay scenario.json --schedule found.json --trace trace.txt\n");
   line.add("schedule", "FILE", "the schedule");
   line.add("trace", "FILE", "write the trace as ftrace text; - is standard output");
   line.add("trace-clock", "us|ns", "digits of its time stamps (default us)");

@@ -101,6 +101,7 @@ class Run {
     recorder_.emplace(scenario_.machine.cpus);
     system.machine().set_probe(&*recorder_);
     system.machine().chooser = &*recorder_;
+    recorder_->on_interrupt = explore::store_buffers(system);
     recorder_->start(options_.schedule->schedule, true);
     system.run_on(system.now() + explore::Subject::kLiveness);
     std::vector<explore::Place> places;
@@ -110,8 +111,8 @@ class Run {
     }
     const std::string difference = explore::first_difference(*options_.schedule, places);
     if (difference.empty()) return;
-    throw sim::UserError(fmt::format("{}: the schedule does not fit {}: {}",
-                                     options_.schedule_path, scenario_.file, difference));
+    throw sim::UserError(fmt::format("{}: the schedule does not fit {}: {}", options_.schedule_path,
+                                     scenario_.file, difference));
   }
 
   static std::string interrupted_text(run::System& system) {

@@ -110,8 +110,9 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
     place.time = step.arrival != 0 && deviation.kind == Deviation::Kind::kLate
                      ? step.arrived
                      : step.time - deviation.time;
-    place.thread = step.arrival != 0 ? fmt::format("an interrupt over {}", thread_name(system, step.pid))
-                                     : thread_name(system, step.pid);
+    place.thread = step.arrival != 0
+                       ? fmt::format("an interrupt over {}", thread_name(system, step.pid))
+                       : thread_name(system, step.pid);
     place.statement = statement_text(scenario, step.location);
     place.inside = !step.at_start;
     if (!place.statement.empty()) {
@@ -204,10 +205,10 @@ class Table {
       if (deviation.kind == Deviation::Kind::kAnswer) continue;
       const bool late = deviation.kind == Deviation::Kind::kLate;
       const Time begin = late ? held.arrived : held.time - deviation.time;
-      result_.rows.push_back({begin, column_of(held),
-                              fmt::format("~ {} {}", late ? "interrupt late by" : "stalls",
-                                          time_text(deviation.time)),
-                              true});
+      result_.rows.push_back(
+          {begin, column_of(held),
+           fmt::format("~ {} {}", late ? "interrupt late by" : "stalls", time_text(deviation.time)),
+           true});
     }
   }
 
@@ -251,7 +252,8 @@ std::string Explanation::table() const {
   for (const std::string& column : columns) widths.push_back(column.size());
   for (const Row& row : rows) widths[row.column] = std::max(widths[row.column], row.text.size());
   std::string text = fmt::format("{:>14}  ", "t");
-  for (std::size_t i = 0; i < columns.size(); ++i) text += fmt::format("{:<{}}  ", columns[i], widths[i]);
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    text += fmt::format("{:<{}}  ", columns[i], widths[i]);
   const auto end_line = [&text] {
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';

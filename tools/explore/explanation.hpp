@@ -1,5 +1,6 @@
-// What a schedule that goes wrong looks like to people: the interleaving as a table, a column a thread
-// and a row a step, with the deciding steps marked, and why that is wrong in a few sentences.
+// What a schedule that goes wrong looks like to people: the interleaving as a table, a column a
+// thread and a row a step, with the deciding steps marked, and why that is wrong in a few
+// sentences.
 #pragma once
 
 #include <string>
@@ -12,14 +13,14 @@ namespace kt::explore {
 /// Where a deviation takes effect: the step that is held back, in the words of the scenario.
 struct Place {
   Deviation deviation;
-  Time time = 0;           ///< when it begins
-  std::string thread;      ///< whose step, or "an interrupt"
-  std::string statement;   ///< "set flag = 1"; empty: none yet
-  std::string where;       ///< file:line:column: pointer of it; empty: none
-  std::string pointer;     ///< the JSON pointer alone
-  bool inside = false;     ///< in something that the statement calls, not before the statement
-  std::string question;    ///< kAnswer: what happens
-  std::string until;       ///< the step of another CPU that comes first for it; empty: none is known
+  Time time = 0;          ///< when it begins
+  std::string thread;     ///< whose step, or "an interrupt"
+  std::string statement;  ///< "set flag = 1"; empty: none yet
+  std::string where;      ///< file:line:column: pointer of it; empty: none
+  std::string pointer;    ///< the JSON pointer alone
+  bool inside = false;    ///< in something that the statement calls, not before the statement
+  std::string question;   ///< kAnswer: what happens
+  std::string until;      ///< the step of another CPU that comes first for it; empty: none is known
   [[nodiscard]] std::string text() const;
 };
 

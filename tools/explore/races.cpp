@@ -43,8 +43,8 @@ void Races::clear_objects() {
   used_.clear();
 }
 
-// Vector clocks over what CPUs make each other do: interrupts sent, spinners and idle loops released.
-// Data is not among it: that is what races are about.
+// Vector clocks over what CPUs make each other do: interrupts sent, spinners and idle loops
+// released. Data is not among it: that is what races are about.
 void Races::count_causes(const Recorder& recorder) {
   const std::span<const Step> steps = recorder.steps();
   clocks_.assign(steps.size() * nr_cpus_, 0);
@@ -54,7 +54,8 @@ void Races::count_causes(const Recorder& recorder) {
     std::uint32_t* const clock = clocks_.data() + i * nr_cpus_;
     const auto join = [&](std::uint32_t step) {
       const std::uint32_t* const other = clocks_.data() + step * nr_cpus_;
-      for (std::size_t cpu = 0; cpu < nr_cpus_; ++cpu) clock[cpu] = std::max(clock[cpu], other[cpu]);
+      for (std::size_t cpu = 0; cpu < nr_cpus_; ++cpu)
+        clock[cpu] = std::max(clock[cpu], other[cpu]);
     };
     const std::size_t cpu = steps[i].cpu;
     if (last_[cpu] != UINT32_MAX) join(last_[cpu]);
@@ -77,10 +78,41 @@ void Races::reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32
   if (first.arrival != 0 && (!same_cpu || second.arrival == 0))
     add({Deviation::Kind::kLate, first.cpu, first.arrival, second.time - first.arrived + 1});
   if (first.index == 0) return;
-  if (!same_cpu || (first.arrival == 0 && second.arrival != 0)) {
+  if (!same_cpu) {
     add({Deviation::Kind::kStall, first.cpu, first.index, wait});
+  } else if (first.arrival == 0 && second.arrival != 0) {
+    add_stall(recorder, earlier, second.time);
   } else if (first.arrival == 0 && first.pid != second.pid && preempts_ != 0) {
     add({Deviation::Kind::kStall, first.cpu, first.index, preempts_});
+  }
+}
+
+// For an interrupt to come first the CPU has to wait where it takes interrupts.
+void Races::add_stall(const Recorder& recorder, std::uint32_t step, Time until) {
+  const std::span<const Step> steps = recorder.steps();
+  const std::uint16_t cpu = steps[step].cpu;
+  for (std::uint32_t i = step + 1; i-- > 0;) {
+    const Step& here = steps[i];
+    if (here.cpu != cpu || here.arrival != 0 || here.irqs_off || here.index == 0) continue;
+    add({Deviation::Kind::kStall, cpu, here.index, until - here.time + 1});
+    return;
+  }
+}
+
+// Who disarms a timer races with its expiry, which the run does not have: the interrupt, and the
+// handlers that it starts, get some time.
+void Races::add_expiries(const Recorder& recorder) {
+  constexpr Time kHandlers = 3'000;  // ns
+  const std::span<const Step> steps = recorder.steps();
+  for (const Cancelled& timer : recorder.cancelled()) {
+    if (timer.step == 0) continue;
+    const std::uint32_t step = timer.step - 1;
+    if (timer.due + kHandlers <= steps[step].time) continue;
+    add_stall(recorder, step, timer.due + kHandlers);
+    if (steps[step].irqs_off && steps[step].index != 0) {  // if another CPU has the timer
+      add({Deviation::Kind::kStall, steps[step].cpu, steps[step].index,
+           timer.due + kHandlers - steps[step].time + 1});
+    }
   }
 }
 
@@ -124,6 +156,7 @@ const std::vector<Deviation>& Races::reversals(const Recorder& recorder) {
       }
     }
   }
+  add_expiries(recorder);
   add_answers(recorder);
   sort_out();
   return found_;
@@ -147,6 +180,7 @@ const std::vector<Deviation>& Races::all(const Recorder& recorder) {
       }
     }
   }
+  add_expiries(recorder);
   add_answers(recorder);
   sort_out();
   return found_;

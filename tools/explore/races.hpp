@@ -1,7 +1,7 @@
 // Which deviations a recorded run suggests: two steps race if they use the same object, one of them
-// writes, and neither made the other happen. Holding the earlier one back until the later one is done
-// reverses the race. Everything else that could be done to the run only moves steps that do not
-// notice.
+// writes, and neither made the other happen. Holding the earlier one back until the later one is
+// done reverses the race. Everything else that could be done to the run only moves steps that do
+// not notice.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ class Races {
 
   /// The deviations that reverse one race each, or answer one question otherwise.
   const std::vector<Deviation>& reversals(const Recorder& recorder);
-  /// Without looking at what steps use: every step held back until after every later step of another
-  /// CPU, every interrupt likewise. What the reduction is checked against.
+  /// Without looking at what steps use: every step held back until after every later step of
+  /// another CPU, every interrupt likewise. What the reduction is checked against.
   const std::vector<Deviation>& all(const Recorder& recorder);
   /// The same number for two runs in which all races are decided alike.
   [[nodiscard]] std::uint64_t trace_hash(const Recorder& recorder);
@@ -50,6 +50,8 @@ class Races {
   [[nodiscard]] bool caused(std::uint32_t step, std::uint32_t by, const Step& by_step) const;
   void reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32_t later);
   void add(const Deviation& deviation) { found_.push_back(deviation); }
+  void add_stall(const Recorder& recorder, std::uint32_t step, Time until);
+  void add_expiries(const Recorder& recorder);
   void add_answers(const Recorder& recorder);
   void sort_out();
 

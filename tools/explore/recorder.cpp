@@ -33,6 +33,8 @@ void Recorder::start(const Schedule& schedule, bool recording) {
   steps_.clear();
   accesses_.clear();
   asked_.clear();
+  cancelled_.clear();
+  drawn_.clear();
   if (recording) append(index_of_, 0U);  // ids count from 1
 }
 
@@ -72,11 +74,23 @@ std::uint32_t Recorder::segment_begins(cpu::Cpu& cpu) {
     look_ahead(cpu.id());
   }
   if (recording_) append(index_of_, here.steps);
+  if (policy != nullptr) [[unlikely]] {
+    const Time time = policy->stall(cpu);
+    if (time != 0)
+      draw({Deviation::Kind::kStall, static_cast<std::uint16_t>(cpu.id()), here.steps, time});
+  }
   return ids_;
 }
 
+void Recorder::draw(const Deviation& deviation) {
+  append(drawn_, deviation);
+  append(entries_, Entry{deviation, ids_, false});
+  stalled_ = ids_;
+}
+
 Time Recorder::stall(std::uint32_t step) {
-  if (stalled_ == 0) [[likely]] return 0;
+  if (stalled_ == 0) [[likely]]
+    return 0;
   for (Entry& entry : entries_) {
     if (entry.step != step || entry.met) continue;
     entry.met = true;
@@ -96,6 +110,7 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
   done.first = static_cast<std::uint32_t>(accesses_.size());
   done.location = task.location;
   done.pid = task.pid;
+  done.irqs_off = cpu.irqs_disabled();
   done.cpu = static_cast<std::uint16_t>(cpu.id());
   if (cpu.in_hardirq() || cpu.serving_softirq()) {
     done.arrival = here.arrivals;
@@ -110,7 +125,9 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
 Time Recorder::interrupt_arrives(cpu::Cpu& cpu, unsigned) {
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   here.arrived = cpu.now();
-  if (++here.arrivals != here.next_late) [[likely]] return 0;
+  if (on_interrupt.call != nullptr) on_interrupt.call(on_interrupt.object, cpu.id());
+  if (++here.arrivals != here.next_late) [[likely]]
+    return 0;
   Time late = 0;
   for (Entry& entry : entries_) {
     const Deviation& d = entry.deviation;
@@ -122,7 +139,9 @@ Time Recorder::interrupt_arrives(cpu::Cpu& cpu, unsigned) {
   return late;
 }
 
-void Recorder::signalled(cpu::Cpu& cpu) { signalled_by(cpu, current_step()); }
+void Recorder::signalled(cpu::Cpu& cpu) {
+  signalled_by(cpu, current_step());
+}
 
 void Recorder::signalled_by(cpu::Cpu& cpu, std::uint32_t step) {
   cpus_[static_cast<std::size_t>(cpu.id())].cause = step;
@@ -131,6 +150,10 @@ void Recorder::signalled_by(cpu::Cpu& cpu, std::uint32_t step) {
 void Recorder::touched(const void* object, cpu::Access access) {
   if (!recording_) return;
   append(accesses_, Access{object, access == cpu::Access::kWrite});
+}
+
+void Recorder::cancelled(Time due) {
+  if (recording_) append(cancelled_, Cancelled{due, current_step()});
 }
 
 std::uint32_t Recorder::choose(sim::Question question, std::uint32_t, std::uint32_t) {

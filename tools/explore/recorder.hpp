@@ -17,20 +17,27 @@ namespace kt::explore {
 /// One executed step: the code behind one segment.
 struct Step {
   Time time = 0;
-  std::uint32_t index = 0;    ///< of its CPU: where a stall would go
-  std::uint32_t arrival = 0;  ///< in an interrupt: which arrival at the CPU started it, else 0
-  Time arrived = 0;           ///< of that interrupt
-  std::uint32_t cause = 0;    ///< position of the step that made the CPU go on + 1; 0: none
-  std::uint32_t first = 0;    ///< its accesses begin here
-  std::uint32_t location = 0; ///< task_struct's: the statement that executes
+  std::uint32_t index = 0;     ///< of its CPU: where a stall would go
+  std::uint32_t arrival = 0;   ///< in an interrupt: which arrival at the CPU started it, else 0
+  Time arrived = 0;            ///< of that interrupt
+  std::uint32_t cause = 0;     ///< position of the step that made the CPU go on + 1; 0: none
+  std::uint32_t first = 0;     ///< its accesses begin here
+  std::uint32_t location = 0;  ///< task_struct's: the statement that executes
   std::int32_t pid = 0;
   std::uint16_t cpu = 0;
+  bool irqs_off = false;  ///< no interrupt could come before it
   bool at_start = false;  ///< the code of the statement itself, not of something that it called
 };
 
 struct Access {
   const void* object = nullptr;
   bool write = false;
+};
+
+/// Something that was due and will not happen.
+struct Cancelled {
+  Time due = 0;
+  std::uint32_t step = 0;  ///< position of the step + 1
 };
 
 /// A question that was asked.
@@ -50,6 +57,21 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   [[nodiscard]] std::span<const Step> steps() const { return steps_; }
   [[nodiscard]] std::span<const Access> accesses(std::size_t step) const;
   [[nodiscard]] std::span<const Asked> asked() const { return asked_; }
+  [[nodiscard]] std::span<const Cancelled> cancelled() const { return cancelled_; }
+  /// What an interrupt does besides: it drains the CPU's store buffer.
+  struct Hook {
+    void* object = nullptr;
+    void (*call)(void* object, int cpu) = nullptr;
+  };
+  Hook on_interrupt;
+  /// Draws stalls as the run goes on, besides those of the schedule: ns for the step that begins.
+  struct Policy {
+    virtual ~Policy() = default;
+    virtual Time stall(cpu::Cpu& cpu) = 0;
+  };
+  Policy* policy = nullptr;
+  /// What it has drawn.
+  [[nodiscard]] const std::vector<Deviation>& drawn() const { return drawn_; }
   /// Whether every entry of the schedule was met. If not: the first that was not.
   [[nodiscard]] const Deviation* unmet() const;
   /// Steps that began, in all; of any run.
@@ -65,6 +87,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
     return static_cast<std::uint32_t>(steps_.size());
   }
   void touched(const void* object, cpu::Access access) override;
+  void cancelled(Time due) override;
   std::uint32_t choose(sim::Question question, std::uint32_t options,
                        std::uint32_t subject) override;
 
@@ -84,6 +107,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
     bool met = false;
   };
   void look_ahead(int cpu);
+  void draw(const Deviation& deviation);
 
   std::vector<PerCpu> cpus_;
   std::vector<Entry> entries_;
@@ -95,6 +119,8 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   std::vector<Step> steps_;
   std::vector<Access> accesses_;
   std::vector<Asked> asked_;
+  std::vector<Cancelled> cancelled_;
+  std::vector<Deviation> drawn_;
 };
 
 }  // namespace kt::explore

@@ -24,7 +24,8 @@ std::uint64_t hash_of(const Schedule& schedule) {
     hash ^= hash >> 33;
   };
   for (const Deviation& entry : schedule) {
-    mix(static_cast<std::uint64_t>(entry.kind) << 56 | std::uint64_t{entry.cpu} << 32 | entry.index);
+    mix(static_cast<std::uint64_t>(entry.kind) << 56 | std::uint64_t{entry.cpu} << 32 |
+        entry.index);
     mix(static_cast<std::uint64_t>(entry.time));
   }
   return hash;

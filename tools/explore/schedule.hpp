@@ -1,7 +1,7 @@
 // A schedule: what is different from the run that time alone would give. Each entry has a physical
-// reading: a CPU stalls before a step, an interrupt lands late, a question is answered otherwise. So a
-// schedule that an exploration found repeats in a timed run, with a trace, and says what to force on
-// a real machine.
+// reading: a CPU stalls before a step, an interrupt lands late, a question is answered otherwise.
+// So a schedule that an exploration found repeats in a timed run, with a trace, and says what to
+// force on a real machine.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ using sim::Time;
 
 struct Deviation {
   enum class Kind : std::uint8_t {
-    kStall,  ///< the CPU takes `time` ns longer to get to its step `index`
-    kLate,   ///< the `index`-th interrupt that arrives at the CPU lands `time` ns later
-    kAnswer, ///< the `index`-th question of the run is answered with 1
+    kStall,   ///< the CPU takes `time` ns longer to get to its step `index`
+    kLate,    ///< the `index`-th interrupt that arrives at the CPU lands `time` ns later
+    kAnswer,  ///< the `index`-th question of the run is answered with 1
   };
   Kind kind = Kind::kStall;
   std::uint16_t cpu = 0;    ///< kAnswer: 0

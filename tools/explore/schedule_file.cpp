@@ -53,8 +53,9 @@ Place parse_place(const std::string& path, const Json& entry) {
 
 std::string step_words(const Place& place) {
   if (place.thread.empty()) return "nothing: the run has no such step";
-  return place.statement.empty() ? place.thread
-                                 : fmt::format("{}: {} at {}", place.thread, place.statement, place.pointer);
+  return place.statement.empty()
+             ? place.thread
+             : fmt::format("{}: {} at {}", place.thread, place.statement, place.pointer);
 }
 
 }  // namespace
@@ -77,12 +78,9 @@ Json to_json(const ScheduleFile& file) {
                           {"statement", place.statement},
                           {"pointer", place.pointer}});
   }
-  return {{"schedule", kFormat},
-          {"ktsim", file.version},
-          {"scenario", file.scenario},
-          {"scenario_hash", file.scenario_hash},
-          {"set", file.overrides},
-          {"fault", file.fault},
+  return {{"schedule", kFormat},       {"ktsim", file.version},
+          {"scenario", file.scenario}, {"scenario_hash", file.scenario_hash},
+          {"set", file.overrides},     {"fault", file.fault},
           {"deviations", deviations}};
 }
 
@@ -90,7 +88,8 @@ ScheduleFile parse_schedule(const std::string& path, const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) wrong(path, "not a JSON object; expected a schedule file");
   if (get<int>(path, json, "schedule") != kFormat)
-    wrong(path, fmt::format("format {} is not known; expected {}", json["schedule"].dump(), kFormat));
+    wrong(path,
+          fmt::format("format {} is not known; expected {}", json["schedule"].dump(), kFormat));
   ScheduleFile file;
   file.version = get<std::string>(path, json, "ktsim");
   file.scenario = get<std::string>(path, json, "scenario");

@@ -1,6 +1,6 @@
-// The schedule file: what an exploration found, as JSON, to be repeated by `ktsim replay`. Beside each
-// deviation stands the step that it holds back, in the scenario's words; a file whose steps are
-// others by now does not fit any more.
+// The schedule file: what an exploration found, as JSON, to be repeated by `ktsim replay`. Beside
+// each deviation stands the step that it holds back, in the scenario's words; a file whose steps
+// are others by now does not fit any more.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,10 +14,10 @@ namespace kt::explore {
 
 /// A schedule and what it expects of the scenario.
 struct ScheduleFile {
-  std::string scenario;       ///< its name
-  std::string scenario_hash;  ///< of its text and the values set by options
-  std::string version;        ///< of ktsim
-  std::string fault;          ///< what goes wrong, in words
+  std::string scenario;                ///< its name
+  std::string scenario_hash;           ///< of its text and the values set by options
+  std::string version;                 ///< of ktsim
+  std::string fault;                   ///< what goes wrong, in words
   std::vector<std::string> overrides;  ///< "/pointer=value"
   Schedule schedule;
   std::vector<Place> places;  ///< thread, statement and pointer are set

@@ -1,6 +1,6 @@
-// Looks for a schedule under which something goes wrong. `exhaustive` and `dfs` try every schedule of
-// 0, 1, 2, … deviations; the former only those that reverse a race, and goes on only from runs that
-// decide races in a new way. `random` and `pct` draw schedules.
+// Looks for a schedule under which something goes wrong. `exhaustive` and `dfs` try every schedule
+// of 0, 1, 2, … deviations; the former only those that reverse a race, and goes on only from runs
+// that decide races in a new way. `random` and `pct` draw schedules.
 #pragma once
 
 #include <chrono>
@@ -18,6 +18,7 @@ enum class Strategy : std::uint8_t { kExhaustive, kDfs, kPct, kRandom };
 
 struct SearchOptions {
   Strategy strategy = Strategy::kExhaustive;
+  unsigned first_bound = 0;          ///< begins with this one, which includes those before it
   unsigned bound = 2;                ///< deviations at most: reversals of races, other answers
   std::uint64_t executions = 0;      ///< the budget; 0: none
   std::chrono::nanoseconds time{0};  ///< the budget of the host's time; 0: none
@@ -30,7 +31,7 @@ struct SearchOptions {
 
 struct Progress {
   std::uint64_t executions = 0;
-  unsigned bound = 0;  ///< that is being searched
+  unsigned bound = 0;       ///< that is being searched
   std::uint32_t steps = 0;  ///< of the last run
   double seconds = 0;
 };
@@ -42,9 +43,11 @@ struct Found {
 
 struct SearchResult {
   std::uint64_t executions = 0;  ///< runs made, in all
-  std::uint64_t schedules = 0;   ///< different schedules among those of the last bound that was completed
+  std::uint64_t schedules =
+      0;  ///< different schedules among those of the last bound that was completed
+  std::uint64_t inner = 0;            ///< those of them that every job makes
   std::optional<unsigned> completed;  ///< all schedules up to this bound were tried
-  bool no_more = false;  ///< and larger bounds would add none
+  bool no_more = false;               ///< and larger bounds would add none
   bool interrupted = false;
   std::optional<Found> found;
 };
@@ -90,6 +93,7 @@ class Search {
   SearchResult result_;
   unsigned bound_ = 0;
   std::uint64_t in_bound_ = 0;
+  std::uint64_t inner_ = 0;
   std::uint64_t turn_ = 0;
   bool deeper_ = false;  // a schedule of more deviations than the bound exists
   bool stop_ = false;

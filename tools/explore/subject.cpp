@@ -14,7 +14,7 @@ using sched::WaitKind;
 namespace {
 
 constexpr std::array<std::string_view, 8> kWords{
-    "nothing",    "a lost wakeup",  "a deadlock",       "a hang", "a defect",
+    "nothing",    "a lost wakeup",           "a deadlock",          "a hang", "a defect",
     "a watchdog", "a run that does not end", "a failed expectation"};
 
 // A message without its numbers: times and PIDs differ from schedule to schedule.
@@ -25,7 +25,9 @@ std::string without_numbers(std::string text) {
 
 }  // namespace
 
-std::string_view fault_words(Fault fault) { return kWords[static_cast<std::size_t>(fault)]; }
+std::string_view fault_words(Fault fault) {
+  return kWords[static_cast<std::size_t>(fault)];
+}
 
 run::SystemOptions system_options() {
   run::SystemOptions options;
@@ -40,6 +42,13 @@ void require_explorable(const scenario::Scenario& scenario) {
         "cannot be put back)",
         scenario.file));
   }
+}
+
+Recorder::Hook store_buffers(run::System& system) {
+  if (system.scenario().kernel.memory_model != scenario::MemoryModel::kTso) return {};
+  return {&system.interpreter(), [](void* interpreter, int cpu) {
+            static_cast<run::Interpreter*>(interpreter)->drain_stores(cpu);
+          }};
 }
 
 Subject::Subject(const scenario::Scenario& scenario)
@@ -61,6 +70,7 @@ Subject::Subject(const scenario::Scenario& scenario)
   }
   system_->machine().set_probe(recorder_.get());
   system_->machine().chooser = recorder_.get();
+  recorder_->on_interrupt = store_buffers(*system_);
   arena_.keep();
 }
 

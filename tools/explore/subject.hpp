@@ -50,6 +50,9 @@ class Subject {
   /// One run from the first wakeup to the end. `recording`: the recorder then knows its steps.
   Outcome run(const Schedule& schedule, bool recording);
 
+  /// For the runs from now on; null: none.
+  void set_policy(Recorder::Policy* policy) { recorder_->policy = policy; }
+
   [[nodiscard]] const Recorder& recorder() const { return *recorder_; }
   [[nodiscard]] const sim::Arena& arena() const { return arena_; }
   /// The system as the last run left it: for reports, until the next run.
@@ -72,6 +75,8 @@ class Subject {
 
 /// Options of the run that an exploration and a replay have in common.
 run::SystemOptions system_options();
+/// What an interrupt does to the store buffers of memory_model tso.
+Recorder::Hook store_buffers(run::System& system);
 /// Refuses what cannot be explored. Throws sim::UserError.
 void require_explorable(const scenario::Scenario& scenario);
 /// What is wrong with a run that has ended.

@@ -73,6 +73,8 @@ Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std
     durations_.push_back({distribution_of(duration),
                           sim::RandomStream(seed, scenario.origins[duration.origin].pointer)});
   }
+  if (scenario.kernel.memory_model == scenario::MemoryModel::kTso)
+    stores_.resize(static_cast<std::size_t>(scenario.machine.cpus));
   make_timers();
   make_softirqs();
   make_works();
@@ -127,6 +129,7 @@ Co<int> Interpreter::run_program(Frame frame) {
     const Op& op = frame.program.ops[static_cast<std::size_t>(frame.at++)];
     frame.self.location = op.origin;
     check_progress(op);
+    if (!stores_.empty()) drain_before(op);
     if (segment_of(frame, op, segment)) co_await segment;
     switch (op.verb) {
       case Verb::kReturn:
@@ -228,7 +231,13 @@ std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
 
 void Interpreter::assign(Task& self, const Op& op) {
   const std::int64_t value = evaluate(self, op.expression);
-  auto& variable = reinterpret_cast<std::uint64_t&>(variables_[static_cast<std::size_t>(op.object)]);
+  std::int64_t& target = variables_[static_cast<std::size_t>(op.object)];
+  if (!stores_.empty() && store_waits(self)) {
+    stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
+        {.variable = &target, .object = &target, .value = value});
+    return;
+  }
+  auto& variable = reinterpret_cast<std::uint64_t&>(target);
   self.cpu->touch(&variable, cpu::Access::kWrite);
   switch (static_cast<scenario::SetOperator>(op.choice)) {
     case scenario::SetOperator::kAssign:
@@ -241,6 +250,44 @@ void Interpreter::assign(Task& self, const Op& op) {
       variable -= static_cast<std::uint64_t>(value);
       break;
   }
+}
+
+// Whether a plain store goes to the store buffer. What is younger than a store that waits waits too.
+bool Interpreter::store_waits(const Task& self) {
+  StoreBuffer& stores = stores_[static_cast<std::size_t>(self.cpu->id())];
+  if (!stores.entries.empty()) return true;
+  if (sim::choose(models_.machine.chooser, sim::Question::kStoreBuffer, 2,
+                  static_cast<std::uint32_t>(self.pid)) == 0)
+    return false;
+  stores.since = models_.machine.now();
+  return true;
+}
+
+void Interpreter::drain_stores(int cpu) {
+  if (stores_.empty()) return;
+  StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
+  for (const StoreBuffer::Entry& entry : stores.entries) {
+    models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kWrite);
+    if (entry.state != nullptr) {
+      *entry.state = static_cast<std::uint32_t>(entry.value);
+    } else {
+      *entry.variable = entry.value;
+    }
+  }
+  stores.entries.clear();
+}
+
+// Plain loads and stores leave the buffer alone; whatever else a statement does has a barrier in it.
+void Interpreter::drain_before(const Op& op) {
+  const int cpu = models_.machine.this_cpu().id();
+  const StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
+  if (stores.entries.empty()) return;
+  const bool plain =
+      op.verb <= Verb::kLoopNext || op.verb == Verb::kAssert || op.verb == Verb::kMark ||
+      op.verb == Verb::kSetStateRelaxed ||
+      (op.verb == Verb::kSet &&
+       static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign);
+  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) drain_stores(cpu);
 }
 
 Time Interpreter::duration(const Op& op) {
@@ -297,8 +344,14 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
       marks_.push_back({models_.machine.now(), op.object});
       self.cpu->trace(Event::kMark, intern(scenario_.texts[static_cast<std::size_t>(op.object)]));
       return {};
-    case Verb::kSetState:
     case Verb::kSetStateRelaxed:
+      if (!stores_.empty() && store_waits(self)) {
+        stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
+            {.state = &self.state, .object = &self, .value = op.number});
+        return {};
+      }
+      [[fallthrough]];
+    case Verb::kSetState:
       self.cpu->touch(&self, cpu::Access::kWrite);
       self.state = static_cast<std::uint32_t>(op.number);
       return {};

@@ -39,11 +39,6 @@ void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
 }
 
-void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.memory_model == MemoryModel::kTso)
-    places.push_back(scenario.kernel.memory_model_origin);
-}
-
 // The threads of the legacy model are those that it booted with.
 void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.kernel.legacy_workqueues) return;
@@ -73,7 +68,6 @@ constexpr std::array kMissing{
     Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
-    Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus", isolation},
     Missing{"frequency governors", governors},
