@@ -122,10 +122,25 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
   append(steps_, done);
 }
 
+// What the interrupt does on its arrival is a step of its own.
+void Recorder::drain(cpu::Cpu& cpu) {
+  const PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
+  if (recording_) {
+    Step arrival;
+    arrival.time = arrival.arrived = here.arrived;
+    arrival.arrival = here.arrivals + 1;
+    arrival.first = static_cast<std::uint32_t>(accesses_.size());
+    arrival.pid = cpu.current->pid;
+    arrival.cpu = static_cast<std::uint16_t>(cpu.id());
+    append(steps_, arrival);
+  }
+  on_interrupt.call(on_interrupt.object, cpu.id());
+}
+
 Time Recorder::interrupt_arrives(cpu::Cpu& cpu, unsigned) {
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   here.arrived = cpu.now();
-  if (on_interrupt.call != nullptr) on_interrupt.call(on_interrupt.object, cpu.id());
+  if (on_interrupt.call != nullptr) drain(cpu);
   if (++here.arrivals != here.next_late) [[likely]]
     return 0;
   Time late = 0;

@@ -108,6 +108,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   };
   void look_ahead(int cpu);
   void draw(const Deviation& deviation);
+  void drain(cpu::Cpu& cpu);
 
   std::vector<PerCpu> cpus_;
   std::vector<Entry> entries_;

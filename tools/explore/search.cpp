@@ -1,6 +1,7 @@
 #include "tools/explore/search.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace kt::explore {
 
@@ -16,15 +17,15 @@ Time preempts_after(const scenario::Scenario& scenario) {
 
 }  // namespace
 
-bool Search::Seen::contains(std::uint64_t number, unsigned left) {
-  Entry& entry = entries_[number % kSize];
-  if (entry.number == number && entry.left > left) return true;  // left is stored plus 1
-  entry = {number, std::uint64_t{left} + 1};
-  return false;
+Search::Seen::Seen() : entries_(static_cast<Entry*>(std::calloc(kSize, sizeof(Entry)))) {
+  if (entries_ == nullptr) throw std::bad_alloc();
 }
 
-void Search::Seen::clear() {
-  std::ranges::fill(entries_, Entry{});
+bool Search::Seen::contains(std::uint64_t number, unsigned left) {
+  Entry& entry = entries_[number % kSize];
+  if (entry.epoch == epoch_ && entry.number == number && entry.left >= left) return true;
+  entry = {number, left, epoch_};
+  return false;
 }
 
 Search::Search(Subject& subject, const SearchOptions& options)

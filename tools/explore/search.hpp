@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "sim/random.hpp"
@@ -67,17 +69,23 @@ class Search {
   // Remembers so many numbers and forgets some when there are more: forgetting costs time only.
   class Seen {
    public:
+    Seen();
     /// Whether the number was put in before with at least this `left`; puts it in.
     bool contains(std::uint64_t number, unsigned left);
-    void clear();
+    void clear() { ++epoch_; }
 
    private:
     static constexpr std::size_t kSize = std::size_t{1} << 20;
     struct Entry {
-      std::uint64_t number = 0;
-      std::uint64_t left = 0;
+      std::uint64_t number;
+      std::uint32_t left;
+      std::uint32_t epoch;
     };
-    std::vector<Entry> entries_ = std::vector<Entry>(kSize);
+    struct Free {
+      void operator()(Entry* entries) const { std::free(entries); }
+    };
+    std::unique_ptr<Entry[], Free> entries_;  // zeroes that take no memory until they are used
+    std::uint32_t epoch_ = 1;
   };
 
   Outcome execute(const Schedule& schedule, bool recording);

@@ -129,8 +129,8 @@ Co<int> Interpreter::run_program(Frame frame) {
     const Op& op = frame.program.ops[static_cast<std::size_t>(frame.at++)];
     frame.self.location = op.origin;
     check_progress(op);
-    if (!stores_.empty()) drain_before(op);
     if (segment_of(frame, op, segment)) co_await segment;
+    if (!stores_.empty()) drain_before(op);
     switch (op.verb) {
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
@@ -232,7 +232,9 @@ std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
 void Interpreter::assign(Task& self, const Op& op) {
   const std::int64_t value = evaluate(self, op.expression);
   std::int64_t& target = variables_[static_cast<std::size_t>(op.object)];
-  if (!stores_.empty() && store_waits(self)) {
+  const bool plain =
+      static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign;
+  if (plain && !stores_.empty() && store_waits(self)) {
     stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
         {.variable = &target, .object = &target, .value = value});
     return;
