@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using namespace kt;
 using namespace kt::explore;
 
-constexpr std::uint64_t kBudget = 200'000;  // executions, without the reduction
+constexpr std::uint64_t kBudget = 20'000;  // executions, without the reduction
 
 struct Measured {
   SearchResult result;

@@ -35,6 +35,10 @@ run::SystemOptions system_options() {
   return options;
 }
 
+Time run_limit(run::System& system) {
+  return system.horizon() == sim::kNever ? system.now() + Subject::kLiveness : sim::kNever;
+}
+
 void require_explorable(const scenario::Scenario& scenario) {
   if (run::PlatformDevices::needed(scenario) || run::Flusher::needed(scenario.machine)) {
     throw sim::UserError(fmt::format(
@@ -81,7 +85,7 @@ Outcome Subject::run(const Schedule& schedule, bool recording) {
   recorder_->start(schedule, recording);
   {
     const sim::Arena::Use use(&arena_);
-    system_->run_on(system_->now() + kLiveness);
+    system_->run_on(run_limit(*system_));
   }
   return judge();
 }
