@@ -119,3 +119,14 @@ TEST_CASE("each fixed race has no defect up to bound 2", "[explore][scenarios]")
     CHECK_FALSE(result.interrupted);
   }
 }
+
+// Sanitized, debug and release builds run this: it moves only with the model and its cost table.
+TEST_CASE("every build finds the same schedule, to the nanosecond", "[explore][scenarios]") {
+  const scenario::Scenario scenario =
+      scenario::load_file((kRaces / "test-before-state-broken.json").string());
+  Subject subject(scenario);
+  const SearchResult result = Search(subject, options_of(scenario)).run();
+  REQUIRE(result.found);
+  CHECK(result.executions == 5);
+  CHECK(shrink(subject, *result.found).schedule == Schedule{{Deviation::Kind::kStall, 0, 10, 541}});
+}
