@@ -17,6 +17,9 @@ Kthreads::Kthreads(Scheduler& scheduler, timers::Timers& timers,
     if (p.kthread != nullptr) p.cpu->touch(p.kthread, cpu::Access::kRead);
     return p.kthread != nullptr && (p.kthread->should_stop || p.kthread->should_park);
   };
+  scheduler.kthread_is_per_cpu = [](const Task& p) {
+    return p.kthread != nullptr && p.kthread->is_per_cpu;
+  };
 }
 
 Task& Kthreads::new_kthread(std::string_view name) {

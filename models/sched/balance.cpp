@@ -82,6 +82,7 @@ Co<bool> Scheduler::newidle_balance(Rq& rq) {
   rq.idle_stamp = rq.clock();
   if (overloaded_.empty() || rq.avg_idle < machine_.costs().balance) co_return false;
   if (!active_.test(rq.id())) co_return false;
+  const std::shared_ptr<const SchedDomains> held = domains_;
   for (const Domain* sd = domains_->lowest(rq.id()); sd != nullptr; sd = sd->parent) {
     if ((sd->flags & kSdBalanceNewidle) == 0) continue;
     DomainState& state = domain_state_[sd->id];
@@ -109,6 +110,7 @@ Co<bool> Scheduler::newidle_balance(Rq& rq) {
 
 // kernel/sched/fair.c: sched_balance_domains
 Co<> Scheduler::balance_domains(Rq& rq, bool idle) {
+  const std::shared_ptr<const SchedDomains> held = domains_;
   const Time now = rq.clock();
   Time next = now + 60'000 * kMillisecond;
   for (const Domain* sd = domains_->lowest(rq.id()); sd != nullptr; sd = sd->parent) {

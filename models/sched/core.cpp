@@ -21,8 +21,9 @@ struct Scheduler::SwitchTo {
 };
 
 Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
-    : machine_(machine), config_(config), active_(machine.topology().possible()) {
-  domains_ = std::make_unique<SchedDomains>(machine.topology(), active_);
+    : machine_(machine), config_(config), active_(machine.topology().possible()), dying_(machine.nr_cpus()) {
+  domains_ = std::make_shared<SchedDomains>(machine.topology(), active_);
+  push_works_.resize(static_cast<std::size_t>(machine.nr_cpus()));
   tunables = {base_slice_of(static_cast<unsigned>(active_.count())), config.tick};
   const auto nr_cpus = static_cast<std::size_t>(machine.nr_cpus());
   for (int id = 0; id < machine.nr_cpus(); ++id) {
@@ -402,11 +403,15 @@ Co<> Scheduler::schedule_loop(Mode mode) {
       segment = prev.cpu->run(switch_cost(prev));
       co_await segment;
       finish_task_switch();
+      if (task_rq(prev).balance_push) [[unlikely]]
+        co_await balance_push(task_rq(prev));
       segment = prev.cpu->run(cold_cache_penalty(prev));
       co_await segment;
     } else {
       rq.cpu->preempt_enable_no_resched();
       rq.cpu->local_irq_enable();
+      if (rq.balance_push) [[unlikely]]
+        co_await balance_push(rq);
     }
     if (mode != Mode::kIdle) prev.preempt_count -= cpu::kPreemptOffset;
   } while (prev.need_resched);
@@ -477,6 +482,7 @@ Co<> Scheduler::schedule_tail() {
   Task& self = current();
   co_await self.cpu->run(switch_cost(self));
   finish_task_switch();
+  if (this_rq().balance_push) co_await balance_push(this_rq());
   cold_cache_penalty(self);
   co_await preempt_enable();
 }
