@@ -62,7 +62,7 @@ void PercpuRwsems::rcu_sync_exit(RcuSync& rss) {
 
 // kernel/locking/percpu-rwsem.c: __percpu_rwsem_trylock
 bool PercpuRwsems::trylock(PercpuRwsem& sem, bool reader, Task& task) {
-  scheduler_.machine().touch(&sem, cpu::Access::kWrite);
+  task.cpu->touch(&sem, cpu::Access::kWrite);
   if (sem.block) return false;
   if (reader) {
     sem.readers.push_back(&task);
