@@ -199,6 +199,7 @@ void Scheduler::block_task(Rq&, Task& p) {
 
 void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
+  machine_.touch(&rq, cpu::Access::kWrite);
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
     p.load_avg.accumulate(now, p.se.on_rq ? 1024 : 0);
@@ -226,6 +227,7 @@ void Scheduler::sub_nr_running(Rq& rq) {
 
 bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
   const Time now = rq.clock();
+  machine_.touch(&rq, cpu::Access::kWrite);
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
     p.load_avg.accumulate(now, 1024);
@@ -391,6 +393,8 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     segment = rq.cpu->run(schedule_cost(prev, mode));
     co_await segment;
     // From here to the switch the rq lock keeps everybody out.
+    rq.cpu->touch(&rq, cpu::Access::kRead);
+    rq.cpu->touch(&prev, cpu::Access::kRead);
     std::uint32_t prev_state = prev.state;
     prev.voluntary_switch = false;
     if (may_block(mode) && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
