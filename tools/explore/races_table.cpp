@@ -13,7 +13,7 @@
 
 namespace {
 
-namespace fs = std::filesystem;
+namespace filesystem = std::filesystem;
 using namespace kt;
 using namespace kt::explore;
 
@@ -46,7 +46,7 @@ std::string executions(const SearchResult& result) {
                             : fmt::format("{}", result.executions);
 }
 
-void row(const fs::path& folder, const std::string& pair) {
+void row(const filesystem::path& folder, const std::string& pair) {
   const scenario::Scenario broken = scenario::load_file(folder / (pair + "-broken.json"));
   const Measured found = measure(broken, Strategy::kExhaustive);
   const Measured found_plain = measure(broken, Strategy::kDfs);
@@ -64,9 +64,9 @@ void row(const fs::path& folder, const std::string& pair) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const fs::path folder = argc > 1 ? argv[1] : "scenarios/races";
+  const filesystem::path folder = argc > 1 ? argv[1] : "scenarios/races";
   std::vector<std::string> pairs;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  for (const auto& entry : filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().stem().string();
     constexpr std::string_view kEnding = "-broken";
     if (name.ends_with(kEnding)) pairs.push_back(name.substr(0, name.size() - kEnding.size()));

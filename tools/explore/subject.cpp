@@ -40,9 +40,10 @@ Time run_limit(run::System& system) {
 }
 
 void require_explorable(const scenario::Scenario& scenario) {
-  if (run::PlatformDevices::needed(scenario) || run::Flusher::needed(scenario.machine)) {
+  if (run::PlatformDevices::needed(scenario) || !scenario.machine.disks.empty() ||
+      scenario.machine.power.given) {
     throw sim::UserError(fmt::format(
-        "{}: not modelled yet: exploring a machine with disks or memory streams (SimGrid's state "
+        "{}: not modelled yet: exploring a machine with disks, memory streams or power (SimGrid's state "
         "cannot be put back)",
         scenario.file));
   }
