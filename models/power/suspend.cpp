@@ -105,6 +105,7 @@ Co<int> Suspend::enter_state(SuspendState state) {
 Co<int> Suspend::call_notifiers() {
   phases.begin_quietly("PM_SUSPEND_PREPARE");
   prepared_ = true;
+  if (rcu_ != nullptr) rcu_->rcu_expedite_gp();
   if (hotplug_ != nullptr) co_await hotplug_->cpu_hotplug_disable();
   co_await machine_.run(machine_.costs().suspend_notifiers);
   int error = 0;
@@ -127,6 +128,7 @@ Co<> Suspend::post_notifiers(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     co_await notifiers[i].call(notifiers[i].object, PmEvent::kPostSuspend);
   }
+  if (rcu_ != nullptr) rcu_->rcu_unexpedite_gp();
   if (hotplug_ != nullptr) co_await hotplug_->cpu_hotplug_enable();
   prepared_ = false;
   phases.end_quietly();

@@ -80,6 +80,9 @@ class Suspend {
   void attach(irq::Irqs& irqs);
   /// CPUs neither come nor go but by the suspend. Without this the machine has to have one CPU.
   void attach(hotplug::Hotplug& hotplug) { hotplug_ = &hotplug; }
+  /// Grace periods are expedited from PM_SUSPEND_PREPARE to PM_POST_SUSPEND.
+  /// kernel/rcu/tree.c: rcu_pm_notify
+  void attach(rcu::Rcu& rcu) { rcu_ = &rcu; }
 
   /// 0, or what made it fail: -EBUSY (a wakeup, tasks that do not freeze, another suspend), or the
   /// errno of a callback. `wake_after`: an alarm so many ns of boottime after the call; 0: as soon
@@ -149,6 +152,7 @@ class Suspend {
   Time alarm_at_ = sim::kNever;  // of the transition under way
   Time boot_offset_ = 0;
   hotplug::Hotplug* hotplug_ = nullptr;
+  rcu::Rcu* rcu_ = nullptr;
   std::uint32_t alarm_name_ = 0;
 };
 

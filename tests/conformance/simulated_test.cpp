@@ -75,14 +75,21 @@ void check_lost(json& facts, const json& stable) {
 }
 
 // While a machine suspends its own devices and notifiers run works and wake threads, which a scenario
-// does not have.
+// does not have: how many workers there are, and on which of two CPUs that take turns the timer of
+// a delayed work was left, is no fact.
 bool suspends(const std::filesystem::path& folder) {
   const std::string name = folder.filename();
   return name == "freeze_failure" || name == "suspend_deep";
 }
 
-void erase_workers(json& facts) {
+void erase_workers(json& facts, const json& differs) {
   facts.erase("workers_forked");
+  for (const auto& [fact, values] : differs.items()) {
+    if (!values.is_object()) facts.erase(fact);
+    if (!values.is_object() || !facts.contains(fact)) continue;
+    for (const auto& [work, seen] : values.items()) facts[fact].erase(work);
+    if (facts[fact].empty()) facts.erase(fact);
+  }
 }
 
 }  // namespace
@@ -90,7 +97,7 @@ void erase_workers(json& facts) {
 TEST_CASE("what the kernel did at every phase of the tick, the simulator does", "[conformance]") {
   for (const auto& folder : all_scenarios()) {
     json stable = json::parse(read_text(folder / "stable.json"));
-    if (suspends(folder)) erase_workers(stable["same"]);
+    if (suspends(folder)) erase_workers(stable["same"], json::object());
     const WorkNames works = simulated_works(folder);
     const Beginning beginning = beginning_of(folder, recorded_trace(folder));
     for (const sim::Time phase : kPhases) {
@@ -102,7 +109,7 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
           simulate(folder, {(beginning.tick_offset + phase) % kTick, beginning.cpu});
       json facts = stable_form(extract_facts(trace), extract_work_facts(trace, works));
       if (folder.filename() == "irq_10khz") check_lost(facts, stable);
-      if (suspends(folder)) erase_workers(facts);
+      if (suspends(folder)) erase_workers(facts, stable["differs"]);
       CHECK(differences(facts, stable) == json::array());
     }
   }
@@ -110,7 +117,8 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
 
 TEST_CASE("the same worker runs the same work as recorded", "[conformance]") {
   for (const auto& folder : recorded_scenarios()) {
-    if (folder.filename() == "cpu_down_queued") continue;  // as by_turns() says
+    const std::string name = folder.filename();
+    if (name == "cpu_down_queued" || name == "suspend_deep") continue;  // see by_turns(), suspends()
     CAPTURE(folder.filename().string());
     const TraceText recorded = recorded_trace(folder);
     const TraceText simulated = simulate(folder, beginning_of(folder, recorded));

@@ -164,6 +164,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       power::SuspendBase{*timers_, *waits_, *completions_, *kthreads_, *workqueues_});
   suspend_->attach(*irqs_);
   suspend_->attach(*hotplug_);
+  suspend_->attach(*rcu_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
                                             *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
