@@ -28,21 +28,23 @@ void Phases::trace(std::string_view name, std::uint32_t value, bool start) {
             cpu::pack(value, start ? 1 : 0));
 }
 
-void Phases::add(std::string_view name, std::uint32_t value) {
+Phase& Phases::add(std::string_view name) {
   KT_ASSERT(current_ != nullptr, "phase {} outside of a transition", name);
   Phase& phase = current_->phases.emplace_back();
   phase.name = name;
-  phase.value = value;
   phase.depth = static_cast<int>(open_.size());
   phase.cpu = scheduler_.machine().this_cpu().id();
   phase.thread = scheduler_.current().full_name;
   phase.start = scheduler_.machine().now();
   open_.push_back(current_->phases.size() - 1);
+  return phase;
 }
 
 void Phases::begin(std::string_view name, std::uint32_t value) {
   trace(name, value, true);
-  add(name, value);
+  Phase& phase = add(name);
+  phase.value = value;
+  phase.traced = true;
 }
 
 // What began inside and has no end ends with it.
@@ -57,8 +59,8 @@ void Phases::end(std::string_view name, std::uint32_t value) {
   }
 }
 
-void Phases::begin_quietly(std::string_view name) {
-  add(name, 0);
+void Phases::begin_untraced(std::string_view name) {
+  add(name);
 }
 
 void Phases::end_untraced() {

@@ -18,8 +18,9 @@ using sim::Co;
 using sim::Time;
 
 struct Phase {
-  std::string_view name;  ///< the kernel's, as the event suspend_resume shows it
+  std::string_view name;  ///< if traced the kernel's, as the event suspend_resume shows it
   std::uint32_t value = 0;
+  bool traced = false;
   int depth = 0;
   int cpu = 0;               ///< where it began
   std::uint32_t thread = 0;  ///< NameTable id of the task that went through it
@@ -51,14 +52,12 @@ class Phases {
   /// A phase that the kernel traces: `name[value] begin`. `name` is a literal.
   void begin(std::string_view name, std::uint32_t value);
   void end(std::string_view name, std::uint32_t value);
-  /// One whose end the kernel does not trace: it failed.
-  void end_untraced();
   /// What only the trace shows: no phase.
   void trace_begin(std::string_view name, std::uint32_t value) { trace(name, value, true); }
   void trace_end(std::string_view name, std::uint32_t value) { trace(name, value, false); }
-  /// One that it does not trace.
-  void begin_quietly(std::string_view name);
-  void end_quietly() { end_untraced(); }
+  /// One that it does not trace, or whose end it does not: it failed.
+  void begin_untraced(std::string_view name);
+  void end_untraced();
   /// Of the innermost phase that goes on, or else of the last one.
   void note(std::string text);
 
@@ -67,7 +66,7 @@ class Phases {
   [[nodiscard]] Transition* current() { return current_; }
 
  private:
-  void add(std::string_view name, std::uint32_t value);
+  Phase& add(std::string_view name);
   void trace(std::string_view name, std::uint32_t value, bool start);
 
   sched::Scheduler& scheduler_;

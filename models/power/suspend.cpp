@@ -103,7 +103,7 @@ Co<int> Suspend::enter_state(SuspendState state) {
 }
 
 Co<int> Suspend::call_notifiers() {
-  phases.begin_quietly("PM_SUSPEND_PREPARE");
+  phases.begin_untraced("PM_SUSPEND_PREPARE");
   prepared_ = true;
   if (rcu_ != nullptr) rcu_->rcu_expedite_gp();
   if (hotplug_ != nullptr) co_await hotplug_->cpu_hotplug_disable();
@@ -116,14 +116,14 @@ Co<int> Suspend::call_notifiers() {
   if (error != 0) {
     phases.note(std::string(machine_.trace().names()[notifiers[called - 1].name]) + " refused");
   }
-  phases.end_quietly();
+  phases.end_untraced();
   if (error != 0) co_await post_notifiers(called - 1);
   co_return error;
 }
 
 // Those before the one that failed have to hear of it (pm_notifier_call_chain_robust).
 Co<> Suspend::post_notifiers(std::size_t count) {
-  phases.begin_quietly("PM_POST_SUSPEND");
+  phases.begin_untraced("PM_POST_SUSPEND");
   co_await machine_.run(machine_.costs().suspend_notifiers);
   for (std::size_t i = 0; i < count; ++i) {
     co_await notifiers[i].call(notifiers[i].object, PmEvent::kPostSuspend);
@@ -131,20 +131,20 @@ Co<> Suspend::post_notifiers(std::size_t count) {
   if (rcu_ != nullptr) rcu_->rcu_unexpedite_gp();
   if (hotplug_ != nullptr) co_await hotplug_->cpu_hotplug_enable();
   prepared_ = false;
-  phases.end_quietly();
+  phases.end_untraced();
 }
 
 Co<int> Suspend::suspend_prepare() {
   int error = co_await call_notifiers();
   if (error != 0) co_return error;
   phases.begin("freeze_processes", 0);
-  phases.begin_quietly("user tasks");
+  phases.begin_untraced("user tasks");
   error = co_await processes.freeze_processes();
-  phases.end_quietly();
+  phases.end_untraced();
   if (error == 0) {
-    phases.begin_quietly("kernel threads");
+    phases.begin_untraced("kernel threads");
     error = co_await processes.freeze_kernel_threads();
-    phases.end_quietly();
+    phases.end_untraced();
     if (error != 0) co_await processes.thaw_processes();  // suspend_freeze_processes()
   }
   phases.end("freeze_processes", 0);

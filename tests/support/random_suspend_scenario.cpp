@@ -3,16 +3,17 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <random>
 #include <string_view>
+
+#include "tests/support/random_draws.hpp"
 
 namespace support {
 
 namespace {
 
-class Generator {
+class Generator : RandomDraws {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  explicit Generator(std::uint64_t seed) : RandomDraws(seed) {}
 
   std::string scenario() {
     constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
@@ -50,16 +51,6 @@ class Generator {
   }
 
  private:
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool one_in(std::uint64_t n) { return below(n) == 0; }
-
-  template <class Item>
-  static std::string list(std::uint64_t count, Item item) {
-    std::string text;
-    for (std::uint64_t i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + item(i);
-    return text;
-  }
-
   std::string variables() const {
     std::string text;
     for (std::uint64_t i = 0; i < threads_; ++i) {
@@ -136,7 +127,6 @@ class Generator {
         one_in(4));
   }
 
-  std::mt19937_64 random_;
   std::uint64_t cpus_ = 1;
   std::uint64_t threads_ = 0;
 };

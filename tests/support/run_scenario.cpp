@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <stdexcept>
 
 #include "models/trace/ftrace_sink.hpp"
@@ -173,11 +172,6 @@ std::string unfinished(const Run& run) {
     if (of_scenario && task.state != kt::sched::kTaskDead) names += name + " ";
   }
   return names;
-}
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
 }  // namespace support

@@ -31,7 +31,7 @@ CommandLine command_line() {
 
 // A run that could not begin, or broke off.
 void require_report(const RunResult& result) {
-  if (result.json.contains("ending")) return;
+  if (result.has_report()) return;
   throw sim::UserError(result.text, static_cast<sim::ExitCode>(result.code));
 }
 

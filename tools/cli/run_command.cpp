@@ -70,11 +70,6 @@ RunOptions read_options(const CommandLine& line) {
   return options;
 }
 
-// Whether it was a run: what failed before has a message and no report.
-bool has_report(const RunResult& result) {
-  return result.json.contains("ending");
-}
-
 class Output {
  public:
   explicit Output(const CommandLine& line)
@@ -83,7 +78,7 @@ class Output {
   }
 
   void take(const RunResult& result) {
-    if (!has_report(result)) {
+    if (!result.has_report()) {
       fmt::print(stderr, "ktsim: {}\n", result.text);
     } else if (!json_) {
       fmt::print(to_stderr_ ? stderr : stdout, "{}{}", runs_.empty() ? "" : "\n", result.text);
@@ -131,7 +126,7 @@ int run_command(const std::vector<std::string>& arguments) {
     output.take(result);
     if (result.code == kInterrupted) return kInterrupted;
     worst = std::max(worst, result.code);
-    any = any || has_report(result);
+    any = any || result.has_report();
   }
   if (any || line.has("json")) output.finish();
   return worst;

@@ -28,11 +28,11 @@ constexpr std::array<std::string_view, 12> kLeftOut{
 // What tells the objects of a list apart, beside their name.
 constexpr std::array<std::string_view, 7> kKeys{"pid", "id",    "cpu",   "node",
                                                 "irq", "state", "start"};
-constexpr std::array<std::string_view, 23> kTimes{
+constexpr std::array<std::string_view, 22> kTimes{
     "busy", "time",      "end",         "mean",    "max",        "p50",
     "p90",  "p99",       "p99.9",       "latency", "cpu_time",   "run_delay",
     "from", "to",        "lock_waited", "waited",  "queued_at",  "most_since",
-    "min",  "nothing_since", "duration", "start",  "direct_reclaim_time"};
+    "min",  "nothing_since", "duration", "direct_reclaim_time"};
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -92,7 +92,7 @@ class Flattener {
         if (before != 0) name += fmt::format(" #{}", before + 1);
         visit(key, child, join(path, name), key);
       }
-    } else if (value.is_number() && !value.is_boolean()) {
+    } else if (value.is_number()) {
       rows_.push_back({section_, path.empty() ? words(leaf) : path, unit_of(section_, leaf),
                        value.get<double>(), std::nullopt});
     }

@@ -20,18 +20,18 @@ struct Edge {
 
 class Finder {
  public:
-  explicit Finder(System& system) : system_(system), names_(system.trace().names()) {}
+  explicit Finder(System& system)
+      : system_(system), names_(system.trace().names()), wakers_(system) {}
 
   Stuck find() {
     collect_edges();
     const auto& threads = system_.scenario().threads;
     for (std::size_t i = 0; i < threads.size(); ++i) {
-      const auto index = static_cast<std::int32_t>(i);
-      const Task* task = system_.interpreter().thread(index);
-      if (task != nullptr && threads[i].kind != scenario::ThreadKind::kKthreadd) add(*task, index);
+      const Task* task = system_.interpreter().thread(static_cast<std::int32_t>(i));
+      if (task != nullptr && threads[i].kind != scenario::ThreadKind::kKthreadd) add(*task);
     }
     const Task& control = system_.control();
-    if (control.wait.kind != WaitKind::kNothing) add(control, -1);
+    if (control.wait.kind != WaitKind::kNothing) add(control);
     add_workers();
     add_hotplug();
     add_cycles();
@@ -43,7 +43,7 @@ class Finder {
     collect_edges();
     for (const Task* task : tasks) {
       if (is_asleep(*task)) {
-        add(*task, index_of(*task));
+        add(*task);
       } else {
         result_.sleepers.push_back(awake(*task));
       }
@@ -63,15 +63,6 @@ class Finder {
   }
   [[nodiscard]] std::string where(const Task& task) const {
     return task.location == 0 ? std::string() : system_.scenario().where(task.location);
-  }
-
-  // In Scenario::threads; -1: it is not of the scenario, or the control task.
-  [[nodiscard]] std::int32_t index_of(const Task& task) const {
-    const auto count = static_cast<std::int32_t>(system_.scenario().threads.size());
-    for (std::int32_t i = 0; i < count; ++i) {
-      if (system_.interpreter().thread(i) == &task) return i;
-    }
-    return -1;
   }
 
   [[nodiscard]] Sleeper awake(const Task& task) const {
@@ -124,7 +115,7 @@ class Finder {
     for (const auto& pool : system_.interpreter().models().workqueues.pools()) {
       if (pool == nullptr) continue;
       for (const workqueue::Worker& worker : pool->workers) {
-        if (worker.task != nullptr && worker.current_pwq != nullptr) add(*worker.task, -1);
+        if (worker.task != nullptr && worker.current_pwq != nullptr) add(*worker.task);
       }
     }
   }
@@ -145,7 +136,7 @@ class Finder {
     if (operation == nullptr) return;
     const Task& thread = system_.hotplug().thread(operation->cpu);
     if (thread.wait.kind == WaitKind::kPercpuIdle || thread.wait.kind == WaitKind::kParked) return;
-    if (thread.wait.kind != WaitKind::kNothing) add(thread, -1);
+    if (thread.wait.kind != WaitKind::kNothing) add(thread);
   }
 
   // "cpuhp/2, in step 235 (sched_cpu_deactivate)"
@@ -159,7 +150,7 @@ class Finder {
     return name(thread);
   }
 
-  void add(const Task& task, std::int32_t index) {
+  void add(const Task& task) {
     if (!is_asleep(task)) return;
     const sched::Wait& wait = task.wait;
     const Task* runs = system_.interpreter().models().workqueues.flushed_by(task);
@@ -188,7 +179,7 @@ class Finder {
     sleeper.waits_for = waits_for(task);
     sleeper.where = where(task);
     sleeper.since = task.sleep_start;
-    sleeper.wakers = find_wakers(system_, task, index);
+    sleeper.wakers = wakers_.of(task);
     sleeper.lost = lost_wakeup(task);
     result_.sleepers.push_back(std::move(sleeper));
   }
@@ -258,6 +249,7 @@ class Finder {
 
   System& system_;
   const sim::NameTable& names_;
+  Wakers wakers_;
   std::map<const Task*, Edge> edges_;
   std::vector<const Task*> order_;
   std::map<std::int32_t, std::string> spinners_;  // by PID: what for

@@ -14,11 +14,8 @@ namespace kt::run {
 namespace {
 
 PhaseUse phase_use(const power::Phase& phase, const sim::NameTable& names) {
-  // What the kernel traces has a value, its own names are in one word.
-  const bool traced =
-      phase.name.find(' ') == std::string_view::npos && !phase.name.starts_with("PM_");
   PhaseUse use;
-  use.name = traced ? fmt::format("{}[{}]", phase.name, phase.value) : std::string(phase.name);
+  use.name = phase.traced ? fmt::format("{}[{}]", phase.name, phase.value) : std::string(phase.name);
   use.depth = phase.depth;
   use.cpu = phase.cpu;
   use.thread = names[phase.thread];
