@@ -16,15 +16,15 @@
 
 namespace {
 
-namespace fs = std::filesystem;
+namespace filesystem = std::filesystem;
 using namespace kt;
 using namespace kt::explore;
 
-const fs::path kRaces = KTSIM_SOURCE_DIR "/scenarios/races";
+const filesystem::path kRaces = KTSIM_SOURCE_DIR "/scenarios/races";
 
-std::vector<fs::path> files(const std::string& ending) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(kRaces)) {
+std::vector<filesystem::path> files(const std::string& ending) {
+  std::vector<filesystem::path> found;
+  for (const auto& entry : filesystem::directory_iterator(kRaces)) {
     if (entry.path().string().ends_with(ending)) found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
@@ -63,7 +63,7 @@ TEST_CASE("races come in pairs that the folder's README lists", "[explore][scena
   std::ostringstream readme;
   readme << stream.rdbuf();
   std::set<std::string> pairs;
-  for (const fs::path& file : files("-broken.json")) {
+  for (const filesystem::path& file : files("-broken.json")) {
     const std::string name = file.stem().string();
     pairs.insert(name.substr(0, name.size() - std::string("-broken").size()));
   }
@@ -71,7 +71,7 @@ TEST_CASE("races come in pairs that the folder's README lists", "[explore][scena
   CHECK(files(".json").size() == 2 * pairs.size());
   for (const std::string& pair : pairs) {
     CAPTURE(pair);
-    CHECK(fs::exists(kRaces / (pair + "-fixed.json")));
+    CHECK(filesystem::exists(kRaces / (pair + "-fixed.json")));
     CHECK(readme.str().find("(" + pair + "-broken.json)") != std::string::npos);
     CHECK(readme.str().find("(" + pair + "-fixed.json)") != std::string::npos);
   }
@@ -79,7 +79,7 @@ TEST_CASE("races come in pairs that the folder's README lists", "[explore][scena
 
 TEST_CASE("each broken race is found, shrunk to at most three deviations, and repeats",
           "[explore][scenarios]") {
-  for (const fs::path& file : files("-broken.json")) {
+  for (const filesystem::path& file : files("-broken.json")) {
     CAPTURE(file.filename().string());
     const scenario::Scenario scenario = scenario::load_file(file.string());
     Found shrunk;
@@ -106,7 +106,7 @@ TEST_CASE("each broken race is found, shrunk to at most three deviations, and re
 }
 
 TEST_CASE("each fixed race has no defect up to bound 2", "[explore][scenarios]") {
-  for (const fs::path& file : files("-fixed.json")) {
+  for (const filesystem::path& file : files("-fixed.json")) {
     CAPTURE(file.filename().string());
     const scenario::Scenario scenario = scenario::load_file(file.string());
     Subject subject(scenario);
