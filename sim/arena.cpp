@@ -177,6 +177,13 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
 void* operator new[](std::size_t size, std::align_val_t alignment) {
   return sim::get(size, static_cast<std::size_t>(alignment));
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return sim::get(size, 0);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* memory) noexcept {
   sim::give_back(memory);
 }
@@ -187,6 +194,9 @@ void operator delete(void* memory, std::size_t) noexcept {
   sim::give_back(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
+  sim::give_back(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
   sim::give_back(memory);
 }
 void operator delete(void* memory, std::align_val_t) noexcept {
