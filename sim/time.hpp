@@ -15,6 +15,10 @@ using Time = std::int64_t;
 /// Later than every instant: "no deadline".
 inline constexpr Time kNever = std::numeric_limits<Time>::max();
 
+inline constexpr Time kUs = 1'000;
+inline constexpr Time kMs = 1'000'000;
+inline constexpr Time kSecond = 1'000'000'000;
+
 inline namespace literals {
 constexpr Time operator""_ns(unsigned long long n) {
   return static_cast<Time>(n);

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/paths.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -37,7 +39,7 @@ bool is_written(const fs::path& path) {
 }
 
 std::vector<SourceFile> read_tree() {
-  const fs::path root = KTSIM_SOURCE_DIR;
+  const fs::path root = support::source_dir();
   std::vector<SourceFile> files;
   for (fs::recursive_directory_iterator entry(root), end; entry != end; ++entry) {
     const fs::path path = fs::relative(entry->path(), root);
@@ -234,7 +236,7 @@ TEST_CASE("each scenario is JSON with a name, a description and an expectation",
     if (path.parent_path() != "scenarios" || path.extension() != ".json") continue;
     if (file.path.ends_with(".schema.json")) continue;
     INFO(file.path);
-    std::ifstream in(fs::path(KTSIM_SOURCE_DIR) / path);
+    std::ifstream in(support::source_dir() / path);
     const auto scenario = nlohmann::json::parse(in, nullptr, false);
     REQUIRE(scenario.is_object());
     CHECK_FALSE(scenario.value("name", "").empty());

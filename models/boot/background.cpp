@@ -22,7 +22,7 @@ struct Background::PeriodicSpec {
 
 namespace {
 
-constexpr Time kMs = 1'000'000;
+using sim::kMs;
 
 // Of the recording `freeze_failure`: 25 s in which its two CPUs do next to nothing.
 constexpr Time kShepherdFirst = 621 * kMs;
@@ -46,7 +46,9 @@ constexpr int kServerLogsPerSync = 5;
 constexpr Time kLogTime = 50'000;
 
 // kernel/watchdog.c: softlockup_fn: that it runs is all.
-Co<> softlockup_fn(sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork&) { co_return; }
+Co<> softlockup_fn(sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork&) {
+  co_return;
+}
 
 }  // namespace
 

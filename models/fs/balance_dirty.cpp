@@ -10,13 +10,12 @@ namespace kt::fs {
 
 namespace {
 
-constexpr Time kSecond = 1'000'000'000;
+using sim::kSecond;
 constexpr Time kBandwidthInterval = kSecond / 5;  // BANDWIDTH_INTERVAL
 constexpr Time kMaxPause = kSecond / 5;           // MAX_PAUSE
 constexpr Time kTargetPause = kSecond / 100;      // wb_min_pause()
 constexpr Time kBandwidthPeriod = 3 * kSecond;    // of the average
 constexpr int kShift = 10;                        // RATELIMIT_CALC_SHIFT
-constexpr Pages kPollThreshold = 32;              // DIRTY_POLL_THRESH
 
 }  // namespace
 
@@ -64,7 +63,7 @@ void Writeback::update_bandwidth(Wb& wb, std::int64_t pos_ratio) {
   const Time elapsed = machine_.now() - wb.bw_time_stamp;
   if (elapsed < kBandwidthInterval) return;
   const auto per_second = [elapsed](Pages pages) {
-    constexpr Time kUs = 1'000;
+    using sim::kUs;
     return static_cast<std::int64_t>(pages) * (kSecond / kUs) / (elapsed / kUs);
   };
   const Pages written = memory_.node(wb.node).stats.written;

@@ -8,7 +8,6 @@ namespace {
 
 constexpr Pages kWritebackPages = 1024;  // fs/fs-writeback.c: MIN_WRITEBACK_PAGES, 4 MiB
 constexpr Pages kBioPages = 256;         // include/linux/bio.h: BIO_MAX_VECS, 1 MiB
-constexpr Pages kPollThreshold = 32;     // mm/page-writeback.c: DIRTY_POLL_THRESH
 constexpr Time kDirtyWritebackInterval = 5'000'000'000;       // ns, dirty_writeback_centisecs
 constexpr Time kDirtyExpireInterval = 30'000'000'000;         // ns, dirty_expire_centisecs
 constexpr std::int64_t kInitialBandwidth = 100 << (20 - 12);  // INIT_BW: 100 MiB/s in pages

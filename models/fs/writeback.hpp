@@ -52,6 +52,7 @@ class Writeback {
   [[nodiscard]] int disk_of(int node) const { return nodes_[static_cast<std::size_t>(node)].disk; }
 
  private:
+  static constexpr Pages kPollThreshold = 32;  // mm/page-writeback.c: DIRTY_POLL_THRESH
   struct Batch {
     Time dirtied_when = 0;
     Pages pages = 0;

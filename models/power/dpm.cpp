@@ -11,9 +11,6 @@ using trace::Event;
 
 namespace {
 
-constexpr std::uint32_t kPmEventSuspend = 2;
-constexpr std::uint32_t kPmEventResume = 16;
-
 std::uint32_t event_of(DevicePhase phase) {
   return phase <= DevicePhase::kSuspendNoirq ? kPmEventSuspend : kPmEventResume;
 }

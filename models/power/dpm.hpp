@@ -6,6 +6,7 @@
 // a barrier. Not modelled: runtime power management, device links, power domains.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 
 #include "models/power/device.hpp"
@@ -21,6 +22,9 @@ struct DeviceIrqHook {
   Co<> (*suspend)(void* object) = nullptr;
   void (*resume)(void* object) = nullptr;
 };
+
+inline constexpr std::uint32_t kPmEventSuspend = 2;  ///< include/linux/pm.h: PM_EVENT_SUSPEND
+inline constexpr std::uint32_t kPmEventResume = 16;  ///< PM_EVENT_RESUME
 
 class Dpm {
  public:

@@ -5,12 +5,6 @@
 
 namespace kt::power {
 
-namespace {
-
-constexpr std::uint32_t kPmEventResume = 16;
-
-}  // namespace
-
 // device_resume_noirq(), device_resume_early(), device_resume()
 Co<> Dpm::device_resume(Device& device, DevicePhase phase, bool async) {
   co_await machine_.run(machine_.costs().dpm_device);

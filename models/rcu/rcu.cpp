@@ -161,11 +161,14 @@ Co<> Rcu::do_batch(PerCpu& rdp) {
 
 // rcu_gp_kthread_wake(): not by itself.
 Co<> Rcu::wake_gp_thread() {
-  if (&scheduler_.current() == thread_ && !scheduler_.machine().this_cpu().in_interrupt()) return {};
+  if (&scheduler_.current() == thread_ && !scheduler_.machine().this_cpu().in_interrupt())
+    return {};
   return wake_thread();
 }
 
-Co<> Rcu::wake_thread() { co_await scheduler_.wake_up_process(*thread_); }
+Co<> Rcu::wake_thread() {
+  co_await scheduler_.wake_up_process(*thread_);
+}
 
 // kernel/rcu/tree.c: rcu_gp_kthread
 Co<int> Rcu::gp_kthread(kthread::Kthreads& kthreads, Task& self, void* object) {
@@ -194,10 +197,10 @@ Co<> Rcu::gp_init() {
 // Until all have reported: first after one to three jiffies, and a jiffy for each 256 CPUs, then as
 // often, it looks for those who idle. kernel/rcu/tree.c: rcu_gp_fqs_loop
 Co<> Rcu::fqs_loop(Task& self) {
-  constexpr sim::Time kSecond = 1'000'000'000;
+  using sim::kSecond;
   const auto hz = kSecond / timers_.ticks().period;
-  const auto delay = static_cast<timers::Jiffies>(
-      1 + (hz > 250 ? 1 : 0) + (hz > 500 ? 1 : 0) + scheduler_.machine().nr_cpus() / 256);
+  const auto delay = static_cast<timers::Jiffies>(1 + (hz > 250 ? 1 : 0) + (hz > 500 ? 1 : 0) +
+                                                  scheduler_.machine().nr_cpus() / 256);
   for (bool first = true; !waits_for_.empty(); first = false) {
     timers::Jiffies left = delay;
     while (left != 0) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr Time kMigrationCost = 500'000;  // sysctl_sched_migration_cost, ns
 constexpr int kNrMigrate = 32;            // sysctl_sched_nr_migrate
-constexpr Time kMillisecond = 1'000'000;
+using sim::kMs;
 constexpr std::uint32_t kDice = 1024;
 
 }  // namespace
@@ -22,8 +22,8 @@ bool Scheduler::can_migrate(const Task& p, const Rq& from, const Rq& to, const D
   if (p.on_cpu || !p.cpus_ptr->test(to.id()) || p.migration_disabled != 0) return false;
   if (p.se.sched_delayed || is_per_cpu_kthread(p)) return false;
   const bool shares_core = (sd.flags & kSdShareCpucapacity) != 0;
-  const bool hot = !shares_core && p.se.exec_start != 0 &&
-                   from.clock() - p.se.exec_start < kMigrationCost;
+  const bool hot =
+      !shares_core && p.se.exec_start != 0 && from.clock() - p.se.exec_start < kMigrationCost;
   return !hot || domain_state_[sd.id].failed > static_cast<unsigned>(sd.cache_nice_tries);
 }
 
@@ -112,10 +112,10 @@ Co<bool> Scheduler::newidle_balance(Rq& rq) {
 Co<> Scheduler::balance_domains(Rq& rq, bool idle) {
   const std::shared_ptr<const SchedDomains> held = domains_;
   const Time now = rq.clock();
-  Time next = now + 60'000 * kMillisecond;
+  Time next = now + 60'000 * kMs;
   for (const Domain* sd = domains_->lowest(rq.id()); sd != nullptr; sd = sd->parent) {
     const int factor = idle ? 1 : sd->busy_factor;
-    const Time interval = sd->min_interval * factor * kMillisecond - (idle ? 0 : config_.tick);
+    const Time interval = sd->min_interval * factor * kMs - (idle ? 0 : config_.tick);
     DomainState& state = domain_state_[sd->id];
     if (now >= state.last_balance + interval) {
       state.last_balance = now;
@@ -171,6 +171,8 @@ bool Scheduler::sched_tick(Cpu& cpu) {
   return domains_->lowest(rq.id()) != nullptr && rq.clock() >= rq.next_balance;
 }
 
-void Scheduler::nohz_idle(int cpu, bool tickless) { nohz_idle_.assign(cpu, tickless); }
+void Scheduler::nohz_idle(int cpu, bool tickless) {
+  nohz_idle_.assign(cpu, tickless);
+}
 
 }  // namespace kt::sched

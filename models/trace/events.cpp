@@ -8,8 +8,6 @@ namespace kt::trace {
 
 namespace {
 
-constexpr std::size_t kEvents = static_cast<std::size_t>(Event::kCount);
-
 constexpr std::array<EventInfo, kEvents> kInfo{{
     {"sched", "sched_waking", true},
     {"sched", "sched_wakeup", true},

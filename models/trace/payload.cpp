@@ -100,8 +100,6 @@ char* returned(char* at, const Context& c) {
   return put_number(at, static_cast<std::int64_t>(c.raw(2)));
 }
 
-constexpr std::size_t kEvents = static_cast<std::size_t>(Event::kCount);
-
 /// Presence is kept apart: GCC 12 with -fsanitize=undefined cannot compare the pointers as
 /// constants.
 struct Table {

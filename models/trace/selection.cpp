@@ -12,8 +12,6 @@ namespace kt::trace {
 
 namespace {
 
-constexpr std::size_t kEvents = static_cast<std::size_t>(Event::kCount);
-
 std::string full_name(std::size_t event) {
   const EventInfo& known = info(static_cast<Event>(event));
   return fmt::format("{}:{}", known.group, known.name);
@@ -70,9 +68,8 @@ EventSet select_events(std::span<const std::string> patterns, std::string_view w
     const std::string glob = pattern.substr(removes ? 1 : 0);
     const EventSet matched = matching(glob);
     if (matched.none()) {
-      throw sim::UserError(
-          fmt::format("{}: \"{}\" matches no event; nearest valid name: \"{}\"", where, pattern,
-                      nearest_name(glob)));
+      throw sim::UserError(fmt::format("{}: \"{}\" matches no event; nearest valid name: \"{}\"",
+                                       where, pattern, nearest_name(glob)));
     }
     set = removes ? set & ~matched : set | matched;
   }

@@ -45,9 +45,9 @@ Co<> Workqueues::wq_worker_tick(void* self, Task& task) {
   Workqueues& workqueues = *static_cast<Workqueues*>(self);
   Worker& worker = *static_cast<Worker*>(task.kthread->data);
   if (worker.current_pwq == nullptr) return {};
-  constexpr Time kMicrosecond = 1'000;
+  using sim::kUs;
   worker.current_pwq->stats[kCpuTime] +=
-      static_cast<std::uint64_t>(workqueues.timers().ticks().period / kMicrosecond);
+      static_cast<std::uint64_t>(workqueues.timers().ticks().period / kUs);
   const Time threshold = workqueues.params_.cpu_intensive_thresh;
   if (threshold == 0 || worker.pool->owner != nullptr || (worker.flags & kWorkerNotRunning) != 0 ||
       worker.sleeping || task.se.sum_exec_runtime - worker.current_at < threshold) {

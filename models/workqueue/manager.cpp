@@ -7,7 +7,7 @@ namespace kt::workqueue {
 
 namespace {
 
-constexpr Time kSecond = 1'000'000'000;
+using sim::kSecond;
 constexpr Time kCreateCooldown = kSecond;           // CREATE_COOLDOWN
 constexpr Time kIdleWorkerTimeout = 300 * kSecond;  // IDLE_WORKER_TIMEOUT
 

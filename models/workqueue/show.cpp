@@ -8,7 +8,7 @@ namespace kt::workqueue {
 
 namespace {
 
-constexpr Time kSecond = 1'000'000'000;
+using sim::kSecond;
 
 // kernel/workqueue.c: pr_cont_worker_id
 std::string worker_id(const Worker& worker) {

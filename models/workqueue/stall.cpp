@@ -8,7 +8,7 @@ namespace kt::workqueue {
 
 namespace {
 
-constexpr Time kSecond = 1'000'000'000;
+using sim::kSecond;
 constexpr int kMostNames = 16;  // of workers that sleep
 
 // The works that nobody runs; equal ones in a row are counted. `rescuer`: one of them has one.

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "tests/support/paths.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace support {
@@ -54,7 +55,7 @@ class Bench {
   [[nodiscard]] CommandResult ktsim(const std::string& arguments,
                                     const std::string& before = {}) const {
     const std::string line = "cd " + directory_.path().string() + " && " + before + " " +
-                             KTSIM_BINARY + " " + arguments + " 2>.stderr";
+                             support::ktsim_binary() + " " + arguments + " 2>.stderr";
     FILE* const pipe = ::popen(line.c_str(), "r");
     if (pipe == nullptr) throw std::runtime_error("popen: " + line);
     CommandResult result;

@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include "tests/support/paths.hpp"
+
 using Catch::Contains;
 using Catch::StartsWith;
 using nlohmann::json;
@@ -47,7 +49,7 @@ TEST_CASE("help and version", "[cli]") {
 
 TEST_CASE("every option is in the README's table", "[cli]") {
   const Bench bench;
-  const std::string readme = support::read_file(KTSIM_SOURCE_DIR "/README.md");
+  const std::string readme = support::read_file(support::source_dir() / "README.md");
   for (const std::string command : {"run", "check", "ps", "wq"}) {
     for (const std::string& option : options_of(bench.ktsim(command + " --help").out)) {
       CAPTURE(command, option);
@@ -250,7 +252,8 @@ TEST_CASE("ps lists the threads at a moment", "[cli]") {
   CHECK_THAT(booted.out, Contains("kthreadd") && Contains("migration/1"));
   const json rows = json::parse(bench.ktsim("ps good.json --at 1ms --json").out)["threads"];
   CHECK(rows[0]["pid"] == 1);
-  CHECK(std::any_of(rows.begin(), rows.end(), [](const json& row) { return row["comm"] == "[k]"; }));
+  CHECK(
+      std::any_of(rows.begin(), rows.end(), [](const json& row) { return row["comm"] == "[k]"; }));
 }
 
 TEST_CASE("wq shows a moment, or monitors", "[cli]") {
@@ -287,7 +290,7 @@ TEST_CASE("the events of works can be traced alone", "[cli]") {
   CHECK_THAT(lines[0], Contains(": workqueue_queue_work: work struct=") &&
                            Contains(" function=rx workqueue=events req_cpu=8192 cpu=0"));
   CHECK_THAT(lines[1], Contains(": workqueue_activate_work: work struct "));
-  CHECK_THAT(lines[2], Contains(": workqueue_execute_start: work struct ") &&
-                           Contains(": function rx"));
+  CHECK_THAT(lines[2],
+             Contains(": workqueue_execute_start: work struct ") && Contains(": function rx"));
   CHECK_THAT(lines[3], Contains(": workqueue_execute_end: work struct "));
 }

@@ -10,6 +10,7 @@
 #include "models/trace/events.hpp"
 #include "models/trace/ftrace_sink.hpp"
 #include "tests/support/cpuhp_text.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/trace_text.hpp"
 
@@ -175,8 +176,7 @@ std::string expected_text(const std::string& recorded, const std::string& kept, 
 }  // namespace
 
 TEST_CASE("the sink prints recorded lines with the kernel's bytes", "[conformance][trace]") {
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance")) {
+  for (const auto& entry : fs::directory_iterator(support::source_dir() / "tests/conformance")) {
     if (!fs::exists(entry.path() / "trace.txt")) continue;
     INFO(entry.path());
     const std::string recorded = support::read_text(entry.path() / "trace.txt");

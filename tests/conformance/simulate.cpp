@@ -7,6 +7,7 @@
 #include "models/trace/ftrace_sink.hpp"
 #include "models/trace/selection.hpp"
 #include "tests/conformance/start_pools.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tools/run/system.hpp"
 #include "tools/scenario/load.hpp"
@@ -17,8 +18,7 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> all_scenarios() {
   std::vector<fs::path> found;
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance")) {
+  for (const auto& entry : fs::directory_iterator(support::source_dir() / "tests/conformance")) {
     if (entry.is_directory()) found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
@@ -33,8 +33,8 @@ std::vector<fs::path> recorded_scenarios() {
 
 namespace {
 
-// QEMU's processor has 2,000 BogoMIPS: kernel/workqueue.c: wq_cpu_intensive_thresh_init() doubles the
-// threshold of 10 ms. For recordings whose command line does not give one.
+// QEMU's processor has 2,000 BogoMIPS: kernel/workqueue.c: wq_cpu_intensive_thresh_init() doubles
+// the threshold of 10 ms. For recordings whose command line does not give one.
 constexpr const char* kThreshold = "/kernel/cmdline=workqueue.cpu_intensive_thresh_us=20000";
 
 // When the recorder stopped, some microseconds behind the duration of the scenario, where the
@@ -65,7 +65,7 @@ TraceText simulate(const fs::path& folder, const Beginning& beginning) {
   }
   if (as_recorded.kernel.cmdline.empty()) options.overrides.push_back(kThreshold);
   options.find_preset = [](const std::string& name) -> std::optional<kt::scenario::PresetFile> {
-    const fs::path file = fs::path(KTSIM_SOURCE_DIR) / "scenarios/machines" / (name + ".json");
+    const fs::path file = support::source_dir() / "scenarios/machines" / (name + ".json");
     return kt::scenario::PresetFile{file.string(), read_text(file)};
   };
   const kt::scenario::Scenario scenario =

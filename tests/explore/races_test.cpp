@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "sim/trace.hpp"
+#include "tests/support/paths.hpp"
 #include "tools/explore/explanation.hpp"
 #include "tools/explore/schedule_file.hpp"
 #include "tools/explore/search.hpp"
@@ -20,7 +21,7 @@ namespace filesystem = std::filesystem;
 using namespace kt;
 using namespace kt::explore;
 
-const filesystem::path kRaces = KTSIM_SOURCE_DIR "/scenarios/races";
+const filesystem::path kRaces = support::source_dir() / "scenarios/races";
 
 std::vector<filesystem::path> files(const std::string& ending) {
   std::vector<filesystem::path> found;

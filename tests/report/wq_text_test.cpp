@@ -5,12 +5,13 @@
 #include <iterator>
 
 #include "tests/report/wq_scenario.hpp"
+#include "tests/support/paths.hpp"
 
 namespace kt::report {
 namespace {
 
 std::string golden(const std::string& name) {
-  std::ifstream stream(KTSIM_SOURCE_DIR "/tests/report/golden/" + name);
+  std::ifstream stream(support::source_dir() / "tests/report/golden" / name);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 

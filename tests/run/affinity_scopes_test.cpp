@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/support/paths.hpp"
 #include "tests/support/run_scenario.hpp"
 #include "tests/support/trace_text.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 // Works that ended in 150 ms.
 double ended(const char* scope, bool strict) {
   auto scenario = nlohmann::json::parse(
-      support::read_text(KTSIM_SOURCE_DIR "/scenarios/wq-affinity-scopes.json"));
+      support::read_text(support::source_dir() / "scenarios/wq-affinity-scopes.json"));
   scenario["duration"] = "150ms";
   scenario["workqueues"]["kcryptd"]["affinity_scope"] = scope;
   scenario["workqueues"]["kcryptd"]["affinity_strict"] = strict;

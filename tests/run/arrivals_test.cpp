@@ -12,7 +12,7 @@ using Arrival = kt::scenario::Arrival;
 
 namespace {
 
-constexpr sim::Time kSecond = 1'000'000'000;
+using sim::kSecond;
 
 kt::scenario::Scenario scenario_with(const Arrival& arrival) {
   kt::scenario::Scenario scenario;

@@ -4,11 +4,12 @@
 #include <catch2/catch.hpp>
 
 #include "sim/random.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/run_scenario.hpp"
 #include "tests/support/trace_text.hpp"
 
 TEST_CASE("a trace has the same bytes in every build", "[run]") {
-  const auto text = support::read_text(KTSIM_SOURCE_DIR "/scenarios/park-unpark.json");
+  const auto text = support::read_text(support::source_dir() / "scenarios/park-unpark.json");
   const support::Run run = support::run_scenario(text);
   CHECK(sim::fnv1a(run.text) == 11911784902114368585U);
 }

@@ -13,7 +13,7 @@ using support::simulate;
 
 namespace {
 
-const std::string kBusy = R"("machine": {"cpus": 2}, "tasks": {
+const std::string kBusyThread = R"("machine": {"cpus": 2}, "tasks": {
   "hog": {"cpu": 0, "do": [{"run": "50ms"}]},
   "other": {"cpu": 0, "do": [{"run": {"exp": "10ms"}}]}}, "kthreads": {
   "sleeper": {"cpu": 1, "do": [{"loop": 100, "do": [{"usleep": "500us"}, {"run": "10us"}]}]}})";
@@ -29,7 +29,7 @@ const ThreadUse& thread(const Report& report, const std::string& name) {
 }  // namespace
 
 TEST_CASE("a CPU is busy for as long as its threads ran", "[report]") {
-  const Report report = simulate("100ms", kBusy);
+  const Report report = simulate("100ms", kBusyThread);
   CHECK(report.end == 100'000'000);
   CHECK(thread(report, "hog").runtime >= 50'000'000);
   CHECK(thread(report, "hog").runtime < 51'000'000);
@@ -49,7 +49,7 @@ TEST_CASE("a thread that runs at the end is counted up to there", "[report]") {
 }
 
 TEST_CASE("each wakeup has a latency", "[report]") {
-  const Report report = simulate("100ms", kBusy);
+  const Report report = simulate("100ms", kBusyThread);
   const ThreadUse& sleeper = thread(report, "sleeper");
   CHECK(sleeper.latency.count >= 100);
   CHECK(sleeper.latency.p50 > 0);
@@ -61,8 +61,9 @@ TEST_CASE("each wakeup has a latency", "[report]") {
 
 TEST_CASE("watching a run does not change it", "[report]") {
   const auto full = [](bool everything) {
-    return report_json(simulate("100ms", kBusy, {.duration = {}, .trace_everything = everything}),
-                       true)
+    return report_json(
+               simulate("100ms", kBusyThread, {.duration = {}, .trace_everything = everything}),
+               true)
         .dump();
   };
   const std::string plain = full(false);
@@ -81,7 +82,7 @@ TEST_CASE("large machines are summed by node", "[report]") {
 }
 
 TEST_CASE("only the full report has the machine's own threads and buckets", "[report]") {
-  const Report report = simulate("100ms", kBusy);
+  const Report report = simulate("100ms", kBusyThread);
   const auto brief = report_json(report, false);
   const auto full = report_json(report, true);
   CHECK(brief["threads"].size() == 3);

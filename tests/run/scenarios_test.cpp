@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/paths.hpp"
 #include "tools/run/report.hpp"
 #include "tools/run/report_text.hpp"
 #include "tools/scenario/load.hpp"
@@ -25,7 +26,7 @@ using namespace kt;
 
 std::vector<filesystem::path> scenario_files() {
   std::vector<filesystem::path> files;
-  for (const auto& entry : filesystem::directory_iterator(KTSIM_SOURCE_DIR "/scenarios")) {
+  for (const auto& entry : filesystem::directory_iterator(support::source_dir() / "scenarios")) {
     const filesystem::path& path = entry.path();
     if (path.extension() == ".json" && !path.string().ends_with(".schema.json"))
       files.push_back(path);
@@ -35,10 +36,10 @@ std::vector<filesystem::path> scenario_files() {
 }
 
 // The scenarios that show a defect: exit code 1.
-constexpr std::array<std::string_view, 6> kDefects{"deadlock-abba", "hotplug-flush-deadlock",
-                                                   "lost-wakeup-broken",
-                                                   "suspend-refreeze-loses-work",
-                                                   "wq-circular-flush", "wq-no-rescuer"};
+constexpr std::array<std::string_view, 6> kDefects{
+    "deadlock-abba",      "hotplug-flush-deadlock",
+    "lost-wakeup-broken", "suspend-refreeze-loses-work",
+    "wq-circular-flush",  "wq-no-rescuer"};
 
 /// The report of a run that failed; empty if all expectations hold and there is no defect.
 std::string report_of(const filesystem::path& file) {
@@ -117,7 +118,7 @@ TEST_CASE("the expectations of each scenario hold, but for those that show a def
 }
 
 TEST_CASE("the README of the scenarios lists each of them", "[scenarios]") {
-  std::ifstream in(KTSIM_SOURCE_DIR "/scenarios/README.md");
+  std::ifstream in(support::source_dir() / "scenarios/README.md");
   const std::string readme{std::istreambuf_iterator<char>(in), {}};
   for (const filesystem::path& file : scenario_files()) {
     CAPTURE(file);

@@ -11,7 +11,7 @@ namespace {
 
 using support::StoppedSystem;
 
-constexpr Time kMs = 1'000'000;  // ns
+using sim::kMs;
 
 WorkqueueUse use_of(StoppedSystem& system) {
   return workqueue_use(*system,

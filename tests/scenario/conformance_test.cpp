@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "tests/support/paths.hpp"
 #include "tools/scenario/load.hpp"
 
 using namespace kt::scenario;
@@ -11,7 +12,7 @@ TEST_CASE("the recorded scenarios load and are modelled", "[scenario][conformanc
                                     "lost_wakeup", "preempt_voluntary");
   CAPTURE(name);
   const Scenario scenario =
-      load_file(KTSIM_SOURCE_DIR "/tests/conformance/" + name + "/scenario.json");
+      load_file(support::source_dir() / "tests/conformance" / name / "scenario.json");
   CHECK(scenario.name.ends_with(name));
   CHECK_FALSE(scenario.kthreads.empty());
   CHECK_NOTHROW(require_modelled(scenario));

@@ -6,13 +6,14 @@
 #include <sstream>
 
 #include "models/cpu/costs.hpp"
+#include "tests/support/paths.hpp"
 #include "tools/scenario/load.hpp"
 
 namespace kt::scenario {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kFolder = fs::path(KTSIM_SOURCE_DIR) / "scenarios" / "machines";
+const fs::path kFolder = support::source_dir() / "scenarios" / "machines";
 
 std::string read(const fs::path& path) {
   std::ifstream in(path);

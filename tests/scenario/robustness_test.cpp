@@ -6,12 +6,13 @@
 #include <string>
 
 #include "sim/error.hpp"
+#include "tests/support/paths.hpp"
 #include "tools/scenario/load.hpp"
 
 namespace {
 
 std::string read_file(const std::string& name) {
-  std::ifstream file(KTSIM_SOURCE_DIR "/tests/conformance/" + name + "/scenario.json");
+  std::ifstream file(support::source_dir() / "tests/conformance" / name / "scenario.json");
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();

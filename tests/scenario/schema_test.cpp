@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "tests/support/paths.hpp"
 #include "tools/scenario/keys.hpp"
 #include "tools/scenario/verbs.hpp"
 
@@ -18,7 +19,7 @@ using Strings = std::set<std::string>;
 
 const json& schema() {
   static const json document = [] {
-    std::ifstream file(KTSIM_SOURCE_DIR "/scenarios/scenario.schema.json");
+    std::ifstream file(support::source_dir() / "scenarios/scenario.schema.json");
     REQUIRE(file.good());
     return json::parse(file);
   }();

@@ -8,21 +8,21 @@
 
 namespace {
 
-struct World {
+struct Kept {
   std::vector<int> numbers;
   std::map<int, std::string> names;
   std::unique_ptr<std::vector<double>> more;
 };
 
-World* make_world(sim::Arena& arena) {
+Kept* make_world(sim::Arena& arena) {
   const sim::Arena::Use use(&arena);
-  auto* world = new World;
+  auto* world = new Kept;
   for (int i = 0; i < 5000; ++i) world->numbers.push_back(i);
   world->names[1] = "a name that is too long for the string itself to hold";
   return world;
 }
 
-void change(World& world) {
+void change(Kept& world) {
   world.numbers[17] = -1;
   world.numbers.resize(20000, 5);
   world.names[2] = "another one, which is new and as long as the first one";
@@ -30,7 +30,7 @@ void change(World& world) {
   world.more = std::make_unique<std::vector<double>>(1000, 1.0);
 }
 
-void require_untouched(const World& world) {
+void require_untouched(const Kept& world) {
   REQUIRE(world.numbers.size() == 5000);
   REQUIRE(world.numbers[17] == 17);
   REQUIRE(world.names.size() == 1);
@@ -42,7 +42,7 @@ void require_untouched(const World& world) {
 
 TEST_CASE("an arena goes back to how it was kept, again and again", "[arena]") {
   sim::Arena arena(std::size_t{1} << 26);
-  World* world = make_world(arena);
+  Kept* world = make_world(arena);
   REQUIRE(arena.contains(world));
   REQUIRE(arena.contains(world->numbers.data()));
   arena.keep();

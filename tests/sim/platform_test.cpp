@@ -10,6 +10,7 @@
 
 #include "sim/error.hpp"
 #include "sim/simulation.hpp"
+#include "tests/support/paths.hpp"
 
 // SimGrid's engine is one for each process: ctest runs each case in its own; to run a case by hand,
 // name it. No case makes two platforms, none has sections.
@@ -228,7 +229,7 @@ TEST_CASE("platform: what an event throws leaves through the run", "[platform]")
 TEST_CASE("platform: a SimGrid file makes a machine", "[platform]") {
   Machine machine;
   machine.simulation.make_platform(
-      std::string(KTSIM_SOURCE_DIR "/tests/sim/data/two_nodes_platform.xml"));
+      (support::source_dir() / "tests/sim/data/two_nodes_platform.xml").string());
   REQUIRE(machine.platform().cpu_count() == 2);
   REQUIRE(machine.platform().node_count() == 2);
   REQUIRE(machine.platform().disk_count() == 1);

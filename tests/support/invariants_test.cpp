@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "tests/support/paths.hpp"
+
 namespace {
 
 /// Builds ftrace text, one line a call; every line is 10 us after the one before.
@@ -106,8 +108,7 @@ std::string kwork(const std::string& event, const std::string& work) {
 
 TEST_CASE("the recorded kernel keeps the invariants", "[conformance][invariants]") {
   namespace fs = std::filesystem;
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance")) {
+  for (const auto& entry : fs::directory_iterator(support::source_dir() / "tests/conformance")) {
     if (!fs::exists(entry.path() / "trace.txt")) continue;
     INFO(entry.path());
     const auto trace = support::parse_trace(support::read_text(entry.path() / "trace.txt"));

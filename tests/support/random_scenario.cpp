@@ -12,17 +12,17 @@ namespace support {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kPreempt{"none", "voluntary", "full", "rt"};
+constexpr std::array<std::string_view, 4> kPreemption{"none", "voluntary", "full", "rt"};
 
-class Generator : RandomDraws {
+class ThreadGenerator : RandomDraws {
  public:
-  explicit Generator(std::uint64_t seed) : RandomDraws(seed) {}
+  explicit ThreadGenerator(std::uint64_t seed) : RandomDraws(seed) {}
 
   std::string scenario() {
     cpus_ = kCpus[below(kCpus.size())];
     std::string text = R"({"name": "random", "version": 1, "duration": "idle", )";
     text += fmt::format(R"("kernel": {{"preempt": "{}"}}, "machine": {}, )",
-                        kPreempt[below(kPreempt.size())], machine());
+                        kPreemption[below(kPreemption.size())], machine());
     text += R"("mutexes": ["m0", "m1"], "completions": ["c0", "c1"], "waitqueues": ["q0"], )"
             R"("spinlocks": ["s0", "s1"], "variables": {"x": 0}, )";
     const int kthreads = 1 + static_cast<int>(below(5));
@@ -264,7 +264,7 @@ class Generator : RandomDraws {
 }  // namespace
 
 std::string random_scenario(std::uint64_t seed) {
-  return Generator(seed).scenario();
+  return ThreadGenerator(seed).scenario();
 }
 
 }  // namespace support

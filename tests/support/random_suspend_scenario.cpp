@@ -11,9 +11,9 @@ namespace support {
 
 namespace {
 
-class Generator : RandomDraws {
+class SuspendGenerator : RandomDraws {
  public:
-  explicit Generator(std::uint64_t seed) : RandomDraws(seed) {}
+  explicit SuspendGenerator(std::uint64_t seed) : RandomDraws(seed) {}
 
   std::string scenario() {
     constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
@@ -134,7 +134,7 @@ class Generator : RandomDraws {
 }  // namespace
 
 std::string random_suspend_scenario(std::uint64_t seed) {
-  return Generator(seed).scenario();
+  return SuspendGenerator(seed).scenario();
 }
 
 }  // namespace support

@@ -12,14 +12,14 @@ namespace support {
 
 namespace {
 
-struct Queue {
+struct PlannedQueue {
   std::string name;
   bool bh = false;
   bool ordered = false;
   bool reclaim = false;
 };
 
-struct Work {
+struct PlannedWork {
   std::string name;
   std::size_t queue = 0;
   unsigned count = 1;
@@ -27,9 +27,9 @@ struct Work {
   bool modified = false;  ///< by mod_delayed_work; the others are disabled at times
 };
 
-class Generator : RandomDraws {
+class WorkGenerator : RandomDraws {
  public:
-  explicit Generator(std::uint64_t seed) : RandomDraws(seed), rt_(seed % 5 == 0) {}
+  explicit WorkGenerator(std::uint64_t seed) : RandomDraws(seed), rt_(seed % 5 == 0) {}
 
   std::string scenario() {
     constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
@@ -60,7 +60,7 @@ class Generator : RandomDraws {
   }
 
   std::string queue(std::uint64_t index) {
-    Queue queue{.name = fmt::format("q{}", index)};
+    PlannedQueue queue{.name = fmt::format("q{}", index)};
     std::string flags;
     const auto add = [&flags](const char* flag) {
       flags += fmt::format(R"({}"{}")", flags.empty() ? "" : ", ", flag);
@@ -84,7 +84,7 @@ class Generator : RandomDraws {
   }
 
   void declare(std::uint64_t index) {
-    Work work{.name = fmt::format("w{}", index), .queue = below(queues_.size())};
+    PlannedWork work{.name = fmt::format("w{}", index), .queue = below(queues_.size())};
     work.count = 1 + static_cast<unsigned>(below(4));
     work.delayed = one_in(3);
     work.modified = work.delayed && steals_ && one_in(2);
@@ -92,7 +92,7 @@ class Generator : RandomDraws {
   }
 
   std::string work(std::uint64_t index) {
-    const Work& work = works_[index];
+    const PlannedWork& work = works_[index];
     const bool bh = queues_[work.queue].bh;
     inside_ = index;
     const std::string body =
@@ -171,22 +171,22 @@ class Generator : RandomDraws {
     return inside_ != kNobody && queues_[works_[inside_].queue].bh;
   }
 
-  const Work& any_work() { return works_[below(works_.size())]; }
+  const PlannedWork& any_work() { return works_[below(works_.size())]; }
 
-  std::string instance(const Work& work) {
+  std::string instance(const PlannedWork& work) {
     return work.count == 1 ? work.name : fmt::format("{}/{}", work.name, below(work.count));
   }
 
   // Works pay for what they queue, or they would never end.
   std::string put() {
     const bool itself = inside_ != kNobody && one_in(2);
-    const Work& work = itself ? works_[inside_] : any_work();
+    const PlannedWork& work = itself ? works_[inside_] : any_work();
     const std::string one = put(work);
     if (inside_ == kNobody) return one;
     return fmt::format(R"({{"if": "budget > 0", "then": [{{"set": "budget -= 1"}}, {}]}})", one);
   }
 
-  std::string put(const Work& work) {
+  std::string put(const PlannedWork& work) {
     constexpr std::array<std::string_view, 4> kDelays{"0", "1ms", "4ms", "20ms"};
     const std::string cpu =
         one_in(3) ? fmt::format(R"(, "cpu": {})", below(static_cast<std::uint64_t>(cpus_))) : "";
@@ -200,7 +200,7 @@ class Generator : RandomDraws {
 
   std::string cancel() {
     if (!steals_) return run();
-    const Work& work = any_work();
+    const PlannedWork& work = any_work();
     return fmt::format(R"({{"cancel{}_work": "{}"}})", work.delayed ? "_delayed" : "",
                        instance(work));
   }
@@ -209,12 +209,12 @@ class Generator : RandomDraws {
   // if its own has one.
   [[nodiscard]] bool may_wait_for(std::size_t queue) const {
     if (inside_ == kNobody) return true;
-    const Queue& own = queues_[works_[inside_].queue];
+    const PlannedQueue& own = queues_[works_[inside_].queue];
     return queue > works_[inside_].queue && (!own.reclaim || queues_[queue].reclaim);
   }
 
   std::string wait() {
-    const Work& work = any_work();
+    const PlannedWork& work = any_work();
     if (!may_wait_for(work.queue)) return run();
     const std::string which = instance(work);
     const char* delayed = work.delayed ? "_delayed" : "";
@@ -234,7 +234,7 @@ class Generator : RandomDraws {
   }
 
   std::string disable() {
-    const Work& work = any_work();
+    const PlannedWork& work = any_work();
     if (work.modified || !steals_) return run();
     const std::string which = instance(work);
     const bool sync = one_in(2);
@@ -244,7 +244,7 @@ class Generator : RandomDraws {
   }
 
   std::string limit() {
-    const Queue& queue = queues_[below(queues_.size())];
+    const PlannedQueue& queue = queues_[below(queues_.size())];
     if (queue.bh || queue.ordered) return run();
     return fmt::format(R"({{"mark": "limit {0} {1}"}}, )"
                        R"({{"set_max_active": {{"workqueue": "{0}", "max_active": {1}}}}}, )"
@@ -256,14 +256,14 @@ class Generator : RandomDraws {
   int cpus_ = 1;
   bool steals_ = false;           ///< works are cancelled, disabled, modified
   std::size_t inside_ = kNobody;  ///< the work whose body is being made
-  std::vector<Queue> queues_;
-  std::vector<Work> works_;
+  std::vector<PlannedQueue> queues_;
+  std::vector<PlannedWork> works_;
 };
 
 }  // namespace
 
 std::string random_work_scenario(std::uint64_t seed) {
-  return Generator(seed).scenario();
+  return WorkGenerator(seed).scenario();
 }
 
 }  // namespace support

@@ -10,14 +10,13 @@
 namespace support {
 
 using kt::kthread::Kthreads;
-using kt::sched::Task;
 using kt::trace::Event;
 using sim::Co;
 
 namespace {
 
 // kernel/stop_machine.c: cpu_stopper_thread under kernel/smpboot.c: smpboot_thread_fn
-Co<int> migration(Kthreads& kthreads, Task& self, void*) {
+Co<int> migration(Kthreads& kthreads, kt::sched::Task& self, void*) {
   for (;;) {
     self.state = kt::sched::kTaskInterruptible;
     if (!kthreads.scheduler().stop_works_pending(self.cpu->id())) {
@@ -30,7 +29,7 @@ Co<int> migration(Kthreads& kthreads, Task& self, void*) {
 }
 
 // kernel/softirq.c: run_ksoftirqd under kernel/smpboot.c: smpboot_thread_fn
-Co<int> ksoftirqd(Kthreads& kthreads, Task& self, void* data) {
+Co<int> ksoftirqd(Kthreads& kthreads, kt::sched::Task& self, void* data) {
   kt::softirq::Softirqs& softirqs = *static_cast<kt::softirq::Softirqs*>(data);
   for (;;) {
     self.state = kt::sched::kTaskInterruptible;
@@ -74,14 +73,14 @@ void TestMachine::boot() {
   scheduler.next_pid = 2;
   kthreads.start_kthreadd();
   for (int cpu = 0; cpu < machine.nr_cpus(); ++cpu) {
-    Task& stopper = kthreads.boot_thread(fmt::format("migration/{}", cpu), &migration, nullptr,
-                                         kt::sched::kTaskInterruptible);
+    kt::sched::Task& stopper = kthreads.boot_thread(fmt::format("migration/{}", cpu), &migration,
+                                                    nullptr, kt::sched::kTaskInterruptible);
     place(stopper, cpu);
     stopper.sched_class = kt::sched::Class::kStop;
     stopper.prio = 0;
     scheduler.rq(cpu).stop = &stopper;
-    Task& softirqd = kthreads.boot_thread(fmt::format("ksoftirqd/{}", cpu), &ksoftirqd, &softirqs,
-                                          kt::sched::kTaskInterruptible);
+    kt::sched::Task& softirqd = kthreads.boot_thread(fmt::format("ksoftirqd/{}", cpu), &ksoftirqd,
+                                                     &softirqs, kt::sched::kTaskInterruptible);
     place(softirqd, cpu);
     softirqs.set_ksoftirqd(cpu, softirqd);
   }
@@ -89,16 +88,16 @@ void TestMachine::boot() {
 }
 
 // Binds a task that has never run.
-void TestMachine::place(Task& p, int cpu) {
+void TestMachine::place(kt::sched::Task& p, int cpu) {
   p.cpu = &machine.cpu(cpu);
   p.wake_cpu = p.recent_used_cpu = cpu;
   scheduler.set_cpus_mask(p, kt::cpu::CpuMask::of(machine.nr_cpus(), cpu));
 }
 
-Task& TestMachine::thread(std::string_view name, kt::kthread::ThreadFunction body, void* data,
-                          int cpu, bool pinned) {
+kt::sched::Task& TestMachine::thread(std::string_view name, kt::kthread::ThreadFunction body,
+                                     void* data, int cpu, bool pinned) {
   KT_ASSERT(calendar.dispatched() == 0, "threads are made before the run");
-  Task& p = kthreads.boot_thread(name, body, data, kt::sched::kTaskInterruptible);
+  kt::sched::Task& p = kthreads.boot_thread(name, body, data, kt::sched::kTaskInterruptible);
   place(p, cpu);
   if (!pinned) scheduler.set_cpus_mask(p, machine.topology().possible());
   p.state = kt::sched::kTaskRunning;
@@ -107,9 +106,9 @@ Task& TestMachine::thread(std::string_view name, kt::kthread::ThreadFunction bod
   return p;
 }
 
-Task& TestMachine::user_task(std::string_view name, kt::kthread::ThreadFunction body, void* data,
-                             int cpu) {
-  Task& p = thread(name, body, data, cpu);
+kt::sched::Task& TestMachine::user_task(std::string_view name, kt::kthread::ThreadFunction body,
+                                        void* data, int cpu) {
+  kt::sched::Task& p = thread(name, body, data, cpu);
   p.flags &= ~static_cast<std::uint32_t>(kt::sched::kPfKthread | kt::sched::kPfNofreeze);
   p.ppid = 1;
   return p;

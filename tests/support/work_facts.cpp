@@ -24,9 +24,9 @@ std::string kind_of(const TraceLine& line) {
   return line.comm.starts_with("kworker/") ? "per-CPU worker" : "kthread worker";
 }
 
-class Extractor {
+class WorkExtractor {
  public:
-  explicit Extractor(const WorkNames& names) : names_(names) {}
+  explicit WorkExtractor(const WorkNames& names) : names_(names) {}
 
   WorkFacts extract(const TraceText& trace) {
     for (const TraceLine& line : trace.lines) {
@@ -100,7 +100,7 @@ WorkNames work_names(const kt::scenario::Scenario& scenario) {
 }
 
 WorkFacts extract_work_facts(const TraceText& trace, const WorkNames& names) {
-  return Extractor(names).extract(trace);
+  return WorkExtractor(names).extract(trace);
 }
 
 }  // namespace support

@@ -9,13 +9,13 @@ namespace support {
 
 namespace {
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 constexpr sim::Time kThreshold = 10 * kMs;  // of CPU time: workqueue.cpu_intensive_thresh_us
 constexpr sim::Time kUnmarked = 9 * kMs;    // with less CPU time nobody was marked CPU intensive
 constexpr sim::Time kOnItsWay = kMs / 20;   // whoever activates a work kicks within this time
 
 /// Of a queue whose flags are known.
-struct Queue {
+struct QueueUse {
   bool highpri = false;
   bool intensive = false;
   bool pooled = true;  ///< per-CPU works that any worker of the pool may run
@@ -26,7 +26,7 @@ struct Waiting {
   sim::Time since = 0;
 };
 
-struct Worker {
+struct SeenWorker {
   std::string pool;  ///< "1", "1H", "u8"
   bool bound = false;
   bool idle = false;   ///< switched out in I, and not in since
@@ -42,7 +42,7 @@ struct Worker {
   sim::Time in_at = 0;
   sim::Time used = 0;  ///< CPU time since the work began or the worker was woken, up to in_at
   std::string work;    ///< that it executes; empty: none
-  const Queue* queue = nullptr;
+  const QueueUse* queue = nullptr;
   bool barrier = false;
   bool activated = false;  ///< a work, since it last woke somebody or was switched in
   bool woke_sibling = false;
@@ -50,9 +50,9 @@ struct Worker {
   [[nodiscard]] bool blocked() const { return !on_cpu && !idle && !fresh && out_state[0] != 'R'; }
 };
 
-class History {
+class WorkerHistory {
  public:
-  explicit History(const kt::scenario::Scenario& scenario)
+  explicit WorkerHistory(const kt::scenario::Scenario& scenario)
       : tick_(1'000 * kMs / scenario.kernel.hz),
         preemptible_(scenario.kernel.preempt == kt::scenario::Preempt::kFull ||
                      scenario.kernel.preempt == kt::scenario::Preempt::kRt) {
@@ -91,14 +91,14 @@ class History {
   }
 
   /// The worker, or null: "kworker/1:0", "kworker/1:2H", "kworker/u8:1", but no rescuer.
-  Worker* worker(std::int64_t pid, std::string_view comm) {
+  SeenWorker* worker(std::int64_t pid, std::string_view comm) {
     constexpr std::string_view kPrefix = "kworker/";
     const std::size_t colon = comm.find(':');
     if (!comm.starts_with(kPrefix) || colon == std::string_view::npos ||
         comm[kPrefix.size()] == 'R') {
       return nullptr;
     }
-    Worker& found = workers_[pid];
+    SeenWorker& found = workers_[pid];
     if (found.pool.empty()) {
       found.pool = comm.substr(kPrefix.size(), colon - kPrefix.size());
       found.bound = found.pool[0] != 'u';
@@ -122,7 +122,7 @@ class History {
       waiting_[work] = {fmt::format("{}{}", item.cpu, item.queue->highpri ? "H" : ""), line.time};
     }
     if (!line.in_task()) return;
-    Worker* self = worker(line.pid, line.comm);
+    SeenWorker* self = worker(line.pid, line.comm);
     if (self != nullptr) self->activated = true;
   }
 
@@ -133,15 +133,15 @@ class History {
       if (waiting.pool != pool || waiting.since > since) return false;
       const auto& members = pools_.at(pool);
       return std::none_of(members.begin(), members.end(),
-                          [&work](const Worker* each) { return each->work == work; });
+                          [&work](const SeenWorker* each) { return each->work == work; });
     });
   }
 
   /// `self` does not count (any more) and works wait: whether an idle worker should come, and none
   /// has been woken. Where somebody else may count it need not.
-  [[nodiscard]] bool nobody_comes(const Worker& self, sim::Time since) const {
+  [[nodiscard]] bool nobody_comes(const SeenWorker& self, sim::Time since) const {
     bool idle = false;
-    for (const Worker* each : pools_.at(self.pool)) {
+    for (const SeenWorker* each : pools_.at(self.pool)) {
       if (each == &self || each->dying) continue;
       if (!each->idle && !each->blocked()) return false;
       if (each->woken && (each->idle || each->work.empty())) return false;
@@ -150,7 +150,7 @@ class History {
     return idle && works_wait(self.pool, since);
   }
 
-  [[nodiscard]] sim::Time used(const Worker& self, sim::Time now) const {
+  [[nodiscard]] sim::Time used(const SeenWorker& self, sim::Time now) const {
     return self.used + (self.on_cpu ? now - self.in_at : 0);
   }
 
@@ -159,7 +159,7 @@ class History {
     const std::string work = address(line);
     const Item& item = items_[work];
     waiting_.erase(work);
-    Worker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
+    SeenWorker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
     if (self == nullptr) return;
     self->barrier = line.payload.ends_with("wq_barrier_func");
     self->work = work;
@@ -168,7 +168,7 @@ class History {
     self->in_at = line.time;
     self->woke_sibling = self->activated = self->woken_awake = false;
     if (!self->bound || self->barrier || self->queue == nullptr) return;
-    for (const Worker* each : pools_[self->pool]) {
+    for (const SeenWorker* each : pools_[self->pool]) {
       const bool counts = each != self && !each->work.empty() && !each->barrier &&
                           each->queue != nullptr && !each->queue->intensive && !each->on_cpu &&
                           each->out_state[0] == 'R' && !each->woken_awake && each->used < kUnmarked;
@@ -180,7 +180,7 @@ class History {
   }
 
   void ended(const TraceLine& line) {
-    Worker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
+    SeenWorker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
     if (self == nullptr) return;
     hogs(*self, line);
     goes_on(line);
@@ -191,14 +191,14 @@ class History {
 
   // 16: only who is about to sleep wakes a sibling. It may be preempted, or woken, on the way.
   void goes_on(const TraceLine& line) {
-    Worker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
+    SeenWorker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
     if (self == nullptr || !self->woke_sibling) return;
     if (!self->woken_awake) report(16, line, "it woke a worker of its pool and did not sleep");
     self->woke_sibling = false;
   }
 
   // 19: with the tick behind the threshold somebody comes for the works that wait.
-  void hogs(const Worker& self, const TraceLine& line) {
+  void hogs(const SeenWorker& self, const TraceLine& line) {
     if (!self.bound || self.work.empty() || self.barrier || self.queue == nullptr ||
         self.queue->intensive)
       return;
@@ -210,15 +210,15 @@ class History {
 
   // 17: the one that went idle last; 16: who wakes a sibling for no work that it queues must sleep.
   void woken(const TraceLine& line) {
-    Worker* target = worker(line.number_of("pid"), line.text_of("comm"));
+    SeenWorker* target = worker(line.number_of("pid"), line.text_of("comm"));
     if (target == nullptr) return;
     if (target->on_cpu || target->out_state.starts_with('R')) target->woken_awake = true;
     if (target->idle && !target->woken && !target->dying) {
-      for (const Worker* each : pools_[target->pool]) {
+      for (const SeenWorker* each : pools_[target->pool]) {
         if (each->idle && !each->dying && each->free_line > target->idle_line)
           report(17, line, "another worker went idle later");
       }
-      Worker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
+      SeenWorker* self = line.in_task() ? worker(line.pid, line.comm) : nullptr;
       const bool sibling = self != nullptr && self->pool == target->pool && !self->work.empty();
       if (sibling && !self->activated) {
         self->woke_sibling = true;
@@ -230,9 +230,9 @@ class History {
   }
 
   void switched(const TraceLine& line) {
-    if (Worker* out = worker(line.number_of("prev_pid"), line.text_of("prev_comm")))
+    if (SeenWorker* out = worker(line.number_of("prev_pid"), line.text_of("prev_comm")))
       leaves(*out, line);
-    Worker* in = worker(line.number_of("next_pid"), line.text_of("next_comm"));
+    SeenWorker* in = worker(line.number_of("next_pid"), line.text_of("next_comm"));
     if (in == nullptr) return;
     if (in->idle) in->free_line = line.number;
     if (!in->out_state.starts_with('R')) in->used = 0;
@@ -243,7 +243,7 @@ class History {
   }
 
   // 15: when a worker that counts sleeps, the next one has been woken.
-  void leaves(Worker& out, const TraceLine& line) {
+  void leaves(SeenWorker& out, const TraceLine& line) {
     const std::string state(line.text_of("prev_state"));
     const bool preempted = state[0] == 'R';
     hogs(out, line);
@@ -263,27 +263,27 @@ class History {
   }
 
   void forked(const TraceLine& line) {
-    Worker* child = worker(line.number_of("child_pid"), line.text_of("child_comm"));
+    SeenWorker* child = worker(line.number_of("child_pid"), line.text_of("child_comm"));
     if (child != nullptr) child->fresh = true;
   }
 
   void stopped(const TraceLine& line) {
-    Worker* self = worker(line.number_of("pid"), line.text_of("comm"));
+    SeenWorker* self = worker(line.number_of("pid"), line.text_of("comm"));
     if (self != nullptr) self->dying = true;
   }
 
   struct Item {
-    const Queue* queue = nullptr;
+    const QueueUse* queue = nullptr;
     std::int64_t cpu = -1;
   };
 
   const sim::Time tick_;
   const bool preemptible_;  ///< also in schedule(), when it no longer counts
-  std::map<std::string, Queue> queues_;
+  std::map<std::string, QueueUse> queues_;
   std::map<std::string, Item> items_;
   std::map<std::string, Waiting> waiting_;  ///< active works that nobody has started
-  std::map<std::int64_t, Worker> workers_;
-  std::map<std::string, std::vector<Worker*>> pools_;
+  std::map<std::int64_t, SeenWorker> workers_;
+  std::map<std::string, std::vector<SeenWorker*>> pools_;
   std::vector<std::string> found_;
 };
 
@@ -291,7 +291,7 @@ class History {
 
 std::vector<std::string> check_worker_history(const TraceText& trace,
                                               const kt::scenario::Scenario& scenario) {
-  return History(scenario).check(trace);
+  return WorkerHistory(scenario).check(trace);
 }
 
 }  // namespace support

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-CommandLine command_line() {
+CommandLine check_command_line() {
   CommandLine line(
       "check", "SCENARIO...",
       "Checks each scenario as run does before it starts, and shows what it resolves to:\n"
@@ -44,7 +44,7 @@ scenario::Scenario check(const std::string& file, const std::vector<std::string>
 }  // namespace
 
 int check_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = check_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());

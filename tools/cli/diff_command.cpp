@@ -13,13 +13,14 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-CommandLine command_line() {
-  CommandLine line("diff", "A [B]",
-                   "Runs two scenarios, or one as it is and with --set, and prints which numbers of\n"
-                   "their reports differ: latencies, CPU time, works, steps of CPU hotplug, energy.",
-                   "  ktsim diff scenario.json --set /machine/cpus=8\n"
-                   "  ktsim diff before.json after.json\n"
-                   "  ktsim diff scenario.json --set /events=[] --least 5 --json\n");
+CommandLine diff_command_line() {
+  CommandLine line(
+      "diff", "A [B]",
+      "Runs two scenarios, or one as it is and with --set, and prints which numbers of\n"
+      "their reports differ: latencies, CPU time, works, steps of CPU hotplug, energy.",
+      "  ktsim diff scenario.json --set /machine/cpus=8\n"
+      "  ktsim diff before.json after.json\n"
+      "  ktsim diff scenario.json --set /events=[] --least 5 --json\n");
   line.add_list("set", "/POINTER=VALUE", "replace one value in B (of A, if B is not given)");
   line.add("seed", "N", "seed of both runs, instead of the scenarios'");
   line.add("duration", "T", "simulated time of both runs, instead of the scenarios'");
@@ -38,7 +39,7 @@ void require_report(const RunResult& result) {
 }  // namespace
 
 int diff_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = diff_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());

@@ -29,7 +29,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kStrategies{"exhaustive", "dfs", "pct", "random"};
 
-CommandLine command_line() {
+CommandLine explore_command_line() {
   CommandLine line(
       "explore", "SCENARIO",
       "Runs a scenario again and again, each time under another schedule, until something goes\n"
@@ -97,7 +97,7 @@ void read_faults(const CommandLine& line, explore::Faults& faults) {
   }
 }
 
-explore::SearchOptions read_options(const CommandLine& line) {
+explore::SearchOptions search_options(const CommandLine& line) {
   explore::SearchOptions options;
   const std::string name = line.text("strategy").value_or("exhaustive");
   const auto strategy = std::ranges::find(kStrategies, name);
@@ -187,7 +187,7 @@ class Exploration {
  public:
   explicit Exploration(const CommandLine& line)
       : line_(line),
-        options_(read_options(line)),
+        options_(search_options(line)),
         file_(line.operands().front()),
         scenario_(load_scenario(file_, line.list("set"))),
         subject_(scenario_) {
@@ -343,7 +343,7 @@ class Exploration {
 }  // namespace
 
 int explore_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = explore_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());

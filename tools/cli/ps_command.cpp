@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-CommandLine command_line() {
+CommandLine ps_command_line() {
   CommandLine line("ps", "SCENARIO",
                    "Lists the threads of the simulated machine at a moment, as\n"
                    "ps -eLo pid,ppid,stat,psr,cls,rtprio,ni,comm does.",
@@ -46,7 +46,7 @@ Json row_json(const boot::PsRow& row) {
 }  // namespace
 
 int ps_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = ps_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());

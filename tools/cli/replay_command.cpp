@@ -16,7 +16,7 @@ namespace kt::cli {
 
 namespace {
 
-CommandLine command_line() {
+CommandLine replay_command_line() {
   CommandLine line(
       "replay", "SCENARIO",
       "Repeats a schedule that ktsim explore has written: the same run, step by step,\n"
@@ -49,7 +49,7 @@ explore::ScheduleFile read_schedule(const std::string& path) {
 }  // namespace
 
 int replay_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = replay_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-CommandLine command_line() {
+CommandLine run_command_line() {
   CommandLine line("run", "SCENARIO...",
                    "Simulates each scenario and reports what ran where, how long threads waited,\n"
                    "which expectations hold, and why nothing goes on if nothing does.",
@@ -42,7 +42,7 @@ CommandLine command_line() {
   return line;
 }
 
-RunOptions read_options(const CommandLine& line) {
+RunOptions run_options(const CommandLine& line) {
   RunOptions options;
   options.seed = line.number("seed");
   options.overrides = line.list("set");
@@ -108,13 +108,13 @@ class Output {
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = run_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());
     return 0;
   }
-  const RunOptions options = read_options(line);
+  const RunOptions options = run_options(line);
   const InterruptGuard guard;
   Output output(line);
   const std::vector<std::string>& files = line.operands();

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-CommandLine command_line() {
+CommandLine wq_command_line() {
   CommandLine line(
       "wq", "SCENARIO",
       "Shows the workqueues of the simulated machine at a moment: what the kernel's\n"
@@ -118,7 +118,7 @@ int show(run::System& system, sim::Time at, bool json) {
 }  // namespace
 
 int wq_command(const std::vector<std::string>& arguments) {
-  CommandLine line = command_line();
+  CommandLine line = wq_command_line();
   line.parse(arguments);
   if (line.has("help")) {
     fmt::print("{}", line.help());

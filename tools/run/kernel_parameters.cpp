@@ -49,12 +49,12 @@ void restrict_to(CpuMask& mask, const CpuMask& allowed) {
 }
 
 void apply(WorkqueueParams& params, const scenario::KernelParameter& parameter, int nr_cpus) {
-  constexpr Time kMicrosecond = 1'000;
-  constexpr Time kSecond = 1'000'000'000;
+  using sim::kSecond;
+  using sim::kUs;
   const std::string& name = parameter.name;
   const std::string& value = parameter.value;
   if (name == "cpu_intensive_thresh_us") {
-    params.cpu_intensive_thresh = static_cast<Time>(number_of(value)) * kMicrosecond;
+    params.cpu_intensive_thresh = static_cast<Time>(number_of(value)) * kUs;
   } else if (name == "cpu_intensive_warning_thresh") {
     (void)number_of(value);  // when the kernel's log names a hog; the statistics count them all
   } else if (name == "watchdog_thresh") {

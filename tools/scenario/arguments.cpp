@@ -11,8 +11,6 @@
 namespace kt::scenario {
 namespace {
 
-constexpr std::int32_t kMostActive = 512;  // include/linux/workqueue.h: WQ_MAX_ACTIVE
-
 struct NamedSignal {
   std::string_view name;
   std::int64_t number;

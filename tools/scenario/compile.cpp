@@ -11,7 +11,8 @@
 namespace kt::scenario {
 namespace {
 
-constexpr int kDeepest = 64;  // statements within each other; loop counters are numbered in 8 bits
+constexpr int kDeepestStatement =
+    64;  // statements within each other; loop counters are numbered in 8 bits
 
 std::string_view describe(Context context) {
   switch (context) {
@@ -87,8 +88,9 @@ class BodyCompiler {
 
   void statements(const Value& list, const std::string& expected) {
     require_kind(list, Kind::kArray, expected);
-    if (++depth_ > kDeepest)
-      list.fail({"statements are nested too deeply", fmt::format("at most {} levels", kDeepest)});
+    if (++depth_ > kDeepestStatement)
+      list.fail({"statements are nested too deeply",
+                 fmt::format("at most {} levels", kDeepestStatement)});
     for (const Value& statement : list.children()) {
       if (statement.kind() == Kind::kString)
         bare(statement);

@@ -12,7 +12,6 @@ namespace kt::scenario {
 namespace {
 
 constexpr std::int32_t kMostInstances = 65'536;
-constexpr std::int32_t kMostActive = 512;  // include/linux/workqueue.h: WQ_MAX_ACTIVE
 
 struct SystemWorkqueue {
   std::string_view name;

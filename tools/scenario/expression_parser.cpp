@@ -61,11 +61,8 @@ constexpr std::array<BinaryOperator, 12> kOperators{{{"||", Operator::kOrElse, 1
                                                      {"*", Operator::kMultiply, 6},
                                                      {"%", Operator::kRemainder, 6}}};
 constexpr int kTightest = 6;
-constexpr int kDeepest = 64;  // parentheses and prefix operators within each other
+constexpr int kDeepestExpression = 64;  // parentheses and prefix operators within each other
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -170,7 +167,8 @@ class Parser {
   }
 
   void unary() {
-    if (++nesting_ > kDeepest) fail("the expression is nested too deeply", "fewer levels");
+    if (++nesting_ > kDeepestExpression)
+      fail("the expression is nested too deeply", "fewer levels");
     skip();
     if (at_ < text_.size() && text_[at_] == '!') {
       ++at_;

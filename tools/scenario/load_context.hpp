@@ -13,6 +13,8 @@
 
 namespace kt::scenario {
 
+constexpr std::int32_t kMostActive = 512;  ///< include/linux/workqueue.h: WQ_MAX_ACTIVE
+
 struct LoadContext {
   const LoadOptions& options;
   Scenario& scenario;

@@ -30,10 +30,6 @@ struct Decimal {
   std::string_view unit;
 };
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 Decimal split(std::string_view text, const char* form) {
   Decimal result;
   std::size_t at = 0;

@@ -11,6 +11,10 @@
 
 namespace kt::scenario {
 
+inline bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 /// What is wrong with a text, and what would be right.
 struct ValueError {
   std::string what;

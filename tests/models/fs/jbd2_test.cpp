@@ -11,8 +11,8 @@ using support::run_keys;
 
 namespace {
 
-constexpr sim::Time kSecond = 1'000'000'000;
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
+using sim::kSecond;
 
 Run run_with(std::string_view duration, std::string_view rest) {
   return run_keys(fmt::format(R"("duration": "{}", "machine": {{"cpus": 2,

@@ -12,8 +12,8 @@ using cpu::CpuMask;
 using kthread::Kthreads;
 using support::TestMachine;
 
-constexpr Time kUs = 1'000;
-constexpr Time kMs = 1'000'000;
+using sim::kMs;
+using sim::kUs;
 
 struct Device {
   explicit Device(TestMachine& machine) : test(&machine) {}
@@ -60,8 +60,11 @@ TEST_CASE("an edge while the handler runs is handled after it, further ones merg
   TestMachine test;
   Irqs irqs(test.kthreads, test.softirqs, 24);
   Device device(test);
-  Irq& irq = irqs.request_irq({.name = "dev", .handler = &handler, .thread_fn = nullptr,
-                               .object = &device, .affinity = CpuMask::of(2, 1)});
+  Irq& irq = irqs.request_irq({.name = "dev",
+                               .handler = &handler,
+                               .thread_fn = nullptr,
+                               .object = &device,
+                               .affinity = CpuMask::of(2, 1)});
   CHECK(irq.number == 24);
   Edge edge{&irqs, &irq};
   for (const Time when : {100 * kUs, 104 * kUs, 106 * kUs, 300 * kUs}) {
@@ -82,8 +85,11 @@ TEST_CASE("after a move the new CPU's edge is left to the old one's running hand
   Irqs irqs(test.kthreads, test.softirqs, 24);
   Device device(test);
   device.cost = 200 * kUs;
-  Irq& irq = irqs.request_irq({.name = "dev", .handler = &handler, .thread_fn = nullptr,
-                               .object = &device, .affinity = CpuMask::of(2, 0)});
+  Irq& irq = irqs.request_irq({.name = "dev",
+                               .handler = &handler,
+                               .thread_fn = nullptr,
+                               .object = &device,
+                               .affinity = CpuMask::of(2, 0)});
   Edge edge{&irqs, &irq};
   test.calendar.at(100 * kUs, &raise, &edge);
   test.run_until(150 * kUs);
@@ -104,8 +110,11 @@ TEST_CASE("a request that was not yet taken moves along", "[irq]") {
   TestMachine test;
   Irqs irqs(test.kthreads, test.softirqs, 24);
   Device device(test);
-  Irq& irq = irqs.request_irq({.name = "dev", .handler = &handler, .thread_fn = nullptr,
-                               .object = &device, .affinity = CpuMask::all(2)});
+  Irq& irq = irqs.request_irq({.name = "dev",
+                               .handler = &handler,
+                               .thread_fn = nullptr,
+                               .object = &device,
+                               .affinity = CpuMask::all(2)});
   CHECK(irq.cpu == 0);
   test.run_until(50 * kUs);
   test.machine.cpu(0).local_irq_disable();
@@ -120,8 +129,11 @@ TEST_CASE("a threaded interrupt wakes irq/N-NAME, FIFO 50, on its CPU", "[irq]")
   TestMachine test;
   Irqs irqs(test.kthreads, test.softirqs, 24);
   Device device(test);
-  Irq& irq = irqs.request_irq({.name = "dev", .handler = nullptr, .thread_fn = &thread_fn,
-                               .object = &device, .affinity = CpuMask::of(2, 1)});
+  Irq& irq = irqs.request_irq({.name = "dev",
+                               .handler = nullptr,
+                               .thread_fn = &thread_fn,
+                               .object = &device,
+                               .affinity = CpuMask::of(2, 1)});
   Edge edge{&irqs, &irq};
   for (const Time when : {100 * kUs, 101 * kUs, 400 * kUs}) test.calendar.at(when, &raise, &edge);
   test.run_until(kMs);
@@ -145,8 +157,11 @@ TEST_CASE("under PREEMPT_RT a handler runs in a thread with softirqs off", "[irq
   TestMachine test(options);
   Irqs irqs(test.kthreads, test.softirqs, 24);
   Device device(test);
-  Irq& irq = irqs.request_irq({.name = "dev", .handler = &thread_fn, .thread_fn = nullptr,
-                               .object = &device, .affinity = CpuMask::of(2, 1)});
+  Irq& irq = irqs.request_irq({.name = "dev",
+                               .handler = &thread_fn,
+                               .thread_fn = nullptr,
+                               .object = &device,
+                               .affinity = CpuMask::of(2, 1)});
   CHECK(irq.forced_thread);
   Edge edge{&irqs, &irq};
   test.calendar.at(100 * kUs, &raise, &edge);

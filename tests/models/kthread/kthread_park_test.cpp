@@ -17,18 +17,18 @@ using sim::Co;
 using support::parkable;
 using support::TestMachine;
 
-constexpr sim::Time kEnd = 1'000'000'000;
+using sim::kSecond;
 constexpr sim::Time kPause = 10'000'000;
 
-struct Run {
+struct ParkRun {
   TestMachine m;
   Task* thread = nullptr;
   std::vector<int> results;
 };
 
 Co<int> park_new(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  const Created created = co_await kthreads.kthread_create("parked", &parkable<Run>, data);
+  ParkRun& run = *static_cast<ParkRun*>(data);
+  const Created created = co_await kthreads.kthread_create("parked", &parkable<ParkRun>, data);
   run.thread = created.task;
   run.results.push_back(co_await kthreads.kthread_park(*run.thread));
   CHECK(run.thread->state == kt::sched::kTaskParked);
@@ -49,9 +49,9 @@ Co<int> park_new(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("park: a thread that was never woken parks before its function", "[kthread]") {
-  Run run;
+  ParkRun run;
   run.m.thread("parker", &park_new, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.results == std::vector<int>{0, 42});
   CHECK(run.m.violations() == "");
 }
@@ -59,8 +59,8 @@ TEST_CASE("park: a thread that was never woken parks before its function", "[kth
 namespace {
 
 Co<int> park_running(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  const Created created = co_await kthreads.kthread_run("parked", &parkable<Run>, data);
+  ParkRun& run = *static_cast<ParkRun*>(data);
+  const Created created = co_await kthreads.kthread_run("parked", &parkable<ParkRun>, data);
   run.thread = created.task;
   co_await kthreads.timers().msleep(kPause);
   run.results.push_back(co_await kthreads.kthread_park(*run.thread));
@@ -78,9 +78,9 @@ Co<int> park_running(Kthreads& kthreads, Task&, void* data) {
 
 TEST_CASE("park: a sleeping thread parks, twice is busy, a parked one can be stopped",
           "[kthread]") {
-  Run run;
+  ParkRun run;
   run.m.thread("parker", &park_running, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.results == std::vector<int>{0, -EBUSY, 0, 42, 0});
   CHECK(run.m.notes() == std::vector<std::string>{"runs", "unparked", "unparked"});
   CHECK(run.m.violations() == "");
@@ -89,14 +89,14 @@ TEST_CASE("park: a sleeping thread parks, twice is busy, a parked one can be sto
 namespace {
 
 Co<int> parks_itself(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  ParkRun& run = *static_cast<ParkRun*>(data);
   run.results.push_back(co_await kthreads.kthread_park(self));
   run.results.push_back(Kthreads::should_park(self) ? 1 : 0);
   co_return 0;
 }
 
 Co<int> park_exited(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  ParkRun& run = *static_cast<ParkRun*>(data);
   const Created created = co_await kthreads.kthread_run("self", &parks_itself, data);
   co_await kthreads.timers().msleep(kPause);
   run.results.push_back(co_await kthreads.kthread_park(*created.task));
@@ -106,18 +106,18 @@ Co<int> park_exited(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("park: of oneself only sets the bit; of an exiting thread is -ENOSYS", "[kthread]") {
-  Run run;
+  ParkRun run;
   run.m.thread("parker", &park_exited, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.results == std::vector<int>{0, 1, -ENOSYS});
 }
 
 namespace {
 
 Co<int> park_per_cpu(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  ParkRun& run = *static_cast<ParkRun*>(data);
   const Created created =
-      co_await kthreads.kthread_create_on_cpu("percpu/1", &parkable<Run>, data, 1);
+      co_await kthreads.kthread_create_on_cpu("percpu/1", &parkable<ParkRun>, data, 1);
   run.thread = created.task;
   kthreads.kthread_set_per_cpu(*run.thread, 1);
   run.results.push_back(co_await kthreads.kthread_park(*run.thread));
@@ -133,9 +133,9 @@ Co<int> park_per_cpu(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("park: unparking a per-CPU thread binds it to its CPU again", "[kthread]") {
-  Run run;
+  ParkRun run;
   run.m.thread("parker", &park_per_cpu, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.results == std::vector<int>{0, 42});
   for (const auto& record : run.m.records(Event::kMark)) CHECK(record.cpu == 1);
   CHECK(run.m.violations() == "");

@@ -19,12 +19,12 @@ using support::MachineOptions;
 using support::parkable;
 using support::TestMachine;
 
-constexpr sim::Time kEnd = 1'000'000'000;
+using sim::kSecond;
 constexpr int kSigkill = 9;
 
 // What the threads of one test share.
-struct Run {
-  explicit Run(const MachineOptions& options = {}) : m(options) {}
+struct KthreadRun {
+  explicit KthreadRun(const MachineOptions& options = {}) : m(options) {}
   [[nodiscard]] bool ran() const { return !m.notes().empty(); }
   TestMachine m;
   Created created;
@@ -39,27 +39,27 @@ std::int32_t low(std::uint64_t value) {
 }
 
 Co<int> returns_at_once(Kthreads&, Task&, void* data) {
-  static_cast<Run*>(data)->m.note("runs");
+  static_cast<KthreadRun*>(data)->m.note("runs");
   co_return 7;
 }
 
 Co<int> run_and_stop(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_run("worker", &parkable<Run>, data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
+  run.created = co_await kthreads.kthread_run("worker", &parkable<KthreadRun>, data);
   co_await kthreads.timers().msleep(10'000'000);
   run.result = co_await kthreads.kthread_stop(*run.created.task);
   co_return 0;
 }
 
 Co<int> create_only(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_create("worker", &parkable<Run>, data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
+  run.created = co_await kthreads.kthread_create("worker", &parkable<KthreadRun>, data);
   co_return 0;
 }
 
 Co<int> create_and_stop(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_create("worker", &parkable<Run>, data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
+  run.created = co_await kthreads.kthread_create("worker", &parkable<KthreadRun>, data);
   run.result = co_await kthreads.kthread_stop(*run.created.task);
   co_return 0;
 }
@@ -74,9 +74,9 @@ struct FailAllocations : sim::Chooser {
 }  // namespace
 
 TEST_CASE("kthread: a thread is forked, sleeps in D, is woken, runs and is stopped", "[kthread]") {
-  Run run;
+  KthreadRun run;
   run.m.thread("creator", &run_and_stop, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   REQUIRE(run.created.task != nullptr);
   CHECK(run.ran());
   CHECK(run.result == 42);
@@ -97,9 +97,9 @@ TEST_CASE("kthread: a thread is forked, sleeps in D, is woken, runs and is stopp
 }
 
 TEST_CASE("kthread: a thread that was created and not woken stays in D", "[kthread]") {
-  Run run;
+  KthreadRun run;
   run.m.thread("creator", &create_only, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   REQUIRE(run.created.task != nullptr);
   CHECK(run.created.task->state == kt::sched::kTaskUninterruptible);
   CHECK_FALSE(run.ran());
@@ -107,9 +107,9 @@ TEST_CASE("kthread: a thread that was created and not woken stays in D", "[kthre
 }
 
 TEST_CASE("kthread: stopped before its first wake it never runs its function", "[kthread]") {
-  Run run;
+  KthreadRun run;
   run.m.thread("creator", &create_and_stop, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.result == -EINTR);
   CHECK_FALSE(run.ran());
   CHECK(run.created.task->state == kt::sched::kTaskDead);
@@ -119,7 +119,7 @@ TEST_CASE("kthread: stopped before its first wake it never runs its function", "
 namespace {
 
 Co<int> stop_exited(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
   run.created = co_await kthreads.kthread_run("brief", &returns_at_once, data);
   co_await kthreads.timers().msleep(10'000'000);
   const sim::Time before = run.m.calendar.now();
@@ -131,9 +131,9 @@ Co<int> stop_exited(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("kthread: stopping an exited thread gives its result at once", "[kthread]") {
-  Run run;
+  KthreadRun run;
   run.m.thread("creator", &stop_exited, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.result == 7);
   CHECK(run.delay < 1'000);
   CHECK(run.m.violations() == "");
@@ -150,7 +150,7 @@ Co<int> sleeps_in_idle(Kthreads& kthreads, Task& self, void*) {
 }
 
 Co<int> stop_idle_sleeper(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
   run.created = co_await kthreads.kthread_run("idler", &sleeps_in_idle, data);
   co_await kthreads.timers().msleep(10'000'000);
   run.result = co_await kthreads.kthread_stop(*run.created.task);
@@ -160,17 +160,17 @@ Co<int> stop_idle_sleeper(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("kthread: stop wakes a thread that sleeps in TASK_IDLE", "[kthread]") {
-  Run run;
+  KthreadRun run;
   run.m.thread("creator", &stop_idle_sleeper, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.result == 3);
   CHECK(run.m.violations() == "");
 }
 
 TEST_CASE("kthread: the stopper is let go before the thread's sched_process_exit", "[kthread]") {
-  Run run;
+  KthreadRun run;
   const Task& creator = run.m.thread("creator", &run_and_stop, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   const std::int32_t pid = run.created.task->pid;
   sim::Time woken = -1;
   for (const auto& record : run.m.records(Event::kSchedWaking)) {
@@ -186,9 +186,9 @@ TEST_CASE("kthread: a fork that fails is the creator's -ENOMEM", "[kthread]") {
   FailAllocations chooser;
   MachineOptions options;
   options.chooser = &chooser;
-  Run run(options);
+  KthreadRun run(options);
   run.m.thread("creator", &create_only, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.created.task == nullptr);
   CHECK(run.created.error == -ENOMEM);
   CHECK(run.m.records(Event::kSchedProcessFork).empty());
@@ -198,14 +198,14 @@ TEST_CASE("kthread: a fork that fails is the creator's -ENOMEM", "[kthread]") {
 namespace {
 
 Co<int> kill_after_delay(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
   co_await self.cpu->run(run.delay);
   co_await kthreads.send_signal(*run.other, kSigkill);
   co_return 0;
 }
 
 Co<int> create_and_wake(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
   run.created = co_await kthreads.kthread_run("worker", &returns_at_once, data);
   co_return 0;
 }
@@ -218,11 +218,11 @@ TEST_CASE("kthread: a creator that is killed at any moment gets -EINTR or the th
   unsigned created = 0;
   for (sim::Time delay = 0; delay <= 60'000; delay += 250) {
     CAPTURE(delay);
-    Run run;
+    KthreadRun run;
     run.delay = delay;
     run.other = &run.m.user_task("creator", &create_and_wake, &run, 0);
     run.m.thread("killer", &kill_after_delay, &run, 1);
-    run.m.run_until(kEnd);
+    run.m.run_until(kSecond);
     if (run.created.task == nullptr) {
       ++killed;
       CHECK(run.created.error == -EINTR);
@@ -247,7 +247,7 @@ TEST_CASE("kthread: a creator that is killed at any moment gets -EINTR or the th
 namespace {
 
 struct Named {
-  Run* run;
+  KthreadRun* run;
   const char* name;
   Task* task = nullptr;
 };
@@ -264,12 +264,12 @@ Co<int> create_named(Kthreads& kthreads, Task&, void* data) {
 TEST_CASE("kthread: kthreadd forks one after the other, in order of the requests", "[kthread]") {
   MachineOptions options;
   options.topology.nr_cpus = 4;
-  Run run(options);
+  KthreadRun run(options);
   std::vector<Named> all{{&run, "first"}, {&run, "second"}, {&run, "third"}, {&run, "fourth"}};
   for (int i = 0; i < 4; ++i) {
     run.m.thread("creator", &create_named, &all[static_cast<std::size_t>(i)], i);
   }
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   const auto forks = run.m.records(Event::kSchedProcessFork);
   REQUIRE(forks.size() == 4);
   for (std::size_t i = 1; i < forks.size(); ++i) {
@@ -288,8 +288,8 @@ namespace {
 constexpr int kCpu = 1;
 
 Co<int> bind_and_run(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  run.created = co_await kthreads.kthread_create("bound", &parkable<Run>, data);
+  KthreadRun& run = *static_cast<KthreadRun*>(data);
+  run.created = co_await kthreads.kthread_create("bound", &parkable<KthreadRun>, data);
   const bool bound = co_await kthreads.kthread_bind(*run.created.task, kCpu);
   CHECK(bound);
   co_await kthreads.scheduler().wake_up_process(*run.created.task);
@@ -304,9 +304,9 @@ Co<int> bind_and_run(Kthreads& kthreads, Task&, void* data) {
 
 TEST_CASE("kthread: a bound thread runs on its CPU only; one that does not sleep in D is not bound",
           "[kthread]") {
-  Run run;
+  KthreadRun run;
   run.m.thread("creator", &bind_and_run, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.result == 42);
   CHECK((run.created.task->flags & kt::sched::kPfNoSetaffinity) != 0);
   for (const auto& record : run.m.records(Event::kMark)) CHECK(record.cpu == kCpu);

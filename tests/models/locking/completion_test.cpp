@@ -1,6 +1,7 @@
 #include "models/locking/completion.hpp"
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <deque>
 #include <string>
 #include <vector>
@@ -16,26 +17,24 @@ using kt::sched::Task;
 using sim::Co;
 using support::TestMachine;
 
-constexpr sim::Time kEnd = 10'000'000'000;
-constexpr sim::Time kStep = 20'000'000;
-constexpr int kSigkill = 9;
+using sim::kSecond;
+constexpr sim::Time kPause = 20'000'000;
 constexpr std::int64_t kErestartsys = -512;
-constexpr kt::timers::Jiffies kForever = kt::timers::kMaxScheduleTimeout;
 
-struct Run;
+struct CompletionRun;
 
 // One thread that waits: when, how, and what it got.
 struct Waiter {
-  Run* run;
+  CompletionRun* run;
   std::string name;
   sim::Time start = 0;  // sleeps so long first
   std::uint32_t state = kt::sched::kTaskUninterruptible;
-  kt::timers::Jiffies timeout = kForever;
+  kt::timers::Jiffies timeout = kt::timers::kMaxScheduleTimeout;
   std::int64_t result = -1;
   Task* task = nullptr;
 };
 
-struct Run {
+struct CompletionRun {
   TestMachine m;
   Completion x;
   std::deque<Waiter> waiters;
@@ -51,7 +50,7 @@ Co<int> wait(Kthreads& kthreads, Task&, void* data) {
   co_return 0;
 }
 
-Waiter& add(Run& run, const Waiter& waiter, int cpu = 0) {
+Waiter& add(CompletionRun& run, const Waiter& waiter, int cpu = 0) {
   Waiter& added = run.waiters.emplace_back(waiter);
   added.run = &run;
   added.task = &run.m.user_task(added.name, &wait, &added, cpu);
@@ -59,9 +58,9 @@ Waiter& add(Run& run, const Waiter& waiter, int cpu = 0) {
 }
 
 Co<int> complete_one_by_one(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  CompletionRun& run = *static_cast<CompletionRun*>(data);
   for (int i = 0; i < 3; ++i) {
-    co_await kthreads.timers().msleep(kStep);
+    co_await kthreads.timers().msleep(kPause);
     run.m.note("complete");
     co_await kthreads.completions().complete(run.x);
   }
@@ -73,10 +72,10 @@ using Notes = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("completion: waiters are let go first in, first out, one each", "[locking]") {
-  Run run;
+  CompletionRun run;
   for (const char* name : {"first", "second", "third"}) add(run, {.run = nullptr, .name = name});
   run.m.thread("completer", &complete_one_by_one, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes() == Notes{"complete", "first", "complete", "second", "complete", "third"});
   for (const Waiter& waiter : run.waiters) CHECK(waiter.result > 0);
   CHECK(run.x.done == 0);
@@ -84,12 +83,12 @@ TEST_CASE("completion: waiters are let go first in, first out, one each", "[lock
 }
 
 TEST_CASE("completion: what was completed before is not waited for", "[locking]") {
-  Run run;
+  CompletionRun run;
   run.x.done = 2;
   const Waiter& one = add(run, {.run = nullptr, .name = "one", .timeout = 0});
   const Waiter& two = add(run, {.run = nullptr, .name = "two", .timeout = 7});
   const Waiter& three = add(run, {.run = nullptr, .name = "three", .timeout = 3});
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(one.result == 1);
   CHECK(two.result == 7);
   CHECK(three.result == 0);
@@ -100,8 +99,8 @@ TEST_CASE("completion: what was completed before is not waited for", "[locking]"
 namespace {
 
 Co<int> complete_all(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  co_await kthreads.timers().msleep(kStep);
+  CompletionRun& run = *static_cast<CompletionRun*>(data);
+  co_await kthreads.timers().msleep(kPause);
   co_await kthreads.completions().complete_all(run.x);
   co_await kthreads.completions().complete(run.x);
   co_return 0;
@@ -110,23 +109,23 @@ Co<int> complete_all(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("completion: complete_all lets all go, for ever", "[locking]") {
-  Run run;
+  CompletionRun run;
   add(run, {.run = nullptr, .name = "first"});
   add(run, {.run = nullptr, .name = "second"});
-  add(run, {.run = nullptr, .name = "late", .start = 10 * kStep});
+  add(run, {.run = nullptr, .name = "late", .start = 10 * kPause});
   run.m.thread("completer", &complete_all, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes() == Notes{"first", "second", "late"});
   CHECK(run.x.done == Completions::kAll);
   CHECK(run.m.violations() == "");
 }
 
 TEST_CASE("completion: a timeout gives the jiffies left, or 0", "[locking]") {
-  Run run;
+  CompletionRun run;
   const Waiter& in_time = add(run, {.run = nullptr, .name = "in time", .timeout = 100});
   const Waiter& too_short = add(run, {.run = nullptr, .name = "too short", .timeout = 2});
   run.m.thread("completer", &complete_one_by_one, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(too_short.result == 0);
   CHECK(in_time.result > 100 - 10);
   CHECK(in_time.result < 100);
@@ -136,11 +135,11 @@ TEST_CASE("completion: a timeout gives the jiffies left, or 0", "[locking]") {
 
 namespace {
 
-Co<int> kill_all(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
-  co_await kthreads.timers().msleep(kStep);
-  for (const Waiter& waiter : run.waiters) co_await kthreads.send_signal(*waiter.task, kSigkill);
-  co_await kthreads.timers().msleep(kStep);
+Co<int> kill_waiters(Kthreads& kthreads, Task&, void* data) {
+  CompletionRun& run = *static_cast<CompletionRun*>(data);
+  co_await kthreads.timers().msleep(kPause);
+  for (const Waiter& waiter : run.waiters) co_await kthreads.send_signal(*waiter.task, SIGKILL);
+  co_await kthreads.timers().msleep(kPause);
   run.m.note("killed");
   co_await kthreads.completions().complete(run.x);
   co_return 0;
@@ -149,14 +148,14 @@ Co<int> kill_all(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("completion: a signal ends an interruptible and a killable wait, no other", "[locking]") {
-  Run run;
+  CompletionRun run;
   const Waiter& deaf = add(run, {.run = nullptr, .name = "deaf"});
   const Waiter& interruptible =
       add(run, {.run = nullptr, .name = "s", .state = kt::sched::kTaskInterruptible});
   const Waiter& killable =
       add(run, {.run = nullptr, .name = "k", .state = kt::sched::kTaskKillable});
-  run.m.thread("killer", &kill_all, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.thread("killer", &kill_waiters, &run, 1);
+  run.m.run_until(10 * kSecond);
   CHECK(interruptible.result == kErestartsys);
   CHECK(killable.result == kErestartsys);
   CHECK(deaf.result > 0);

@@ -18,7 +18,7 @@ using sim::Co;
 using support::Locker;
 using support::MachineOptions;
 
-constexpr sim::Time kEnd = 10'000'000'000;
+using sim::kSecond;
 using Notes = std::vector<std::string>;
 
 MachineOptions with_cpus(int nr_cpus) {
@@ -27,26 +27,26 @@ MachineOptions with_cpus(int nr_cpus) {
   return options;
 }
 
-struct Run : support::LockRun<Mutex> {
-  explicit Run(int nr_cpus) : LockRun(with_cpus(nr_cpus)) {}
+struct MutexRun : support::LockRun<Mutex> {
+  explicit MutexRun(int nr_cpus) : LockRun(with_cpus(nr_cpus)) {}
 };
 
 }  // namespace
 
 TEST_CASE("mutex: a free one is taken at once", "[locking]") {
-  Run run(1);
+  MutexRun run(1);
   const Locker& only = run.add({.name = "only"}, 0);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(only.waited() == run.m.machine.costs().lock);
   CHECK(only.switches == 0);
   CHECK(run.lock.owner == nullptr);
 }
 
 TEST_CASE("mutex: while the owner runs a contender spins and does not sleep", "[locking]") {
-  Run run(2);
+  MutexRun run(2);
   const Locker& owner = run.add({.name = "owner", .hold = 50'000}, 0);
   const Locker& contender = run.add({.name = "contender", .start = 5'000}, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes() == Notes{"owner", "contender"});
   CHECK(contender.switches == 0);
   CHECK(contender.waited() > 40'000);
@@ -56,7 +56,7 @@ TEST_CASE("mutex: while the owner runs a contender spins and does not sleep", "[
 }
 
 TEST_CASE("mutex: while the owner sleeps contenders sleep in D and get it in order", "[locking]") {
-  Run run(4);
+  MutexRun run(4);
   run.add({.name = "owner", .hold = 1'000, .sleep = 1'000'000}, 0);
   const Locker& first = run.add({.name = "first", .start = 100'000, .sleep = 50'000}, 1);
   const Locker& second = run.add({.name = "second", .start = 200'000, .sleep = 50'000}, 2);
@@ -65,7 +65,7 @@ TEST_CASE("mutex: while the owner sleeps contenders sleep in D and get it in ord
   CHECK(first.task->state == kt::sched::kTaskUninterruptible);
   CHECK(first.task->wait.kind == kt::sched::WaitKind::kMutex);
   CHECK(first.task->wait.on == run.lockers[0].task);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes() == Notes{"owner", "first", "second", "third"});
   CHECK(first.switches >= 1);
   CHECK(second.switches >= 1);
@@ -79,7 +79,7 @@ namespace {
 
 // Unlocks and at once locks again, and sleeps with it: a thief.
 Co<int> lock_three_times(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  MutexRun& run = *static_cast<MutexRun*>(data);
   for (int i = 0; i < 3; ++i) {
     co_await run.m.mutexes.lock(run.lock);
     run.m.note("thief");
@@ -93,10 +93,10 @@ Co<int> lock_three_times(Kthreads& kthreads, Task&, void* data) {
 
 TEST_CASE("mutex: a first waiter that was robbed once is handed the lock", "[locking]") {
   // With one CPU the waiter runs only when the thief sleeps again, with the lock.
-  Run run(1);
+  MutexRun run(1);
   run.m.thread("thief", &lock_three_times, &run, 0);
   run.add({.name = "waiter", .start = 10'000}, 0);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes() == Notes{"thief", "thief", "waiter", "thief"});
   CHECK(run.lock.owner == nullptr);
   CHECK_FALSE(run.lock.handoff);
@@ -106,8 +106,8 @@ TEST_CASE("mutex: a first waiter that was robbed once is handed the lock", "[loc
 
 namespace {
 
-Co<int> unlock_foreign(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+Co<int> unlock_foreign_mutex(Kthreads& kthreads, Task&, void* data) {
+  MutexRun& run = *static_cast<MutexRun*>(data);
   co_await kthreads.timers().usleep_range(100'000, 100'000);
   co_await run.m.mutexes.unlock(run.lock);
   co_return 0;
@@ -116,18 +116,18 @@ Co<int> unlock_foreign(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("mutex: unlocking what another task holds is a defect", "[locking]") {
-  Run run(2);
+  MutexRun run(2);
   run.lock.name = run.m.trace.names().intern("big");
   run.add({.name = "owner", .hold = 1'000'000}, 0);
-  run.m.thread("stranger", &unlock_foreign, &run, 1);
-  CHECK_THROWS_WITH(run.m.run_until(kEnd),
+  run.m.thread("stranger", &unlock_foreign_mutex, &run, 1);
+  CHECK_THROWS_WITH(run.m.run_until(10 * kSecond),
                     "mutex big unlocked by stranger, which does not hold it");
 }
 
 namespace {
 
-struct Crowd : Run {
-  Crowd(int nr_cpus, std::uint64_t seed) : Run(nr_cpus), random(seed, "/crowd") {}
+struct Crowd : MutexRun {
+  Crowd(int nr_cpus, std::uint64_t seed) : MutexRun(nr_cpus), random(seed, "/crowd") {}
   sim::RandomStream random;
   int inside = 0;
   int rounds = 0;
@@ -159,7 +159,7 @@ TEST_CASE("mutex: a crowd never meets inside, and everybody gets through", "[loc
     Crowd crowd(nr_cpus, seed);
     for (int i = 0; i < 8; ++i)
       crowd.m.thread("member", &lock_at_random, &crowd, i % nr_cpus, false);
-    crowd.m.run_until(kEnd);
+    crowd.m.run_until(10 * kSecond);
     CHECK(crowd.rounds == 8 * 20);
     CHECK(crowd.lock.owner == nullptr);
     CHECK(crowd.lock.head == nullptr);

@@ -11,7 +11,7 @@ using support::lines_of;
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 Run on_rt(const std::string& keys) {
   return run_keys(R"("kernel": {"boot": "minimal", "preempt": "rt"}, "duration": "idle", )" + keys);

@@ -17,7 +17,7 @@ using sim::Co;
 using support::Locker;
 using support::MachineOptions;
 
-constexpr sim::Time kEnd = 1'000'000'000;
+using sim::kSecond;
 using Notes = std::vector<std::string>;
 
 // CPUs 0 and 1 share a core, 0-3 a cache, 0-7 a node; 8-15 are another node.
@@ -30,19 +30,19 @@ MachineOptions two_nodes() {
   return options;
 }
 
-struct Run : support::LockRun<Spinlock> {
-  Run() : LockRun(two_nodes()) {}
+struct SpinlockRun : support::LockRun<Spinlock> {
+  SpinlockRun() : LockRun(two_nodes()) {}
 };
 
 }  // namespace
 
 TEST_CASE("spinlock: contenders get it in the order in which they came", "[locking]") {
-  Run run;
+  SpinlockRun run;
   run.add({.name = "owner", .hold = 100'000}, 0);
   run.add({.name = "third", .start = 30'000, .hold = 1'000}, 8);
   run.add({.name = "first", .start = 10'000, .hold = 1'000}, 4);
   run.add({.name = "second", .start = 20'000, .hold = 1'000}, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.m.notes() == Notes{"owner", "first", "second", "third"});
   CHECK(run.lock.owner == nullptr);
   CHECK(run.lock.head == nullptr);
@@ -60,20 +60,20 @@ TEST_CASE("spinlock: handing over costs more the farther the next one is", "[loc
       GENERATE_COPY(Case{1, costs.handover_smt}, Case{2, costs.handover_llc},
                     Case{4, costs.handover_node}, Case{8, costs.handover_remote});
   CAPTURE(cpu);
-  Run run;
+  SpinlockRun run;
   const Locker& owner = run.add({.name = "owner", .hold = 50'000}, 0);
   const Locker& spinner = run.add({.name = "spinner", .start = 10'000}, cpu);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(spinner.acquired - owner.released == cost);
 }
 
 TEST_CASE("spinlock: a free one costs the way of its cache line", "[locking]") {
   const kt::cpu::CostTable costs;
-  Run run;
+  SpinlockRun run;
   const Locker& first = run.add({.name = "first"}, 0);
   const Locker& near = run.add({.name = "near", .start = 50'000}, 0);
   const Locker& far = run.add({.name = "far", .start = 200'000}, 9);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(first.waited() == costs.lock);
   CHECK(near.waited() == costs.lock);
   CHECK(far.waited() == costs.handover_remote);
@@ -85,10 +85,10 @@ TEST_CASE(
   // The tick comes every 4 ms and takes about a microsecond; the release is moved across it.
   const sim::Time offset = GENERATE(range(-2'000, 3'000, 100));
   CAPTURE(offset);
-  Run run;
+  SpinlockRun run;
   const Locker& owner = run.add({.name = "owner", .hold = 8'000'000 + offset}, 0);
   const Locker& spinner = run.add({.name = "spinner", .start = 100'000}, 2);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.m.notes() == Notes{"owner", "spinner"});
   CHECK(spinner.acquired >= owner.released + run.m.machine.costs().handover_llc);
   CHECK(spinner.acquired <= owner.released + 20'000);
@@ -98,7 +98,7 @@ TEST_CASE(
 namespace {
 
 Co<int> irqsave(Kthreads&, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  SpinlockRun& run = *static_cast<SpinlockRun*>(data);
   co_await run.m.spinlocks.lock_irqsave(run.lock);
   CHECK(self.cpu->irqs_disabled());
   CHECK(self.preempt_count == 1);
@@ -120,9 +120,9 @@ Co<int> irqsave(Kthreads&, Task& self, void* data) {
 }  // namespace
 
 TEST_CASE("spinlock: irqsave keeps interrupts off and restores what it found", "[locking]") {
-  Run run;
+  SpinlockRun run;
   run.m.thread("saver", &irqsave, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(kSecond);
   CHECK(run.m.notes() == Notes{"done"});
   CHECK(run.m.violations() == "");
 }
@@ -130,14 +130,14 @@ TEST_CASE("spinlock: irqsave keeps interrupts off and restores what it found", "
 namespace {
 
 Co<int> unlock_foreign(Kthreads&, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  SpinlockRun& run = *static_cast<SpinlockRun*>(data);
   co_await self.cpu->run(10'000);
   co_await run.m.spinlocks.unlock(run.lock);
   co_return 0;
 }
 
 Co<int> sleep_with_lock(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  SpinlockRun& run = *static_cast<SpinlockRun*>(data);
   co_await run.m.spinlocks.lock(run.lock);
   co_await kthreads.timers().msleep(10'000'000);
   co_return 0;
@@ -146,16 +146,17 @@ Co<int> sleep_with_lock(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("spinlock: unlocking what another holds and sleeping with it are defects", "[locking]") {
-  Run run;
+  SpinlockRun run;
   run.lock.name = run.m.trace.names().intern("hot");
   SECTION("unlock") {
     run.add({.name = "owner", .hold = 1'000'000}, 0);
     run.m.thread("stranger", &unlock_foreign, &run, 1);
-    CHECK_THROWS_WITH(run.m.run_until(kEnd),
+    CHECK_THROWS_WITH(run.m.run_until(kSecond),
                       "spinlock hot unlocked by stranger, which does not hold it");
   }
   SECTION("sleep") {
     run.m.thread("sleeper", &sleep_with_lock, &run);
-    CHECK_THROWS_WITH(run.m.run_until(kEnd), Catch::Contains("scheduling while atomic: sleeper"));
+    CHECK_THROWS_WITH(run.m.run_until(kSecond),
+                      Catch::Contains("scheduling while atomic: sleeper"));
   }
 }

@@ -1,6 +1,7 @@
 #include "models/locking/wait.hpp"
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <deque>
 #include <string>
 #include <vector>
@@ -17,30 +18,28 @@ using kt::timers::Jiffies;
 using sim::Co;
 using support::TestMachine;
 
-constexpr sim::Time kEnd = 10'000'000'000;
+using sim::kSecond;
 constexpr sim::Time kStep = 20'000'000;
-constexpr int kSigkill = 9;
-constexpr Jiffies kForever = kt::timers::kMaxScheduleTimeout;
 using Notes = std::vector<std::string>;
 
-struct Run;
+struct WaitRun;
 
 // One thread that waits.
 struct Sleeper {
-  Run* run = nullptr;
+  WaitRun* run = nullptr;
   std::string name;
   bool exclusive = false;
   WaitEntry::Wake function = WaitEntry::Wake::kAutoremove;
   std::uint32_t state = kt::sched::kTaskUninterruptible;
-  Jiffies timeout = kForever;
+  Jiffies timeout = kt::timers::kMaxScheduleTimeout;
   sim::Time start = 0;
   std::int64_t result = -1;
   bool linked_after = false;
   Task* task = nullptr;
 };
 
-struct Run {
-  explicit Run(const support::MachineOptions& options = {}) : m(options) {}
+struct WaitRun {
+  explicit WaitRun(const support::MachineOptions& options = {}) : m(options) {}
   TestMachine m;
   WaitQueue queue;
   std::deque<Sleeper> sleepers;
@@ -49,7 +48,7 @@ struct Run {
   sim::Time delay = 0;
 };
 
-Sleeper& add(Run& run, const Sleeper& sleeper, kt::kthread::ThreadFunction body, int cpu = 0) {
+Sleeper& add(WaitRun& run, const Sleeper& sleeper, kt::kthread::ThreadFunction body, int cpu = 0) {
   Sleeper& added = run.sleepers.emplace_back(sleeper);
   added.run = &run;
   added.task = &run.m.user_task(added.name, body, &added, cpu);
@@ -59,7 +58,7 @@ Sleeper& add(Run& run, const Sleeper& sleeper, kt::kthread::ThreadFunction body,
 // Sleeps once by the bare primitives.
 Co<int> sleep_once(Kthreads& kthreads, Task&, void* data) {
   Sleeper& self = *static_cast<Sleeper*>(data);
-  Run& run = *self.run;
+  WaitRun& run = *self.run;
   WaitEntry entry;
   entry.function = self.function;
   co_await run.m.waits.prepare_to_wait(run.queue, entry, self.state, self.exclusive);
@@ -72,7 +71,7 @@ Co<int> sleep_once(Kthreads& kthreads, Task&, void* data) {
 }
 
 Co<int> wake_up_one_by_one(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   for (int i = 0; i < 4; ++i) {
     co_await kthreads.timers().msleep(kStep);
     run.m.note("wake");
@@ -82,7 +81,7 @@ Co<int> wake_up_one_by_one(Kthreads& kthreads, Task&, void* data) {
 }
 
 Co<int> wake_up_all(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   co_await kthreads.timers().msleep(kStep);
   run.woken.push_back(co_await run.m.waits.wake_up(run.queue, kt::sched::kTaskNormal, 0));
   co_return 0;
@@ -92,13 +91,13 @@ Co<int> wake_up_all(Kthreads& kthreads, Task&, void* data) {
 
 TEST_CASE("wait: a wakeup takes all that are not exclusive, last in first, and one that is",
           "[locking]") {
-  Run run;
+  WaitRun run;
   add(run, {.name = "shared 1"}, &sleep_once);
   add(run, {.name = "exclusive 1", .exclusive = true}, &sleep_once);
   add(run, {.name = "shared 2"}, &sleep_once);
   add(run, {.name = "exclusive 2", .exclusive = true}, &sleep_once);
   run.m.thread("waker", &wake_up_one_by_one, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.woken == std::vector<int>{3, 1, 0, 0});
   std::vector<std::string> wakings;  // of the sleepers, in order
   for (const auto& record : run.m.records(kt::trace::Event::kSchedWaking)) {
@@ -112,16 +111,16 @@ TEST_CASE("wait: a wakeup takes all that are not exclusive, last in first, and o
 }
 
 TEST_CASE("wait: wake_up with 0 wakes every exclusive one, in order of arrival", "[locking]") {
-  Run run;
+  WaitRun run;
   for (const char* name : {"a", "b", "c"}) add(run, {.name = name, .exclusive = true}, &sleep_once);
   run.m.thread("waker", &wake_up_all, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.woken == std::vector<int>{3});
   CHECK(run.m.notes() == Notes{"a", "b", "c"});
 }
 
 TEST_CASE("wait: only the autoremove function unlinks, and only whom it woke", "[locking]") {
-  Run run;
+  WaitRun run;
   const Sleeper& removed = add(run, {.name = "autoremove"}, &sleep_once);
   const Sleeper& kept =
       add(run, {.name = "default", .function = WaitEntry::Wake::kDefault}, &sleep_once);
@@ -131,7 +130,7 @@ TEST_CASE("wait: only the autoremove function unlinks, and only whom it woke", "
           &sleep_once);
   const Sleeper& last = add(run, {.name = "last", .exclusive = true}, &sleep_once);
   run.m.thread("waker", &wake_up_one_by_one, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK_FALSE(removed.linked_after);
   CHECK(kept.linked_after);
   CHECK_FALSE(last.linked_after);
@@ -145,7 +144,7 @@ namespace {
 
 Co<int> wait_for_condition(Kthreads& kthreads, Task&, void* data) {
   Sleeper& self = *static_cast<Sleeper*>(data);
-  Run& run = *self.run;
+  WaitRun& run = *self.run;
   if (self.start != 0) co_await kthreads.timers().msleep(self.start);
   const kt::locking::Condition condition{
       [](const void* object) { return *static_cast<const bool*>(object); }, &run.condition};
@@ -157,7 +156,7 @@ Co<int> wait_for_condition(Kthreads& kthreads, Task&, void* data) {
 
 // A wakeup in vain, one with the condition true.
 Co<int> wake_in_vain_then_true(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   co_await kthreads.timers().msleep(kStep);
   co_await run.m.waits.wake_up(run.queue, kt::sched::kTaskNormal, 0);
   co_await kthreads.timers().msleep(kStep);
@@ -170,7 +169,7 @@ Co<int> wake_in_vain_then_true(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("wait: wait_event sleeps until the condition holds", "[locking]") {
-  Run run;
+  WaitRun run;
   const Sleeper& plain = add(run, {.name = "plain"}, &wait_for_condition);
   const Sleeper& timed = add(run, {.name = "timed", .timeout = 100}, &wait_for_condition);
   const Sleeper& late =
@@ -178,7 +177,7 @@ TEST_CASE("wait: wait_event sleeps until the condition holds", "[locking]") {
   const Sleeper& late_zero =
       add(run, {.name = "late zero", .timeout = 0, .start = 10 * kStep}, &wait_for_condition);
   run.m.thread("waker", &wake_in_vain_then_true, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes()[0] == "true");
   CHECK(plain.result == 0);
   CHECK(timed.result > 100 - 20);
@@ -191,25 +190,24 @@ TEST_CASE("wait: wait_event sleeps until the condition holds", "[locking]") {
 
 TEST_CASE("wait: a timeout that passes gives 0, or 1 if the condition has come true unheard",
           "[locking]") {
-  Run run;
+  WaitRun run;
   run.condition = GENERATE(false, true);
   CAPTURE(run.condition);
   const bool comes_true = std::exchange(run.condition, false);
   const Sleeper& timed = add(run, {.name = "timed", .timeout = 3}, &wait_for_condition);
   run.m.run_until(1'000'000);
   run.condition = comes_true;  // without a wakeup
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(timed.result == (comes_true ? 1 : 0));
   CHECK(run.queue.head == nullptr);
 }
 
 namespace {
 
-Co<int> kill_all(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+Co<int> kill_sleepers(Kthreads& kthreads, Task&, void* data) {
+  WaitRun& run = *static_cast<WaitRun*>(data);
   co_await kthreads.timers().msleep(kStep);
-  for (const Sleeper& sleeper : run.sleepers)
-    co_await kthreads.send_signal(*sleeper.task, kSigkill);
+  for (const Sleeper& sleeper : run.sleepers) co_await kthreads.send_signal(*sleeper.task, SIGKILL);
   co_return 0;
 }
 
@@ -217,7 +215,7 @@ Co<int> kill_all(Kthreads& kthreads, Task&, void* data) {
 
 TEST_CASE("wait: a signal ends S and killable waits with -ERESTARTSYS; the condition wins over it",
           "[locking]") {
-  Run run;
+  WaitRun run;
   const Sleeper& deaf = add(run, {.name = "deaf"}, &wait_for_condition);
   const Sleeper& interruptible =
       add(run, {.name = "s", .state = kt::sched::kTaskInterruptible}, &wait_for_condition);
@@ -226,7 +224,7 @@ TEST_CASE("wait: a signal ends S and killable waits with -ERESTARTSYS; the condi
   const Sleeper& timed =
       add(run, {.name = "t", .state = kt::sched::kTaskInterruptible, .timeout = 1000},
           &wait_for_condition);
-  run.m.thread("killer", &kill_all, &run, 1);
+  run.m.thread("killer", &kill_sleepers, &run, 1);
   run.m.run_until(kStep * 2);
   CHECK(interruptible.result == -kt::locking::kErestartsys);
   CHECK(killable.result == -kt::locking::kErestartsys);
@@ -241,8 +239,8 @@ namespace {
 // Signalled already, and the condition comes true while it is on its way to sleep.
 Co<int> waits_with_signal(Kthreads& kthreads, Task& self, void* data) {
   Sleeper& sleeper = *static_cast<Sleeper*>(data);
-  Run& run = *sleeper.run;
-  co_await kthreads.send_signal(self, kSigkill);
+  WaitRun& run = *sleeper.run;
+  co_await kthreads.send_signal(self, SIGKILL);
   WaitEntry entry;
   const int result = co_await run.m.waits.prepare_to_wait_event(
       run.queue, entry, kt::sched::kTaskInterruptible, false);
@@ -255,8 +253,9 @@ Co<int> waits_with_signal(Kthreads& kthreads, Task& self, void* data) {
         return ++looks == 2;
       },
       &run.woken.emplace_back(0)};
-  sleeper.result = co_await run.m.waits.wait_event(run.queue, true_at_second_look,
-                                                   kt::sched::kTaskInterruptible, false, kForever);
+  sleeper.result =
+      co_await run.m.waits.wait_event(run.queue, true_at_second_look, kt::sched::kTaskInterruptible,
+                                      false, kt::timers::kMaxScheduleTimeout);
   co_return 0;
 }
 
@@ -264,9 +263,9 @@ Co<int> waits_with_signal(Kthreads& kthreads, Task& self, void* data) {
 
 TEST_CASE("wait: with a signal pending nothing is linked and a true condition still counts",
           "[locking]") {
-  Run run;
+  WaitRun run;
   const Sleeper& sleeper = add(run, {.name = "signalled"}, &waits_with_signal);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(sleeper.result == 0);
   CHECK(run.queue.head == nullptr);
 }
@@ -276,7 +275,7 @@ namespace {
 // The loop around wait_woken(): a wakeup between the test and the sleep is not lost.
 Co<int> waits_woken(Kthreads& kthreads, Task& self, void* data) {
   Sleeper& sleeper = *static_cast<Sleeper*>(data);
-  Run& run = *sleeper.run;
+  WaitRun& run = *sleeper.run;
   WaitEntry entry;
   entry.task = &self;
   entry.function = WaitEntry::Wake::kWoken;
@@ -297,10 +296,10 @@ Co<int> waits_woken(Kthreads& kthreads, Task& self, void* data) {
 }  // namespace
 
 TEST_CASE("wait: wait_woken does not sleep if the wakeup came first", "[locking]") {
-  Run run;
+  WaitRun run;
   add(run, {.name = "sleeper"}, &waits_woken);
   run.m.thread("waker", &wake_up_all, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.m.notes() == Notes{"woken"});
   CHECK(run.queue.head == nullptr);
 }
@@ -308,21 +307,21 @@ TEST_CASE("wait: wait_woken does not sleep if the wakeup came first", "[locking]
 namespace {
 
 Co<int> waits_until_told(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   WaitEntry entry;
   entry.task = &self;
   entry.function = WaitEntry::Wake::kWoken;
   co_await run.m.waits.add_wait_queue(run.queue, entry);
   while (!Kthreads::should_stop(self)) {
     co_await kthreads.timers().msleep(2 * kStep);  // the stop comes meanwhile
-    co_await run.m.waits.wait_woken(entry, kt::sched::kTaskIdle, kForever);
+    co_await run.m.waits.wait_woken(entry, kt::sched::kTaskIdle, kt::timers::kMaxScheduleTimeout);
   }
   co_await run.m.waits.remove_wait_queue(run.queue, entry);
   co_return 5;
 }
 
 Co<int> stops(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   const kt::kthread::Created created =
       co_await kthreads.kthread_run("woken", &waits_until_told, data);
   co_await kthreads.timers().msleep(kStep);
@@ -333,9 +332,9 @@ Co<int> stops(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("wait: wait_woken does not sleep in a thread that is told to stop", "[locking]") {
-  Run run;
+  WaitRun run;
   run.m.thread("stopper", &stops, &run);
-  run.m.run_until(kEnd);
+  run.m.run_until(10 * kSecond);
   CHECK(run.woken == std::vector<int>{5});
 }
 
@@ -343,17 +342,17 @@ namespace {
 
 // Signals every other sleeper while the waker walks over all of them.
 Co<int> kill_during_walk(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   co_await kthreads.timers().usleep_range(500'000, 500'000);
   co_await self.cpu->run(run.delay);
   for (std::size_t i = 0; i < run.sleepers.size(); i += 2) {
-    co_await kthreads.send_signal(*run.sleepers[i].task, kSigkill);
+    co_await kthreads.send_signal(*run.sleepers[i].task, SIGKILL);
   }
   co_return 0;
 }
 
 Co<int> wake_during_kill(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WaitRun& run = *static_cast<WaitRun*>(data);
   co_await kthreads.timers().usleep_range(505'000, 505'000);
   run.woken.push_back(co_await run.m.waits.wake_up(run.queue, kt::sched::kTaskNormal, 0));
   co_return 0;
@@ -366,7 +365,7 @@ TEST_CASE("wait: sleepers that leave by themselves do not disturb a wakeup's wal
     CAPTURE(delay);
     support::MachineOptions options;
     options.topology.nr_cpus = 8;
-    Run run(options);
+    WaitRun run(options);
     run.delay = delay;
     for (int i = 0; i < 6; ++i) {
       add(run,
@@ -377,7 +376,7 @@ TEST_CASE("wait: sleepers that leave by themselves do not disturb a wakeup's wal
     }
     run.m.thread("killer", &kill_during_walk, &run, 6);
     run.m.thread("waker", &wake_during_kill, &run, 7);
-    run.m.run_until(kEnd);
+    run.m.run_until(10 * kSecond);
     for (std::size_t i = 0; i < run.sleepers.size(); ++i) {
       CAPTURE(i);
       const Sleeper& sleeper = run.sleepers[i];

@@ -10,20 +10,16 @@ using kt::trace::Event;
 using sim::Co;
 using support::Allocator;
 using support::MemoryRun;
+using support::node_with;
 
-constexpr std::uint64_t kSmall = 64 * MemoryRun::kMiB;  // min 256, low 320, high 384 pages
-constexpr sim::Time kSecond = 1'000'000'000;
-constexpr sim::Time kMillisecond = 1'000'000;
-
-NodeConfig node_with(Pages free, Pages cache, Pages dirty = 0) {
-  return {kSmall, free * kPageSize, cache * kPageSize, dirty * kPageSize};
-}
+using sim::kMs;
+using sim::kSecond;
 
 // A disk that writes 32 pages in `period`, from calendar events that wake a flusher thread.
 struct Disk {
   MemoryRun* run = nullptr;
   kt::sched::Task* flusher = nullptr;
-  sim::Time period = 2 * kMillisecond;
+  sim::Time period = 2 * kMs;
   int starts = 0;
   bool wanted = false;
 
@@ -71,12 +67,12 @@ TEST_CASE("kswapd reclaims up to the high watermark and sleeps again", "[mm]") {
 
 TEST_CASE("kswapd sleeps for a tenth of a second first, and is woken out of that too", "[mm]") {
   MemoryRun run({node_with(320, 4000)});
-  run.allocator({{.times = 20}, {.sleep = 20 * kMillisecond, .times = 100}});
+  run.allocator({{.times = 20}, {.sleep = 20 * kMs, .times = 100}});
   run.m.run_until(kSecond);
   CHECK(run.memory.node(0).stats.kswapd_wakes == 2);
   const auto sleeps = run.m.records(Event::kVmscanKswapdSleep);
   REQUIRE(sleeps.size() == 1);
-  CHECK(sleeps[0].time > 120 * kMillisecond);
+  CHECK(sleeps[0].time > 120 * kMs);
 }
 
 TEST_CASE("an allocation does not wake a kswapd that is at work", "[mm]") {
@@ -88,7 +84,7 @@ TEST_CASE("an allocation does not wake a kswapd that is at work", "[mm]") {
 
 TEST_CASE("kswapd gives a hopeless node up after 16 rounds", "[mm]") {
   MemoryRun run({node_with(300, 0)});
-  Allocator& a = run.allocator({{.times = 10}, {.sleep = 500 * kMillisecond}});
+  Allocator& a = run.allocator({{.times = 10}, {.sleep = 500 * kMs}});
   run.m.run_until(kSecond);
   CHECK(a.done);
   CHECK(run.memory.node(0).kswapd_failures == kMaxReclaimRetries);
@@ -127,7 +123,7 @@ TEST_CASE("dirty pages are written back before they are freed", "[mm]") {
 TEST_CASE("kswapd waits for the disk instead of scanning in circles", "[mm]") {
   MemoryRun run({node_with(320, 64, 64)});
   Disk disk;
-  disk.period = 40 * kMillisecond;
+  disk.period = 40 * kMs;
   disk.attach(run);
   run.allocator({{.times = 5}});
   run.m.run_until(5 * kSecond);
@@ -153,7 +149,7 @@ TEST_CASE("a user task that reclaims waits for writeback a jiffy at a time", "[m
     waited = waited || record.pid == run.tasks[0]->pid;
   }
   CHECK(waited);
-  CHECK(user.took[0] > 2 * kMillisecond);
+  CHECK(user.took[0] > 2 * kMs);
 }
 
 TEST_CASE("a worker that reclaims sleeps a jiffy before each retry", "[mm]") {
@@ -194,7 +190,7 @@ TEST_CASE("no page is lost whoever allocates", "[mm]") {
     Disk disk;
     disk.attach(run);
     for (int cpu = 0; cpu < 2; ++cpu) {
-      run.allocator({{.times = 300}, {.sleep = 3 * kMillisecond, .times = 200}}, true, cpu);
+      run.allocator({{.times = 300}, {.sleep = 3 * kMs, .times = 200}}, true, cpu);
       run.allocator({{.gfp = kGfpAtomic, .times = 100}}, false, cpu);
     }
     run.m.run_until(20 * kSecond);

@@ -32,9 +32,17 @@ struct Allocator {
   bool done = false;
 };
 
-struct MemoryRun {
-  static constexpr std::uint64_t kMiB = 1024 * 1024;
+inline constexpr std::uint64_t kMiB = 1024 * 1024;
+/// A node of 64 MiB: min 256, low 320, high 384 pages.
+inline constexpr std::uint64_t kSmall = 64 * kMiB;
 
+inline kt::mm::NodeConfig node_with(kt::mm::Pages free, kt::mm::Pages cache,
+                                    kt::mm::Pages dirty = 0) {
+  using kt::mm::kPageSize;
+  return {kSmall, free * kPageSize, cache * kPageSize, dirty * kPageSize};
+}
+
+struct MemoryRun {
   explicit MemoryRun(const std::vector<kt::mm::NodeConfig>& nodes,
                      const MachineOptions& options = {})
       : m(options), memory(m.kthreads, m.waits, nodes) {

@@ -10,17 +10,13 @@ namespace {
 using namespace kt::mm;
 using kt::trace::Event;
 using support::Allocator;
+using support::kMiB;
+using support::kSmall;
 using support::MachineOptions;
 using support::MemoryRun;
+using support::node_with;
 
-constexpr std::uint64_t kMiB = MemoryRun::kMiB;
-constexpr sim::Time kSecond = 1'000'000'000;
-// 64 MiB: min 256, low 320, high 384 pages.
-constexpr std::uint64_t kSmall = 64 * kMiB;
-
-NodeConfig node_with(Pages free, Pages cache, Pages dirty = 0) {
-  return {kSmall, free * kPageSize, cache * kPageSize, dirty * kPageSize};
-}
+using sim::kSecond;
 
 TEST_CASE("above the low watermark an allocation takes the fast path", "[mm]") {
   MemoryRun run({node_with(330, 1000)});

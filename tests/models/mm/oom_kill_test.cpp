@@ -12,11 +12,11 @@ using support::MemoryRun;
 
 namespace {
 
-constexpr sim::Time kSecond = 1'000'000'000;
+using sim::kSecond;
 
 // 64 MiB, 1,000 pages of them free, no page cache: min is 256 pages.
 NodeConfig node() {
-  return {64 * MemoryRun::kMiB, 1'000 * kPageSize, 0, 0};
+  return {support::kSmall, 1'000 * kPageSize, 0, 0};
 }
 
 support::MachineOptions cpus(int nr_cpus) {

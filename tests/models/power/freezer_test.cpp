@@ -12,7 +12,7 @@ using support::Run;
 using support::run_keys;
 using support::TraceLine;
 
-constexpr sim::Time kMillisecond = 1'000'000;
+using sim::kMs;
 
 /// One suspend to idle from 100 ms on, for 400 ms, with what `sections` declare.
 Run suspended(const std::string& sections, const std::string& kernel = "") {
@@ -94,8 +94,8 @@ TEST_CASE("user tasks freeze wherever they are", "[power][freezer]") {
   CHECK(support::violations(run) == "");
   CHECK(returned(run) == "suspend(system) = 0\nwake_up(q) = 1\nwait_event_interruptible(q) = 0\n");
   // Its computation stood still: 100 ms before, and the rest after the thaw.
-  CHECK(run.mark("computed") > frozen(run).second + 150 * kMillisecond);
-  CHECK(run.mark("saw x") > 600 * kMillisecond);
+  CHECK(run.mark("computed") > frozen(run).second + 150 * kMs);
+  CHECK(run.mark("saw x") > 600 * kMs);
 }
 
 TEST_CASE("a sleeper in D cannot freeze: the suspend fails when the time is up",
@@ -106,8 +106,8 @@ TEST_CASE("a sleeper in D cannot freeze: the suspend fails when the time is up",
   CHECK(support::violations(run) == "");
   CHECK(returned(run) == "suspend(system) = -16\n");
   const sim::Time took = run.mark("resumed") - run.mark("suspend");
-  CHECK(took >= 200 * kMillisecond);
-  CHECK(took < 200 * kMillisecond + 20 * kMillisecond);
+  CHECK(took >= 200 * kMs);
+  CHECK(took < 200 * kMs + 20 * kMs);
 }
 
 TEST_CASE("a kernel thread that is not freezable runs on", "[power][freezer]") {
@@ -118,10 +118,10 @@ TEST_CASE("a kernel thread that is not freezable runs on", "[power][freezer]") {
 }
 })j");
   CHECK(support::violations(run) == "");
-const auto [begin, thaw] = frozen(run);
-CHECK(count_between(run, "sched_waking", "plain", begin, thaw) > 20);
-CHECK(count_between(run, "sched_waking", "freezes", begin, thaw) == 0);
-CHECK(run.mark("freezing") > run.mark("suspend"));
+  const auto [begin, thaw] = frozen(run);
+  CHECK(count_between(run, "sched_waking", "plain", begin, thaw) > 20);
+  CHECK(count_between(run, "sched_waking", "freezes", begin, thaw) == 0);
+  CHECK(run.mark("freezing") > run.mark("suspend"));
 }
 
 TEST_CASE("kthread_stop of a frozen thread comes back after the thaw", "[power][freezer]") {
@@ -133,8 +133,8 @@ TEST_CASE("kthread_stop of a frozen thread comes back after the thaw", "[power][
 }
 })j");
   CHECK(support::violations(run) == "");
-CHECK(run.mark("stopped") > frozen(run).second);
-CHECK(returned(run) == "kthread_stop(k) = 3\nsuspend(system) = 0\n");
+  CHECK(run.mark("stopped") > frozen(run).second);
+  CHECK(returned(run) == "kthread_stop(k) = 3\nsuspend(system) = 0\n");
 }
 
 TEST_CASE("a freezable kthread worker freezes between works, a plain one does not",

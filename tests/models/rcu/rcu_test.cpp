@@ -11,8 +11,8 @@ using boot::cpus;
 using sim::Co;
 using sim::Time;
 
-constexpr Time kMillisecond = 1'000'000;
-constexpr Time kTick = 4 * kMillisecond;
+using sim::kMs;
+constexpr Time kTick = 4 * kMs;
 
 struct Times {
   Time before = 0;
@@ -21,7 +21,7 @@ struct Times {
 };
 
 Co<> synchronize(BootedMachine& booted, Times& times, bool expedited) {
-  co_await booted.timers.msleep(10 * kMillisecond);
+  co_await booted.timers.msleep(10 * kMs);
   const std::uint64_t completed = booted.rcu.completed();
   times.before = booted.machine.now();
   if (expedited) booted.rcu.rcu_expedite_gp();
@@ -53,7 +53,7 @@ TEST_CASE("a grace period of an idle machine takes a few ticks", "[rcu]") {
   BootedMachine booted(cpus(4));
   Times times;
   booted.start(synchronize(booted, times, false));
-  booted.calendar.run_until(1'000 * kMillisecond);
+  booted.calendar.run_until(1'000 * kMs);
   CHECK(times.grace_periods == 1);
   CHECK(times.after - times.before >= 2 * kTick);
   CHECK(times.after - times.before <= 7 * kTick);
@@ -64,9 +64,9 @@ TEST_CASE("an expedited one takes microseconds", "[rcu]") {
   BootedMachine booted(cpus(4));
   Times times;
   booted.start(synchronize(booted, times, true));
-  booted.calendar.run_until(1'000 * kMillisecond);
+  booted.calendar.run_until(1'000 * kMs);
   CHECK(times.after > times.before);
-  CHECK(times.after - times.before < kMillisecond);
+  CHECK(times.after - times.before < kMs);
   CHECK(times.grace_periods == 0);
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("only the first writer for a while waits for a grace period", "[rcu]")
   rcu::PercpuRwsem sem;
   Writers writers;
   booted.start(write_twice(booted, rwsems, sem, writers));
-  booted.calendar.run_until(1'000 * kMillisecond);
+  booted.calendar.run_until(1'000 * kMs);
   REQUIRE(writers.waits.size() == 2);
   CHECK(writers.waits[0] >= 2 * kTick);
   CHECK(writers.waits[1] < kTick);

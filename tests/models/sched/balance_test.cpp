@@ -12,7 +12,7 @@ using support::lines_of;
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 /// Four hogs that start on CPU 0; at 10 ms they are allowed on `cpus`.
 Run crowd(std::string_view cpus, std::string_view machine) {

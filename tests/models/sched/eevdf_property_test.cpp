@@ -13,7 +13,7 @@ using namespace kt::sched::test;
 
 namespace {
 
-struct Task {
+struct TrackedTask {
   Entity se;
   ReferenceTask ref;
   std::size_t cpu = 0;
@@ -23,13 +23,13 @@ class History {
  public:
   History(unsigned seed, std::size_t nr_tasks, bool equal_weights)
       : random_(seed), equal_weights_(equal_weights), tasks_(nr_tasks) {
-    for (Task& t : tasks_) t.se.load = t.ref.load = any_weight();
+    for (TrackedTask& t : tasks_) t.se.load = t.ref.load = any_weight();
   }
 
   void step() {
     now_ += below(4) == 0 ? below(6'000'000) : below(300'000);
     for (FairCpu& cpu : cpus_) cpu.now = now_;
-    Task& t = tasks_[static_cast<std::size_t>(below(static_cast<sim::Time>(tasks_.size())))];
+    TrackedTask& t = tasks_[static_cast<std::size_t>(below(static_cast<sim::Time>(tasks_.size())))];
     const auto cpu = static_cast<std::size_t>(below(2));
     switch (below(8)) {
       case 0:
@@ -65,8 +65,8 @@ class History {
     return load_weight_of_nice(equal_weights_ ? 0 : static_cast<int>(below(40)) - 20);
   }
 
-  Task* task_of(const ReferenceTask* ref) {
-    for (Task& t : tasks_) {
+  TrackedTask* task_of(const ReferenceTask* ref) {
+    for (TrackedTask& t : tasks_) {
       if (&t.ref == ref) return &t;
     }
     return nullptr;
@@ -77,7 +77,7 @@ class History {
     ReferenceTask* next = refs_[cpu].pick();
     cpus_[cpu].schedule();
     refs_[cpu].switch_to(next, now_);
-    Task* expected = task_of(next);
+    TrackedTask* expected = task_of(next);
     REQUIRE(cpus_[cpu].rq.curr() == (expected != nullptr ? &expected->se : nullptr));
   }
 
@@ -86,7 +86,7 @@ class History {
     if (expected_resched || refs_[cpu].current == nullptr) schedule(cpu);
   }
 
-  void join(Task& t, EnqueueFlags flags) {
+  void join(TrackedTask& t, EnqueueFlags flags) {
     cpus_[t.cpu].wake(t.se, flags);
     ReferenceQueue& ref = refs_[t.cpu];
     bool resched = ref.enqueue(t.ref, now_);
@@ -97,7 +97,7 @@ class History {
     settle(t.cpu, resched);
   }
 
-  void wake(Task& t, std::size_t cpu) {
+  void wake(TrackedTask& t, std::size_t cpu) {
     if (!t.ref.delayed) t.cpu = cpu;
     join(t, {});
   }
@@ -105,14 +105,14 @@ class History {
   void sleep(std::size_t cpu, bool special) {
     ReferenceQueue& ref = refs_[cpu];
     if (ref.current == nullptr) return;
-    Task& t = *task_of(ref.current);
+    TrackedTask& t = *task_of(ref.current);
     ref.update(now_);
     const bool expected = ref.dequeue(t.ref, true, special, false);
     REQUIRE(cpus_[cpu].rq.dequeue(t.se, {.sleep = true, .special = special}, now_) == expected);
     schedule(cpu);
   }
 
-  void migrate(Task& t) {
+  void migrate(TrackedTask& t) {
     if (!t.ref.queued || t.ref.delayed || refs_[t.cpu].current == &t.ref) return;
     const bool resched = refs_[t.cpu].update(now_);
     refs_[t.cpu].dequeue(t.ref, false, false, false);
@@ -122,7 +122,7 @@ class History {
     join(t, {.migrated = true});
   }
 
-  void change_weight(Task& t) {
+  void change_weight(TrackedTask& t) {
     if (t.ref.queued) return;
     const LoadWeight load = any_weight();
     reweight(t.se, load);
@@ -145,7 +145,7 @@ class History {
   }
 
   void check() {
-    for (const Task& t : tasks_) {
+    for (const TrackedTask& t : tasks_) {
       REQUIRE(static_cast<std::int64_t>(t.se.vruntime) == t.ref.vruntime);
       REQUIRE(static_cast<std::int64_t>(t.se.deadline) == t.ref.deadline);
       REQUIRE(t.se.sum_exec_runtime == t.ref.service);
@@ -165,7 +165,7 @@ class History {
     unsigned delayed = 0;
     Wide sum_of_lags = 0;
     const auto average = static_cast<std::int64_t>(rq.avg_vruntime());
-    for (const Task& t : tasks_) {
+    for (const TrackedTask& t : tasks_) {
       if (!t.ref.queued || t.cpu != cpu) continue;
       ++queued;
       if (t.ref.delayed) ++delayed;
@@ -185,7 +185,7 @@ class History {
 
   std::mt19937_64 random_;
   bool equal_weights_;
-  std::vector<Task> tasks_;
+  std::vector<TrackedTask> tasks_;
   std::array<FairCpu, 2> cpus_;
   std::array<ReferenceQueue, 2> refs_{ReferenceQueue{2'800'000, 4'000'000},
                                       ReferenceQueue{2'800'000, 4'000'000}};

@@ -15,11 +15,11 @@ using sim::Co;
 using support::MachineOptions;
 using support::TestMachine;
 
-constexpr sim::Time kUs = 1'000;
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
+using sim::kUs;
 
-struct Run {
-  explicit Run(const MachineOptions& options) : m(options) {}
+struct PlacementRun {
+  explicit PlacementRun(const MachineOptions& options) : m(options) {}
   TestMachine m;
   Task* wakee = nullptr;
   Task* rival = nullptr;
@@ -43,7 +43,7 @@ Co<int> hog(Kthreads& kthreads, Task& self, void* data) {
 
 // 100 ms of short steps, so that its load is small; then it sleeps until somebody wakes it.
 Co<int> light(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  PlacementRun& run = *static_cast<PlacementRun*>(data);
   for (int i = 0; i < 50; ++i) {
     co_await kthreads.timers().usleep_range(2 * kMs, 2 * kMs);
     co_await self.cpu->run(10 * kUs);
@@ -58,7 +58,7 @@ Co<int> light(Kthreads& kthreads, Task& self, void* data) {
 
 // At 200 and at 300 ms.
 Co<int> wakes_twice(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  PlacementRun& run = *static_cast<PlacementRun*>(data);
   for (int i = 2; i <= 3; ++i) {
     const sim::Time until = i * 100 * kMs - run.m.calendar.now();
     co_await kthreads.timers().usleep_range(until, until);
@@ -71,7 +71,7 @@ Co<int> wakes_twice(Kthreads& kthreads, Task& self, void* data) {
 }
 
 /// Where a light wakee goes whose previous CPU was `prev`, woken from CPU 0 at 200 and 300 ms.
-std::vector<int> place(Run& run, int prev, std::vector<std::pair<int, Hog>> hogs) {
+std::vector<int> place(PlacementRun& run, int prev, std::vector<std::pair<int, Hog>> hogs) {
   run.wakee = &run.m.thread("wakee", &light, &run, prev, false);
   run.m.thread("waker", &wakes_twice, &run, 0);
   for (auto& [cpu, when] : hogs) run.m.thread("hog", &hog, &when, cpu);
@@ -91,25 +91,25 @@ MachineOptions two_nodes(int distance) {
 }  // namespace
 
 TEST_CASE("a wakee stays on its node while its CPU idles", "[sched][select]") {
-  Run run(two_nodes(20));
+  PlacementRun run(two_nodes(20));
   CHECK(place(run, 5, {}) == std::vector<int>{5, 5});
 }
 
 TEST_CASE("a light wakee crosses to the waker's node if its CPU is loaded", "[sched][select]") {
   // The load is the task's own average, not its weight: with its weight it would stay.
-  Run run(two_nodes(20));
+  PlacementRun run(two_nodes(20));
   CHECK(place(run, 5, {{5, {110 * kMs, 400 * kMs}}}) == std::vector<int>{1, 1});
 }
 
 TEST_CASE("beyond the reclaim distance a wakee stays on its node", "[sched][select]") {
-  Run run(two_nodes(40));
+  PlacementRun run(two_nodes(40));
   CHECK(place(run, 5, {{5, {110 * kMs, 400 * kMs}}}) == std::vector<int>{6, 6});
 }
 
 TEST_CASE("the CPU used before the last is tried before a search", "[sched][select]") {
   MachineOptions options;
   options.topology.nr_cpus = 8;
-  Run run(options);
+  PlacementRun run(options);
   // Driven from CPU 5 to 1, next to the waker's; then that is taken and 5 is free.
   CHECK(place(run, 5, {{5, {110 * kMs, 250 * kMs}}, {1, {260 * kMs, 400 * kMs}}}) ==
         std::vector<int>{1, 5});
@@ -127,7 +127,7 @@ TEST_CASE("a waker of many does not pull wakees that wake many", "[sched][select
   const auto c =
       GENERATE(Case{0, 0, 1}, Case{9, 1, 1}, Case{2, 2, 1}, Case{4, 2, 3}, Case{2, 8, 3});
   CAPTURE(c.waker_flips, c.wakee_flips);
-  Run run(options);
+  PlacementRun run(options);
   run.waker_flips = c.waker_flips;
   run.wakee_flips = c.wakee_flips;
   const std::vector<int> placed = place(run, 2, {{2, {110 * kMs, 400 * kMs}}});
@@ -139,7 +139,7 @@ namespace {
 
 // Runs longer than its rival and sleeps: in debt, so that its dequeue is delayed.
 Co<int> sleeps_in_debt(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  PlacementRun& run = *static_cast<PlacementRun*>(data);
   std::int64_t ahead = 0;  // in virtual time, which for nice 0 is real time
   while (ahead <= 0) {
     co_await self.cpu->run(500 * kUs);
@@ -153,7 +153,7 @@ Co<int> sleeps_in_debt(Kthreads& kthreads, Task& self, void* data) {
 }
 
 Co<int> moves_and_wakes(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  PlacementRun& run = *static_cast<PlacementRun*>(data);
   while (!run.wakee->se.sched_delayed && run.m.calendar.now() < 40 * kMs) {
     co_await self.cpu->run(10 * kUs);
   }
@@ -179,7 +179,7 @@ TEST_CASE("a sleeper whose dequeue is delayed moves with its mask and sleeps on"
   options.topology.nr_cpus = 3;
   const bool busy = GENERATE(false, true);  // the CPU that it comes to
   CAPTURE(busy);
-  Run run(options);
+  PlacementRun run(options);
   run.wakee = &run.m.thread("wakee", &sleeps_in_debt, &run, 0);
   Hog forever{0, 60 * kMs};
   run.rival = &run.m.thread("rival", &hog, &forever, 0);

@@ -12,7 +12,7 @@ using support::lines_of;
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 /// A kernel thread that occupies CPU 0 with `body`; a real-time thread wants to run at 10 ms.
 Run kernel_hog(std::string_view preempt, std::string_view body) {

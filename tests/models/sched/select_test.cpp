@@ -12,7 +12,7 @@ using support::lines_of;
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 /// Where the task was put by its first wakeup behind a mark.
 std::int64_t placed(const Run& run, std::string_view comm, std::string_view mark) {

@@ -13,10 +13,10 @@ using kt::sched::Task;
 using sim::Co;
 using support::TestMachine;
 
-constexpr sim::Time kEnd = 100'000'000;
+using sim::kMs;
 
-struct Run {
-  explicit Run(const support::MachineOptions& options = {}) : m(options) {}
+struct WakeRun {
+  explicit WakeRun(const support::MachineOptions& options = {}) : m(options) {}
   TestMachine m;
   Task* target = nullptr;
   sim::Time delay = 0;
@@ -32,7 +32,7 @@ Co<int> exits_awake(Kthreads&, Task& self, void*) {
 }
 
 Co<int> wakes_late(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   co_await self.cpu->run(run.delay);
   run.woken = co_await kthreads.scheduler().wake_up_process(*run.target);
   co_return 0;
@@ -44,11 +44,11 @@ TEST_CASE("no wakeup under way overwrites the state of a task that dies", "[sche
   unsigned in_time = 0;
   for (sim::Time delay = 15'000; delay < 30'000; delay += 20) {
     CAPTURE(delay);
-    Run run;
+    WakeRun run;
     run.delay = delay;
     run.target = &run.m.thread("target", &exits_awake, nullptr, 0);
     run.m.thread("waker", &wakes_late, &run, 1);
-    run.m.run_until(kEnd);
+    run.m.run_until(100 * kMs);
     in_time += run.woken ? 1 : 0;
     CHECK(run.target->state == kt::sched::kTaskDead);
     CHECK(run.m.violations() == "");
@@ -58,7 +58,7 @@ TEST_CASE("no wakeup under way overwrites the state of a task that dies", "[sche
 
 namespace {
 
-std::size_t events_of(Run& run, kt::trace::Event event) {
+std::size_t events_of(WakeRun& run, kt::trace::Event event) {
   std::size_t count = 0;
   for (const auto& record : run.m.records(event)) {
     if (static_cast<std::int32_t>(record.arguments[0]) == run.target->pid) ++count;
@@ -67,7 +67,7 @@ std::size_t events_of(Run& run, kt::trace::Event event) {
 }
 
 Co<int> wakes_the_unborn(Kthreads& kthreads, Task&, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   run.target = &kthreads.scheduler().new_task("unborn");
   run.woken = co_await kthreads.scheduler().wake_up_process(*run.target);
   co_return 0;
@@ -76,9 +76,9 @@ Co<int> wakes_the_unborn(Kthreads& kthreads, Task&, void* data) {
 }  // namespace
 
 TEST_CASE("a wakeup does nothing to a task that has not been woken up as new", "[sched][wakeup]") {
-  Run run;
+  WakeRun run;
   run.m.thread("waker", &wakes_the_unborn, &run, 0);
-  run.m.run_until(kEnd);
+  run.m.run_until(100 * kMs);
   CHECK_FALSE(run.woken);
   CHECK(run.target->state == kt::sched::kTaskNew);
   CHECK(run.target->on_rq == kt::sched::OnRq::kNo);
@@ -89,7 +89,7 @@ namespace {
 
 // Frozen in its sleep: kernel/freezer.c: __set_task_frozen keeps the state that it slept in.
 Co<int> sleeps_frozen(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   self.saved_state = kt::sched::kTaskInterruptible;
   self.state = kt::sched::kTaskFrozen;
   co_await kthreads.scheduler().schedule();
@@ -98,7 +98,7 @@ Co<int> sleeps_frozen(Kthreads& kthreads, Task& self, void* data) {
 }
 
 Co<int> wakes_the_frozen(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   co_await self.cpu->run(1'000'000);
   const bool recorded = co_await kthreads.scheduler().wake_up_process(*run.target);
   CHECK(recorded);
@@ -116,10 +116,10 @@ Co<int> wakes_the_frozen(Kthreads& kthreads, Task& self, void* data) {
 }  // namespace
 
 TEST_CASE("a wakeup of a frozen task is kept for its thaw, without an event", "[sched][wakeup]") {
-  Run run;
+  WakeRun run;
   run.target = &run.m.thread("frozen", &sleeps_frozen, &run, 0);
   run.m.thread("waker", &wakes_the_frozen, &run, 1);
-  run.m.run_until(kEnd);
+  run.m.run_until(100 * kMs);
   CHECK(run.woken);
   CHECK(run.m.notes() == std::vector<std::string>{"thawed"});
   CHECK(run.m.violations() == "");
@@ -128,7 +128,7 @@ TEST_CASE("a wakeup of a frozen task is kept for its thaw, without an event", "[
 namespace {
 
 Co<int> sleeps_once(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   co_await kthreads.timers().usleep_range(10'000, 10'000);  // then it is alone: no delayed dequeue
   self.state = kt::sched::kTaskInterruptible;
   co_await kthreads.scheduler().schedule();
@@ -149,7 +149,7 @@ Co<int> blocks_interrupts(Kthreads& kthreads, Task& self, void*) {
 }
 
 Co<int> wakes_at_80us(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   co_await self.cpu->run(80'000);
   run.woken = co_await kthreads.scheduler().wake_up_process(*run.target);
   CHECK(run.target->state == kt::sched::kTaskWaking);
@@ -157,7 +157,7 @@ Co<int> wakes_at_80us(Kthreads& kthreads, Task& self, void* data) {
 }
 
 Co<int> wakes_at_120us(Kthreads& kthreads, Task& self, void* data) {
-  Run& run = *static_cast<Run*>(data);
+  WakeRun& run = *static_cast<WakeRun*>(data);
   co_await self.cpu->run(120'000);
   CHECK(run.target->state == kt::sched::kTaskWaking);
   const bool woken = co_await kthreads.scheduler().wake_up_process(*run.target);
@@ -172,12 +172,12 @@ TEST_CASE("a wakeup does nothing to a task that another wakeup is about to queue
   support::MachineOptions options;
   options.topology.nr_cpus = 4;
   options.topology.llc = {"0-1", "2-3"};  // a waker in another cache goes through the wake list
-  Run run(options);
+  WakeRun run(options);
   run.target = &run.m.thread("target", &sleeps_once, &run, 0);
   run.m.thread("blocker", &blocks_interrupts, nullptr, 0);
   run.m.thread("first", &wakes_at_80us, &run, 2);
   run.m.thread("second", &wakes_at_120us, &run, 3);
-  run.m.run_until(kEnd);
+  run.m.run_until(100 * kMs);
   CHECK(run.woken);
   CHECK(run.m.notes() == std::vector<std::string>{"up"});
   // By its timer, and by the first of the two.

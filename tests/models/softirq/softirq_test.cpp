@@ -12,7 +12,7 @@ namespace {
 using kthread::Kthreads;
 using support::TestMachine;
 
-constexpr Time kMs = 1'000'000;
+using sim::kMs;
 
 /// An action that notes where it runs, takes `cost`, and raises itself `again` times.
 struct Noting {
@@ -37,11 +37,13 @@ Co<> raise_net_rx(void* object, Cpu& cpu) {
   co_await static_cast<TestMachine*>(object)->softirqs.raise_softirq_irqoff(cpu, Vec::kNetRx);
 }
 
-void interrupt(void* cpu, std::uint64_t) { static_cast<Cpu*>(cpu)->raise(cpu::Vector::kDevice); }
+void interrupt(void* cpu, std::uint64_t) {
+  static_cast<Cpu*>(cpu)->raise(cpu::Vector::kDevice);
+}
 
 void arm_interrupt(TestMachine& test, int cpu, Time when) {
   test.machine.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kDevice)] = {&raise_net_rx,
-                                                                               &test};
+                                                                                &test};
   test.calendar.at(when, &interrupt, &test.machine.cpu(cpu));
 }
 

@@ -11,16 +11,16 @@ namespace {
 using kthread::Kthreads;
 using support::TestMachine;
 
-constexpr Time kMs = 1'000'000;
+using sim::kMs;
 
 /// What a test tasklet does: notes the CPU, checks that no other CPU runs it, takes its time.
-struct Noting {
+struct Notes {
   Time cost = 10'000;
   bool inside = false;
   std::vector<int> cpus;
 };
 
-Co<> note_cpu(Tasklets&, Tasklet& tasklet, Noting& noting, Cpu& cpu) {
+Co<> note_cpu(Tasklets&, Tasklet& tasklet, Notes& noting, Cpu& cpu) {
   CHECK(!noting.inside);
   CHECK(tasklet.running);
   noting.inside = true;
@@ -31,7 +31,7 @@ Co<> note_cpu(Tasklets&, Tasklet& tasklet, Noting& noting, Cpu& cpu) {
 
 struct Setup {
   TestMachine test;
-  Noting noting;
+  Notes noting;
   Tasklet tasklet;
 
   Setup() {
@@ -69,7 +69,8 @@ TEST_CASE("scheduling a scheduled tasklet does nothing; it runs once, here", "[s
     CHECK_FALSE(setup.tasklet.scheduled);
     const auto entries = setup.test.records(trace::Event::kSoftirqEntry);
     REQUIRE(entries.size() >= 1);
-    CHECK(entries[0].arguments[0] == static_cast<std::uint64_t>(highpri ? Vec::kHi : Vec::kTasklet));
+    CHECK(entries[0].arguments[0] ==
+          static_cast<std::uint64_t>(highpri ? Vec::kHi : Vec::kTasklet));
     CHECK(setup.test.records(trace::Event::kTaskletEntry).size() == 1);
     CHECK(setup.test.violations() == "");
   }

@@ -19,9 +19,10 @@ using kt::timers::kHrtimersSoft;
 
 namespace {
 
-struct NamedTimer : Hrtimer {
-  NamedTimer() = default;
-  NamedTimer(int id, sim::Time at, sim::Time range = 0, HrtimerBase clock = HrtimerBase::kMonotonic)
+struct NamedHrtimer : Hrtimer {
+  NamedHrtimer() = default;
+  NamedHrtimer(int id, sim::Time at, sim::Time range = 0,
+               HrtimerBase clock = HrtimerBase::kMonotonic)
       : name(id) {
     base = clock;
     set_expires(at, range);
@@ -32,7 +33,7 @@ struct NamedTimer : Hrtimer {
 std::vector<int> expire(HrtimerQueue& queue, sim::Time now, unsigned mask) {
   std::vector<int> names;
   HrtimerExpiry expiry(queue, now, mask);
-  while (Hrtimer* timer = expiry.next()) names.push_back(static_cast<NamedTimer*>(timer)->name);
+  while (Hrtimer* timer = expiry.next()) names.push_back(static_cast<NamedHrtimer*>(timer)->name);
   return names;
 }
 
@@ -40,10 +41,10 @@ std::vector<int> expire(HrtimerQueue& queue, sim::Time now, unsigned mask) {
 
 TEST_CASE("timers run in order of expiry and ties first in, first out", "[hrtimer_queue]") {
   HrtimerQueue queue(0);
-  NamedTimer a(1, 50);
-  NamedTimer b(2, 20);
-  NamedTimer c(3, 50);
-  NamedTimer d(4, 51);
+  NamedHrtimer a(1, 50);
+  NamedHrtimer b(2, 20);
+  NamedHrtimer c(3, 50);
+  NamedHrtimer d(4, 51);
   REQUIRE(queue.add(a));
   REQUIRE(queue.add(b));
   REQUIRE_FALSE(queue.add(c));
@@ -60,8 +61,8 @@ TEST_CASE("timers run in order of expiry and ties first in, first out", "[hrtime
 TEST_CASE("the interrupt is for the hard expiry, the soft one lets a timer ride along",
           "[hrtimer_queue]") {
   HrtimerQueue queue(0);
-  NamedTimer wide(1, 10, 90);
-  NamedTimer exact(2, 60);
+  NamedHrtimer wide(1, 10, 90);
+  NamedHrtimer exact(2, 60);
   queue.add(wide);
   queue.add(exact);
   REQUIRE(queue.next_event(kHrtimersHard) == 60);
@@ -70,8 +71,8 @@ TEST_CASE("the interrupt is for the hard expiry, the soft one lets a timer ride 
 
 TEST_CASE("a timer behind one that may not run yet waits with it", "[hrtimer_queue]") {
   HrtimerQueue queue(0);
-  NamedTimer first(1, 70);
-  NamedTimer wide(2, 10, 90);
+  NamedHrtimer first(1, 70);
+  NamedHrtimer wide(2, 10, 90);
   queue.add(first);
   queue.add(wide);
   REQUIRE(expire(queue, 50, kHrtimersHard).empty());
@@ -82,11 +83,11 @@ TEST_CASE("bases are served in the kernel's order, each by its own clock", "[hrt
   HrtimerQueue queue(0);
   queue.set_offset(HrtimerBase::kRealtime, 1'000);
   queue.set_offset(HrtimerBase::kBoottime, 100);
-  NamedTimer boot(1, 110, 0, HrtimerBase::kBoottime);
-  NamedTimer real(2, 1'020, 0, HrtimerBase::kRealtime);
-  NamedTimer mono(3, 30);
-  NamedTimer soft(4, 5, 0, HrtimerBase::kMonotonicSoft);
-  NamedTimer soft_real(5, 1'003, 0, HrtimerBase::kRealtimeSoft);
+  NamedHrtimer boot(1, 110, 0, HrtimerBase::kBoottime);
+  NamedHrtimer real(2, 1'020, 0, HrtimerBase::kRealtime);
+  NamedHrtimer mono(3, 30);
+  NamedHrtimer soft(4, 5, 0, HrtimerBase::kMonotonicSoft);
+  NamedHrtimer soft_real(5, 1'003, 0, HrtimerBase::kRealtimeSoft);
   for (auto* timer : {&boot, &real, &mono, &soft, &soft_real}) queue.add(*timer);
   REQUIRE(soft.soft());
   REQUIRE_FALSE(mono.soft());
@@ -106,7 +107,7 @@ TEST_CASE("bases are served in the kernel's order, each by its own clock", "[hrt
 
 TEST_CASE("an event that a clock step left behind is due at once", "[hrtimer_queue]") {
   HrtimerQueue queue(0);
-  NamedTimer timer(1, 100, 0, HrtimerBase::kRealtime);
+  NamedHrtimer timer(1, 100, 0, HrtimerBase::kRealtime);
   queue.add(timer);
   queue.set_offset(HrtimerBase::kRealtime, 1'000'000);
   REQUIRE(queue.next_event(kHrtimersHard) == 0);
@@ -116,11 +117,11 @@ TEST_CASE("an event that a clock step left behind is due at once", "[hrtimer_que
 TEST_CASE("a pass sees what callbacks add to the base it is in, not to those it left",
           "[hrtimer_queue]") {
   HrtimerQueue queue(0);
-  NamedTimer mono(1, 10);
-  NamedTimer again(2, 10);
-  NamedTimer real(3, 10, 0, HrtimerBase::kRealtime);
-  NamedTimer late(4, 5);
-  NamedTimer tai(5, 5, 0, HrtimerBase::kTai);
+  NamedHrtimer mono(1, 10);
+  NamedHrtimer again(2, 10);
+  NamedHrtimer real(3, 10, 0, HrtimerBase::kRealtime);
+  NamedHrtimer late(4, 5);
+  NamedHrtimer tai(5, 5, 0, HrtimerBase::kTai);
   queue.add(mono);
   queue.add(real);
   HrtimerExpiry expiry(queue, 10, kHrtimersHard);
@@ -136,10 +137,10 @@ TEST_CASE("a pass sees what callbacks add to the base it is in, not to those it 
 
 TEST_CASE("the event without one timer is the next one of that base", "[hrtimer_queue]") {
   HrtimerQueue queue(0);
-  NamedTimer tick(1, 10);
+  NamedHrtimer tick(1, 10);
   REQUIRE(queue.add(tick));
   REQUIRE(queue.next_event(kHrtimersAll, &tick) == sim::kNever);
-  NamedTimer other(2, 40);
+  NamedHrtimer other(2, 40);
   queue.add(other);
   REQUIRE(queue.next_event(kHrtimersAll, &tick) == 40);
   REQUIRE(queue.next_event(kHrtimersAll, &other) == 10);
@@ -148,7 +149,7 @@ TEST_CASE("the event without one timer is the next one of that base", "[hrtimer_
 }
 
 TEST_CASE("forwarding lands on the first grid point after now", "[hrtimer_queue]") {
-  NamedTimer timer(1, 100, 5);
+  NamedHrtimer timer(1, 100, 5);
   REQUIRE(kt::timers::hrtimer_forward(timer, 99, 10) == 0);
   REQUIRE(timer.softexpires == 100);
   REQUIRE(kt::timers::hrtimer_forward(timer, 105, 10) == 1);
@@ -165,13 +166,13 @@ TEST_CASE("random use agrees with an ordered map", "[hrtimer_queue][property]") 
   CAPTURE(seed);
   std::mt19937 random(seed);
   HrtimerQueue queue(0);
-  std::deque<NamedTimer> timers;
+  std::deque<NamedHrtimer> timers;
   for (int i = 0; i < 1'000; ++i) timers.emplace_back(i, 0);
-  std::map<std::pair<sim::Time, int>, NamedTimer*> model;
-  std::map<NamedTimer*, std::pair<sim::Time, int>> keys;
+  std::map<std::pair<sim::Time, int>, NamedHrtimer*> model;
+  std::map<NamedHrtimer*, std::pair<sim::Time, int>> keys;
   sim::Time now = 0;
   for (int round = 0; round < 20'000; ++round) {
-    NamedTimer& timer = timers[random() % timers.size()];
+    NamedHrtimer& timer = timers[random() % timers.size()];
     if (random() % 3) {
       if (queue.remove(timer)) model.erase(keys.at(&timer));
       timer.set_expires(now + static_cast<sim::Time>(random() % 200));

@@ -11,7 +11,7 @@ using support::lines_of;
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 constexpr sim::Time kTick = 4 * kMs;
 constexpr sim::Time kLatency = 20'000;  // interrupt, softirq, wakeup, switch
 

@@ -9,6 +9,7 @@
 #include "models/trace/events.hpp"
 #include "sim/error.hpp"
 #include "tests/models/trace/sample_records.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace {
@@ -21,7 +22,7 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 std::string golden(const std::string& name) {
-  return read_file(std::filesystem::path(KTSIM_SOURCE_DIR) / "tests/models/trace/golden" / name);
+  return read_file(support::source_dir() / "tests/models/trace/golden" / name);
 }
 
 std::string printed(kt::trace::TimeFormat format) {

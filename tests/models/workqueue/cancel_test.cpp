@@ -13,7 +13,7 @@ using support::lines_of;
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 /// How a work gets into a state. The works `w` and `d` (delayed) run for 20 ms on CPU 1.
 struct State {

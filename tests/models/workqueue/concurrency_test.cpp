@@ -12,7 +12,7 @@ namespace {
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 // A machine on which nothing but the works themselves takes time. Fully preemptible, a work that
 // has just computed what it has to may be preempted before it sleeps.

@@ -9,7 +9,7 @@ using support::run_keys;
 
 namespace {
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 
 }  // namespace
 

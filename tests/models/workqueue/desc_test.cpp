@@ -8,7 +8,7 @@ namespace {
 
 using support::StoppedSystem;
 
-constexpr sim::Time kMs = 1'000'000;  // ns
+using sim::kMs;
 
 std::string ps(StoppedSystem& system) {
   return boot::ps_table(boot::ps_rows(system->scheduler()), system->machine().nr_cpus());

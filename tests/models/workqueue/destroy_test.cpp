@@ -51,8 +51,8 @@ TEST_CASE("a destroyed queue leaves nothing behind", "[workqueue][destroy]") {
 
 namespace {
 
-std::string defect(const std::string& objects, const std::string& statements,
-                   const std::string& other = "[]") {
+std::string destroy_defect(const std::string& objects, const std::string& statements,
+                           const std::string& other = "[]") {
   return run_keys(R"("duration": "idle", "machine": {"cpus": 2}, )" + objects +
                   R"(, "kthreads": {"t": {"do": )" + statements + R"(}, "u": {"do": )" + other +
                   "}}")
@@ -65,15 +65,15 @@ TEST_CASE("queueing on a queue that ends names who ends it", "[workqueue][destro
   const std::string objects = R"("workqueues": {"x": {}}, "works": {
     "a": {"workqueue": "x", "do": [{"msleep": "40ms"}]},
     "d": {"workqueue": "x", "delayed": true, "do": []}})";
-  CHECK_THAT(defect(objects, R"([{"queue_work": "a"}, {"drain_workqueue": "x"}])",
-                    R"([{"msleep": "4ms"}, {"queue_work": "d"}])"),
+  CHECK_THAT(destroy_defect(objects, R"([{"queue_work": "a"}, {"drain_workqueue": "x"}])",
+                            R"([{"msleep": "4ms"}, {"queue_work": "d"}])"),
              Catch::Contains("work d") && Catch::Contains("queued by u[") &&
                  Catch::Contains("on workqueue x, which is being drained by t["));
-  CHECK_THAT(defect(objects, R"([{"queue_work": "a"}, {"destroy_workqueue": "x"}])",
-                    R"([{"msleep": "4ms"}, {"queue_work": "d"}])"),
+  CHECK_THAT(destroy_defect(objects, R"([{"queue_work": "a"}, {"destroy_workqueue": "x"}])",
+                            R"([{"msleep": "4ms"}, {"queue_work": "d"}])"),
              Catch::Contains("which is being destroyed by t["));
   // The timer was armed before; nothing looks for it at destruction.
-  CHECK_THAT(defect(objects, R"([{"queue_delayed_work": {"work": "d", "delay": "20ms"}},
+  CHECK_THAT(destroy_defect(objects, R"([{"queue_delayed_work": {"work": "d", "delay": "20ms"}},
                                  {"destroy_workqueue": "x"}, {"msleep": "100ms"}])"),
              Catch::Contains("its timer was started by t[") &&
                  Catch::Contains("which was destroyed by t["));
@@ -83,7 +83,7 @@ TEST_CASE("a queue that is gone must not be used", "[workqueue][destroy]") {
   const std::string objects =
       R"("workqueues": {"x": {"flags": ["WQ_UNBOUND"]}, "n": {"start": "none"}})";
   const auto after = [&](const std::string& statement) {
-    return defect(objects, R"([{"destroy_workqueue": "x"}, )" + statement + "]");
+    return destroy_defect(objects, R"([{"destroy_workqueue": "x"}, )" + statement + "]");
   };
   for (const char* statement :
        {R"({"destroy_workqueue": "x"})", R"({"drain_workqueue": "x"})",
@@ -92,8 +92,8 @@ TEST_CASE("a queue that is gone must not be used", "[workqueue][destroy]") {
     CAPTURE(statement);
     CHECK_THAT(after(statement), Catch::Contains("the workqueue was destroyed by t["));
   }
-  CHECK_THAT(defect(objects, R"([{"flush_workqueue": "n"}])"),
+  CHECK_THAT(destroy_defect(objects, R"([{"flush_workqueue": "n"}])"),
              Catch::Contains("workqueue n does not exist"));
-  CHECK_THAT(defect(objects, R"([{"alloc_workqueue": "x"}])"),
+  CHECK_THAT(destroy_defect(objects, R"([{"alloc_workqueue": "x"}])"),
              Catch::Contains("workqueue x exists already"));
 }

@@ -11,7 +11,7 @@ namespace {
 using support::Run;
 using support::run_keys;
 
-constexpr sim::Time kMs = 1'000'000;
+using sim::kMs;
 constexpr int kColors = 15;  // that can be waited for at a time: WORK_NR_COLORS less one
 
 std::string list(int count, const std::function<std::string(int)>& item) {

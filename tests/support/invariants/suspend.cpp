@@ -11,7 +11,7 @@ namespace support {
 
 namespace {
 
-constexpr sim::Time kMillisecond = 1'000'000;
+using sim::kMs;
 
 /// "dpm_suspend[2] begin"
 struct Action {
@@ -118,7 +118,7 @@ class SuspendChecker : public Checker {
       return;
     }
     freezer_ = -1;
-    constexpr sim::Time kTwoPhases = 2 * (20'000 + 8 + 10 + 50) * kMillisecond;
+    constexpr sim::Time kTwoPhases = 2 * (20'000 + 8 + 10 + 50) * kMs;
     if (line.time - freeze_start_ > kTwoPhases)
       report("suspend 38", line, "freezing took longer than it may");
     if (failed_) return;
@@ -159,8 +159,8 @@ class SuspendChecker : public Checker {
     if (line.text_of("function") != "hrtimer_wakeup") return;
     const sim::Time slack = line.number_of("expires") - line.number_of("softexpires");
     if (slack == 0) return;
-    constexpr sim::Time kFirst = kMillisecond / 2;
-    constexpr sim::Time kLast = 4 * kMillisecond;
+    constexpr sim::Time kFirst = kMs / 2;
+    constexpr sim::Time kLast = 4 * kMs;
     const sim::Time next = slack_ == 0 ? kFirst : std::min(2 * slack_, kLast);
     if (slack != next && slack != kFirst)
       report("suspend 37", line, fmt::format("the freezer sleeps with a slack of {} ns", slack));
