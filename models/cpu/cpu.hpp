@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/bugs.hpp"
 #include "models/cpu/costs.hpp"
 #include "models/cpu/cpu_mask.hpp"
 #include "models/cpu/probe.hpp"
@@ -268,6 +269,7 @@ class Machine {
   [[nodiscard]] Time cold_cache(int from, int to) const;
 
   InterruptHooks hooks;
+  Bugs bugs;  ///< put back on purpose
   sim::Chooser* chooser = nullptr;  ///< null in a timed run
   /// Has every CPU's steps numbered, told and perhaps stalled by `probe`; null: no more.
   void set_probe(Probe* probe);

@@ -13,10 +13,13 @@ void Scheduler::rebuild_sched_domains() {
 
 // kthread_is_per_cpu(); the idle task has that mark too.
 bool Scheduler::belongs_to_its_cpu(const Task& p) const {
+  if (machine_.bugs.have(Bug::kHp16) && p.is_kthread() && p.nr_cpus_allowed == 1) return true;
   return p.is_idle() || kthread_is_per_cpu(p);
 }
 
-bool Scheduler::vacated(const Rq& rq) const { return rq.nr_running == 1 && rq.nr_pinned == 0; }
+bool Scheduler::vacated(const Rq& rq) const {
+  return rq.nr_running == 1 && rq.nr_pinned == 0;
+}
 
 // kernel/sched/core.c: __balance_push_cpu_stop
 Co<> Scheduler::balance_push_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work) {

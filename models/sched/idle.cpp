@@ -44,9 +44,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
   }
   for (;;) {
     if (!cpu.online) [[unlikely]] {
-      note_halted(cpu);
       co_await idle_dead.body(idle_dead.object, cpu);
-      note_running(cpu);
     }
     cpu.polling = true;
     while (!idle.need_resched) {

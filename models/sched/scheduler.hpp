@@ -196,6 +196,9 @@ class Scheduler {
   bool sched_tick(Cpu& cpu);
   /// Makes an idle CPU look at its timers again. kernel/sched/core.c: wake_up_idle_cpu
   void wake_up_idle_cpu(int cpu);
+  /// A CPU that stops until somebody signals it, and goes on: the idle loop's halt, or a dead CPU.
+  void note_halted(Cpu& cpu);
+  void note_running(Cpu& cpu);
   /// kernel/smp.c: wake_up_all_idle_cpus
   void wake_up_all_idle_cpus();
   /// The CPU joins or leaves the idle CPUs without a tick (nohz_balance_enter_idle, _exit_idle).
@@ -329,8 +332,6 @@ class Scheduler {
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);
   Co<> do_idle(Cpu& cpu);
-  void note_halted(Cpu& cpu);
-  void note_running(Cpu& cpu);
   void put_on_cpu(Task& init);
   static Co<> handle_reschedule(void* self, Cpu& cpu);
   static Co<> handle_call_function(void* self, Cpu& cpu);

@@ -26,7 +26,7 @@ Co<> Workqueues::unbind_workers(WorkerPool& pool) {
   pool.flags |= kPoolDisassociated;
   pool.nr_running = 0;
   works_moved_ += pool.worklist.size();
-  co_await kick_pool(pool);
+  if (!machine_.bugs.have(Bug::kWq12)) co_await kick_pool(pool);
   co_await unlock(pool);
   for (Worker& worker : pool.workers) co_await unbind_worker(worker);
   co_await base_.mutexes.unlock(wq_pool_attach_mutex_);
@@ -134,6 +134,7 @@ struct DrainDead : Work {
 // Bottom halves that a CPU has left behind run here, in a work of the same kind.
 // kernel/workqueue.c: workqueue_softirq_dead
 Co<> Workqueues::workqueue_softirq_dead(int cpu) {
+  if (machine_.bugs.have(Bug::kSb09)) co_return;
   for (const bool highpri : {false, true}) {
     WorkerPool& pool = bh_pool(cpu, highpri);
     if (!pool.need_more_worker()) continue;

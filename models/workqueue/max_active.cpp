@@ -41,7 +41,7 @@ Co<> Workqueues::wq_adjust_max_active(Workqueue& wq) {
       co_await lock(*pwq.pool);
       if (pwq_activate_first_inactive(pwq, true)) {
         activated = true;
-        co_await kick_pool(*pwq.pool);
+        if (!machine_.bugs.have(Bug::kWq23)) co_await kick_pool(*pwq.pool);
       }
       co_await unlock(*pwq.pool);
     }

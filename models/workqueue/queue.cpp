@@ -88,7 +88,8 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
     // It may still run where it was before: then it has to go there, so as not to run twice at
     // once.
     WorkerPool* last_pool = pool_of(work);
-    if (last_pool != nullptr && last_pool != pool && !wq.ordered() && !params_.legacy) {
+    const bool moves_on = wq.ordered() && !machine_.bugs.have(Bug::kWq16);
+    if (last_pool != nullptr && last_pool != pool && !moves_on && !params_.legacy) {
       co_await lock(*last_pool);
       Worker* worker = last_pool->find_worker_executing_work(work);
       if (worker != nullptr && worker->current_pwq->wq == &wq) {

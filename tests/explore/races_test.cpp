@@ -53,7 +53,7 @@ Outcome run_anew(const scenario::Scenario& scenario, const Schedule& schedule) {
   system.machine().set_probe(&recorder);
   system.machine().chooser = &recorder;
   recorder.start(schedule, false);
-  system.run_on(run_limit(system));
+  system.run_on(run_limit(system, schedule));
   return judge(system, sink);
 }
 

@@ -103,7 +103,7 @@ class Run {
     system.machine().chooser = &*recorder_;
     recorder_->on_interrupt = explore::store_buffers(system);
     recorder_->start(options_.schedule->schedule, true);
-    system.run_on(explore::run_limit(system));
+    system.run_on(explore::run_limit(system, options_.schedule->schedule));
     std::vector<explore::Place> places;
     for (const explore::Place& place : options_.schedule->places) {
       const explore::Schedule one{place.deviation};

@@ -150,7 +150,7 @@ std::string why_text(run::System& system, const run::ExpectationSink& sink,
     return text;
   }
   if (outcome.fault == Fault::kNeverEnds)
-    return fmt::format("At t={} something still runs, {} after the start.", time_text(system.now()),
+    return fmt::format("At t={} something still runs, {} after the start and what was held back.", time_text(system.now()),
                        time_text(Subject::kLiveness));
   for (const run::Sleeper& sleeper : stuck.sleepers) {
     if (sleeper.parked) continue;

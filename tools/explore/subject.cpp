@@ -35,8 +35,11 @@ run::SystemOptions system_options() {
   return options;
 }
 
-Time run_limit(run::System& system) {
-  return system.horizon() == sim::kNever ? system.now() + Subject::kLiveness : sim::kNever;
+Time run_limit(run::System& system, const Schedule& schedule) {
+  if (system.horizon() != sim::kNever) return sim::kNever;
+  Time limit = system.now() + Subject::kLiveness;
+  for (const Deviation& deviation : schedule) limit += deviation.time;
+  return limit;
 }
 
 void require_explorable(const scenario::Scenario& scenario) {
@@ -86,7 +89,7 @@ Outcome Subject::run(const Schedule& schedule, bool recording) {
   recorder_->start(schedule, recording);
   {
     const sim::Arena::Use use(&arena_);
-    system_->run_on(run_limit(*system_));
+    system_->run_on(run_limit(*system_, schedule));
   }
   return judge();
 }

@@ -75,8 +75,9 @@ class Subject {
 
 /// Options of the run that an exploration and a replay have in common.
 run::SystemOptions system_options();
-/// Where a run stops at the latest: what lasts until it is idle has Subject::kLiveness to get there.
-Time run_limit(run::System& system);
+/// Where a run stops at the latest: what lasts until it is idle has Subject::kLiveness to get there,
+/// besides the time for which the schedule holds something back.
+Time run_limit(run::System& system, const Schedule& schedule);
 /// What an interrupt does to the store buffers of memory_model tso.
 Recorder::Hook store_buffers(run::System& system);
 /// Refuses what cannot be explored. Throws sim::UserError.

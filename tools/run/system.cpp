@@ -134,6 +134,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   machine_ = std::make_unique<cpu::Machine>(simulation_.calendar(),
                                             cpu::Topology(topology_spec(scenario.machine)),
                                             cost_table(scenario.machine), trace);
+  machine_->bugs = scenario.kernel.bugs;
   const sched::SchedConfig config = sched_config(scenario);
   scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
   const timers::Ticks ticks{config.tick, options.tick_offset,

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "models/bugs.hpp"
 #include "tools/scenario/keys.hpp"
 #include "tools/scenario/load_context.hpp"
 #include "tools/scenario/nearest.hpp"
@@ -71,6 +72,7 @@ class KernelLoader {
     }
     if (const auto boot = object.find("boot"))
       kernel_.boot = static_cast<Boot>(read_choice(*boot, kBoots, "kind of boot"));
+    if (const auto bugs = object.find("bugs")) read_bugs(*bugs);
     if (const auto background = object.find("background")) read_background(*background);
     if (const auto workers = object.find("kworkers")) read_kworkers(*workers);
     if (const auto cmdline = object.find("cmdline")) read_cmdline(*cmdline);
@@ -86,6 +88,17 @@ class KernelLoader {
     kernel_.hz = read_int(value, 100, 1000);
     if (std::find(kRates.begin(), kRates.end(), kernel_.hz) == kRates.end())
       value.fail({fmt::format("HZ cannot be {}", kernel_.hz), "100, 250, 300 or 1000"});
+  }
+
+  void read_bugs(const Value& list) {
+    static constexpr auto kNames = [] {
+      std::array<std::string_view, kBugs.size()> names;
+      std::ranges::transform(kBugs, names.begin(), &BugInfo::name);
+      return names;
+    }();
+    require_kind(list, Kind::kArray, "a list of bugs: [\"WQ-12\"]");
+    for (const Value& item : list.children())
+      kernel_.bugs.put_back(static_cast<Bug>(read_choice(item, kNames, "bug")));
   }
 
   void read_background(const Value& value) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/bugs.hpp"
 #include "sim/time.hpp"
 
 namespace kt::scenario {
@@ -111,6 +112,7 @@ struct Kernel {
   std::vector<KernelParameter> workqueue;  ///< workqueue.NAME=VALUE, NAME without its prefix
   std::vector<KernelParameter> unknown;    ///< kept aside, as the kernel hands them to init
   MemoryModel memory_model = MemoryModel::kSc;
+  Bugs bugs;  ///< that the models have had put back
   bool legacy_workqueues = false;  ///< "workqueue_model": "legacy"
   Boot boot = Boot::kFull;
   BackgroundLoad background = BackgroundLoad::kNone;
