@@ -22,6 +22,7 @@ Task& Kthreads::new_kthread(std::string_view name) {
   Task& k = scheduler_.new_task(name);
   k.flags = sched::kPfKthread | sched::kPfNofreeze;  // inherited from kthreadd
   k.ppid = 2;
+  if (scheduler_.has_nohz_full()) scheduler_.set_cpus_mask(k, scheduler_.housekeeping());
   Kthread& data = kthreads_.emplace_back();
   data.parked.name = data.exited.name = k.full_name;
   k.kthread = &data;
@@ -45,6 +46,7 @@ void put_to_sleep(Task& k, std::uint32_t state) {
   k.state = state;
   k.on_rq = sched::OnRq::kNo;
   k.on_cpu = false;
+  k.load_avg.start(k.cpu->now(), {});
   k.resume_point = k.body.handle();
 }
 
@@ -217,7 +219,7 @@ Co<bool> Kthreads::kthread_bind_mask(Task& k, const cpu::CpuMask& mask) {
 }
 
 void Kthreads::kthread_set_per_cpu(Task& k, int cpu) {
-  k.kthread->is_per_cpu = cpu >= 0;
+  k.per_cpu_kthread = cpu >= 0;
   if (cpu >= 0) k.kthread->cpu = cpu;
 }
 
@@ -253,7 +255,7 @@ Co<int> Kthreads::kthread_park(Task& k) {
 Co<> Kthreads::kthread_unpark(Task& k) {
   if (!k.kthread->should_park) co_return;
   co_await scheduler_.machine().run(scheduler_.machine().costs().kthread_call);
-  if (k.kthread->is_per_cpu) {  // its mask may have been widened while its CPU was away
+  if (k.per_cpu_kthread) {  // its mask may have been widened while its CPU was away
     co_await scheduler_.wait_task_inactive(k, sched::kTaskParked);
     scheduler_.set_cpus_mask(k, cpu::CpuMask::of(scheduler_.machine().nr_cpus(), k.kthread->cpu));
     k.flags |= sched::kPfNoSetaffinity;

@@ -22,7 +22,6 @@ using ThreadFunction = Co<int> (*)(Kthreads& kthreads, Task& self, void* data);
 
 /// struct kthread (enum KTHREAD_BITS as members).
 struct Kthread {
-  bool is_per_cpu = false;
   bool should_stop = false;
   bool should_park = false;
   int cpu = -1;

@@ -22,17 +22,20 @@ struct Scheduler::SwitchTo {
 
 Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
     : machine_(machine), config_(config), active_(machine.topology().possible()) {
-  domains_ = std::make_unique<SchedDomains>(machine.topology(), active_);
+  const int nr_cpus = machine.nr_cpus();
+  if (config_.isolated.nr_cpus() == 0) config_.isolated = cpu::CpuMask(nr_cpus);
+  if (config_.nohz_full.nr_cpus() == 0) config_.nohz_full = cpu::CpuMask(nr_cpus);
+  housekeeping_ = without(config_.nohz_full);
+  domain_cpus_ = without(config_.isolated);
+  domains_ = std::make_unique<SchedDomains>(machine.topology(), *domain_cpus_);
   tunables = {base_slice_of(static_cast<unsigned>(active_.count())), config.tick};
-  const auto nr_cpus = static_cast<std::size_t>(machine.nr_cpus());
-  for (int id = 0; id < machine.nr_cpus(); ++id) {
+  for (int id = 0; id < nr_cpus; ++id) {
     rqs_.push_back(std::make_unique<Rq>(*this, machine.cpu(id), tunables));
   }
-  stoppers_ = std::vector<Stopper>(nr_cpus);
+  stoppers_ = std::vector<Stopper>(static_cast<std::size_t>(nr_cpus));
   for (Stopper& stopper : stoppers_) stopper.tail = &stopper.head;
-  llc_has_idle_cores_.assign(nr_cpus, true);
-  domain_state_.resize(domains_->nr_domains());
-  overloaded_ = nohz_idle_ = cpu::CpuMask(machine.nr_cpus());
+  nohz_idle_ = lb_cpus_ = cpu::CpuMask(nr_cpus);
+  init_balancing();
   machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};
@@ -40,6 +43,13 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
       &handle_call_function, this};
   hooks.preempt = {&handle_preempt_irq, this};
   hooks.exit_to_user = {&handle_exit_to_user, this};
+}
+
+/// The machine's CPUs but these, or all if that would be none.
+const cpu::CpuMask* Scheduler::without(const cpu::CpuMask& mask) {
+  cpu::CpuMask rest = machine_.topology().possible();
+  rest -= mask;
+  return &*masks_.insert(rest.empty() ? machine_.topology().possible() : rest).first;
 }
 
 // Coroutines refer to tasks, the pool and each other: they go first.
@@ -55,7 +65,7 @@ Task& Scheduler::new_task(std::string_view comm) {
   p.preempt_count = 2;  // FORK_PREEMPT_COUNT: schedule_tail() brings it to 0
   p.se.load = load_weight_of_nice(0);
   p.se.slice = tunables.base_slice;
-  p.load_avg.start(machine_.now(), 1024);  // heavy until it is known better
+  p.load_avg.start(machine_.now(), {Rq::kCapacity, Rq::kCapacity / 2, Rq::kCapacity / 2});
   set_comm(p, comm);
   return p;
 }
@@ -107,7 +117,6 @@ Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
   Scheduler& scheduler = *static_cast<Scheduler*>(self);
   Rq& rq = scheduler.rq(cpu.id());
   co_await cpu.run(cpu.costs().ipi_handler);
-  if (rq.nohz_kick) scheduler.time_hooks.raise_sched_softirq(scheduler.time_hooks.object, cpu);
   co_await scheduler.flush_calls(rq);
 }
 
@@ -196,13 +205,19 @@ void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
-    p.load_avg.accumulate(now, p.se.on_rq ? 1024 : 0);
     const bool counted = p.se.sched_delayed && p.se.on_rq;
+    p.update_load(now, {.load = counted ? Rq::kCapacity : 0});
+    if (flags.initial) init_task_load(p, rq);
+    if (!p.load_attached) attach_load(rq.load_avg, p.load_avg, p.se.load.weight);
+    p.load_attached = true;
+    if (counted || !p.se.sched_delayed) rq.util_est += p.util_est;
+    if (!counted) p.se.recency = ++rq.next_recency;
     const bool first = rq.cfs.nr_running() == 0;
     rq.cfs.enqueue(p.se, flags, now);
     if (first) rq.fair_server.start();
     if (counted) return;
   } else if (p.sched_class == Class::kRt) {
+    rq.rt_used = true;
     rq.rt.enqueue(p, head);
     if (rq.rt.nr_running() == 2) ++rt_overloaded_;
   } else {
@@ -212,18 +227,37 @@ void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
 }
 
 void Scheduler::add_nr_running(Rq& rq) {
-  if (++rq.nr_running == 2) overloaded_.set(rq.id());
+  if (++rq.nr_running == 2 && domain_cpus_->test(rq.id())) overloaded_ = true;
 }
 
-void Scheduler::sub_nr_running(Rq& rq) {
-  if (--rq.nr_running == 1) overloaded_.clear(rq.id());
+void Scheduler::sub_nr_running(Rq& rq) { --rq.nr_running; }
+
+// kernel/sched/fair.c: util_est_update, as it goes to sleep: at once up, slowly down.
+static void learn_util_est(Task& p) {
+  constexpr std::uint64_t kMargin = 1024 / 100;
+  if (p.util_est_unchanged) return;
+  p.util_est_unchanged = true;
+  const std::uint64_t used = p.load_avg.util();
+  if (p.util_est > used) {
+    const std::uint64_t less = p.util_est - used;
+    // Within the margin, or it would have used more had it not waited.
+    if (less < kMargin || used + kMargin < p.load_avg.runnable()) return;
+    p.util_est = static_cast<std::uint16_t>((4 * std::uint64_t{p.util_est} - less) / 4);
+  } else {
+    p.util_est = static_cast<std::uint16_t>(used);
+  }
 }
 
 bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
   const Time now = rq.clock();
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
-    p.load_avg.accumulate(now, 1024);
+    const bool runs = rq.cfs.curr() == &p.se;
+    p.update_load(now, {.load = Rq::kCapacity,
+                        .runnable = p.se.sched_delayed ? 0 : Rq::kCapacity,
+                        .util = runs ? Rq::kCapacity : 0});
+    if (!p.se.sched_delayed) rq.util_est -= p.util_est;
+    if (flags.sleep && !flags.delayed) learn_util_est(p);
     if (!rq.cfs.dequeue(p.se, flags, now)) return false;
     if (flags.delayed) return true;  // Rq::block() has done the rest
     if (rq.cfs.nr_running() == 0) rq.fair_server.stop();
@@ -278,6 +312,9 @@ void Scheduler::update_curr(Rq& rq) {
 
 void Scheduler::put_prev_task(Rq& rq, Task& p) {
   if (p.sched_class == Class::kFair) {
+    if (p.se.on_rq && !p.se.sched_delayed) {
+      p.update_load(rq.clock(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
+    }
     rq.cfs.put_prev(p.se, rq.clock());
   } else {
     update_curr(rq);
@@ -286,6 +323,8 @@ void Scheduler::put_prev_task(Rq& rq, Task& p) {
 
 void Scheduler::set_next_task(Rq& rq, Task& p) {
   if (p.sched_class == Class::kFair) {
+    p.update_load(rq.clock(), {.load = Rq::kCapacity, .runnable = Rq::kCapacity});
+    p.se.recency = ++rq.next_recency;
     rq.cfs.set_next(p.se, rq.clock());
   } else {
     p.se.exec_start = rq.clock();
@@ -318,6 +357,7 @@ Task& Scheduler::pick_next_task(Rq& rq) {
     }
   }
   if (next != rq.curr) {
+    rq.update_load(rq.clock());
     put_prev_task(rq, *rq.curr);
     set_next_task(rq, *next);
   }
@@ -344,7 +384,6 @@ std::uint64_t reported_state(const Task& p, std::uint32_t state, bool preempted)
 // What a switch leaves behind for the reports.
 void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   const Time now = rq.clock();
-  rq.update_load(now);
   ++rq.nr_switches;
   if (!prev.is_idle()) rq.busy_time += now - rq.last_switch;
   rq.last_switch = now;
@@ -391,7 +430,9 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     if (may_block(mode) && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
     // Sleepers whose dequeue is delayed are not company: the pick lets go of them.
     if (rq.nr_running == rq.cfs.h_nr_delayed()) (void)rq.cfs.pick(rq.clock());
-    if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
+    if (rq.nr_running == 0 && !prev.is_idle() && wants_newidle_balance(rq)) {
+      co_await sched_balance_newidle(rq);
+    }
     if (switch_decided(rq, mode, prev_state)) {
       co_await SwitchTo{&rq};
       // prev has been chosen again, perhaps on another CPU.
@@ -455,7 +496,10 @@ void Scheduler::finish_task_switch() {
   Rq& rq = this_rq();
   Task& prev = *rq.switch_prev;
   prev.on_cpu = false;
-  if (prev.state == kTaskDead) prev.body.reset();
+  if (prev.state == kTaskDead) {
+    detach_task_load(prev);
+    prev.body.reset();
+  }
   if (rq.rt.nr_running() > 1) push_rt_tasks(rq);
   cpu.preempt_enable_no_resched();
   cpu.local_irq_enable();

@@ -80,6 +80,7 @@ void Scheduler::change_queued_task(Task& p, Change change) {
   if (queued) dequeue_task(rq, p, {});
   if (running) put_prev_task(rq, p);
   const bool head = change(rq);
+  if (p.sched_class != Class::kFair) detach_task_load(p);
   if (queued) enqueue_task(rq, p, {}, head);
   if (running) set_next_task(rq, p);
 }
@@ -99,7 +100,7 @@ void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice,
   change_queued_task(p, [&](Rq&) {
     set_priority(p, policy, rt_priority, nice);
     if (!rt_policy(policy)) {
-      reweight(p.se, weight_of(p));
+      set_weight(p, weight_of(p));
       set_custom_slice(p.se, runtime, tunables.base_slice);
     }
     return old_prio < p.prio;  // behind its equals only when it became more important
@@ -156,7 +157,7 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
     const TaskRqLock lock(machine_.this_cpu());
     change_queued_task(p, [&](Rq&) {
       set_priority(p, p.policy, 0, nice);
-      reweight(p.se, weight_of(p));
+      set_weight(p, weight_of(p));
       return false;
     });
     Rq& rq = task_rq(p);

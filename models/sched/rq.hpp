@@ -2,6 +2,8 @@
 // idles, what remote CPUs have put on the wake list.
 #pragma once
 
+#include <algorithm>
+
 #include "models/sched/eevdf.hpp"
 #include "models/sched/fair_server.hpp"
 #include "models/sched/pelt.hpp"
@@ -24,9 +26,21 @@ struct Rq final : FairHooks {
   [[nodiscard]] bool sched_idle_cpu() const {
     return nr_running != 0 && nr_running == cfs.idle_h_nr_running();
   }
-  /// cpu_load(): the weight of runnable fair tasks, averaged; see Pelt.
-  [[nodiscard]] std::uint64_t load() const { return load_avg.average(); }
+  /// Brings the averages up to date; the others read them as they are.
   void update_load(Time now);
+  /// cpu_load(): the weight of its fair tasks, averaged.
+  [[nodiscard]] std::uint64_t load() const { return load_avg.load(); }
+  /// cpu_util_cfs(), cpu_runnable(): of its fair tasks, in 1024ths of a CPU.
+  [[nodiscard]] std::uint64_t util() const {
+    return std::min<std::uint64_t>(std::max(load_avg.util(), util_est), kCapacity);
+  }
+  [[nodiscard]] std::uint64_t runnable() const { return load_avg.runnable(); }
+  /// capacity_of(): what real-time tasks leave to fair ones, 1 … 1024.
+  [[nodiscard]] std::uint64_t capacity() const {
+    const std::uint64_t used = rt_avg.util();
+    return used >= kCapacity ? 1 : kCapacity - used;
+  }
+  static constexpr std::uint64_t kCapacity = 1024;
 
   // FairHooks
   void account(Entity& curr, Time delta_exec) override;
@@ -50,15 +64,22 @@ struct Rq final : FairHooks {
   Task* wake_list = nullptr;  ///< in order of arrival
   Task** wake_list_tail = &wake_list;
   bool ttwu_pending = false;
-  bool nohz_kick = false;     ///< asked to balance for the tickless CPUs (nohz_flags)
 
   Time idle_stamp = 0;  ///< when it went idle; 0: it is not
   Time avg_idle = 1'000'000;
-  Time next_balance = 0;
-  bool tick_stopped = false;  ///< member of nohz.idle_cpus_mask
-  Pelt load_avg;  ///< weights of runnable fair tasks
-  Pelt util_avg;  ///< 1024 while anything but idle runs
-  Pelt runnable_avg;  ///< 1024 for each runnable fair task
+  Time max_idle_balance_cost = 500'000;
+  Time next_balance = 0;         ///< the first tick that balances
+  bool nohz_tick_stopped = false;  ///< among the idle CPUs without a tick, till its next busy tick
+  bool has_blocked_load = false;   ///< the averages have not decayed, for all that nobody is there
+  bool idle_balance = false;       ///< it idled when the softirq was raised
+  unsigned nohz_flags = 0;         ///< asked of it by the next call-function interrupt (NohzFlag)
+  unsigned nohz_idle_balance = 0;  ///< of those, what the SCHED softirq is to do
+
+  QueueLoad load_avg;  ///< of the fair tasks, as last updated
+  QueueLoad rt_avg;    ///< util: 1024 while a real-time task runs
+  bool rt_used = false;  ///< one has been here
+  std::uint64_t util_est = 0;     ///< sum over the queued fair tasks
+  std::uint32_t next_recency = 0;  ///< Task::se.recency of who comes next
   Time last_switch = 0;
   Time last_resched_point = 0;  ///< when it last could have switched
   Time last_quiescent = 0;      ///< when it was last seen outside atomic sections

@@ -3,6 +3,7 @@
 // sleeping thread costs this struct and the frames of its coroutine.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -83,6 +84,9 @@ constexpr int prio_to_nice(int prio) { return prio - kDefaultPrio; }
 
 /// The fair entity of a task, and the way back.
 struct TaskEntity : Entity {
+  /// Its place in the list that balancing takes from: higher joined it or ran later
+  /// (sched_entity::group_node, rq->cfs_tasks).
+  std::uint32_t recency = 0;
   Task* task = nullptr;
 };
 
@@ -173,6 +177,9 @@ struct Task : cpu::ThreadInfo {
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
   bool fatal_signal = false;
   bool woken = false;  ///< runnable_since is a wakeup, not a preemption
+  bool per_cpu_kthread = false;  ///< KTHREAD_IS_PER_CPU
+  bool load_attached = false;    ///< its load is part of its queue's
+  bool util_est_unchanged = false;  ///< UTIL_AVG_UNCHANGED: nothing new to learn from
   /// Whether the reports want its distribution of wakeup latencies: most tasks' is never read.
   bool keep_distribution = false;
   std::uint32_t allowed_signals = 0;  ///< kernel threads: what allow_signal() took, a bit each
@@ -217,7 +224,8 @@ struct Task : cpu::ThreadInfo {
   // Its places on the queues
   TaskEntity se;
   RtEntity rt;
-  Pelt load_avg;  ///< 1024 while it is queued or runs; up to when it last joined or left a queue
+  TaskLoad load_avg;           ///< up to when it last joined, left, got or gave up a CPU
+  std::uint16_t util_est = 0;  ///< what it used when it was last awake, averaged (sched_avg)
 
   // For reports
   TaskStats stats;
@@ -244,7 +252,15 @@ struct Task : cpu::ThreadInfo {
   /// The weight that it has put on its queue of late: kernel/sched/fair.c: task_h_load, without
   /// groups. Of a sleeper, as it was when it went to sleep.
   [[nodiscard]] std::uint64_t task_h_load() const {
-    return load_avg.average() * se.load.weight / 1024;
+    return load_avg.load() * se.load.weight / 1024;
+  }
+  /// Accounts what it has asked for since the last call, in 1024ths.
+  void update_load(Time now, const Signals& value) {
+    if (load_avg.accumulate(now, value)) util_est_unchanged = false;
+  }
+  /// kernel/sched/fair.c: task_util_est
+  [[nodiscard]] std::uint64_t task_util_est() const {
+    return std::max<std::uint64_t>(load_avg.util(), util_est);
   }
   [[nodiscard]] int nice() const { return prio_to_nice(static_prio); }
 };

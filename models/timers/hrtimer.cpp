@@ -42,16 +42,21 @@ void Timers::device_fired(void* object, std::uint64_t) {
 Timers::Base& Timers::hrtimer_target(const KernelHrtimer& timer) {
   Base& here = base(machine_.this_cpu().id());
   const sched::Rq& rq = scheduler_.rq(here.cpu->id());
-  if (timer.pinned || rq.curr != rq.idle || busy_.empty()) return here;
+  if (timer.pinned) return here;
+  const cpu::CpuMask& housekeeping = scheduler_.housekeeping();
+  const bool may_stay = housekeeping.test(here.cpu->id());
+  if (may_stay && (rq.curr != rq.idle || busy_.empty())) return here;
+  const auto unless_sooner = [&](Base& there) -> Base& {  // than its device is armed for
+    return timer.expires < there.programmed ? here : there;
+  };
   for (const sched::Domain* sd = scheduler_.domains().lowest(here.cpu->id()); sd != nullptr;
        sd = sd->parent) {
     for (int cpu : *sd->span) {
-      if (cpu == here.cpu->id() || scheduler_.rq(cpu).idle_cpu()) continue;
-      Base& there = base(cpu);
-      return timer.expires < there.programmed ? here : there;
+      if (cpu == here.cpu->id() || !housekeeping.test(cpu)) continue;
+      if (!scheduler_.rq(cpu).idle_cpu()) return unless_sooner(base(cpu));
     }
   }
-  return here;
+  return may_stay ? here : unless_sooner(base(scheduler_.housekeeping_any_cpu()));
 }
 
 void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {

@@ -13,11 +13,11 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   if (timers.timers_due(base)) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kTimer);
   sched::Scheduler& scheduler = timers.scheduler_;
   Task& current = static_cast<Task&>(*cpu.current);
-  const bool balance = scheduler.sched_tick(cpu);
+  scheduler.sched_tick(cpu);
   if ((current.flags & sched::kPfWqWorker) != 0) {
     co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
-  if (balance) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
+  scheduler.sched_balance_trigger(cpu);
   if (base.tick_stopped) co_return false;  // armed again, or not, on the way back to idle
   timer.set_expires(timers.ticks_.next(cpu.now()));
   co_return true;
@@ -75,7 +75,7 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
     constexpr std::uint64_t kNoDependency = 0;
     cpu.trace(Event::kTickStop, 1, kNoDependency);
     cpu.trace(Event::kTimerBaseIdle, 1, cpu.id());
-    timers.scheduler_.nohz_idle(cpu.id(), true);
+    timers.scheduler_.nohz_balance_enter_idle(cpu.id());
   }
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   if (wheel_time != sim::kNever) {
@@ -93,7 +93,6 @@ void Timers::raise_sched_softirq(void* self, Cpu& cpu) {
 void Timers::restart_tick(Base& base) {
   base.tick_stopped = false;
   retract_global(base);
-  scheduler_.nohz_idle(base.cpu->id(), false);
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   base.tick.set_expires(ticks_.next(machine_.now()));
   base.hrtimers.add(base.tick);

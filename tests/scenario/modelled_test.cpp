@@ -32,7 +32,6 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("events": [{"t": 0, "cpu_down": 1}])", "cpu_down");
   refused(R"("events": [{"t": 0, "cpu_up": 1}])", "cpu_up");
   refused(R"("events": [{"t": 0, "suspend": {"state": "deep"}}])", "suspend");
-  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
   refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
           "io under preempt rt");

@@ -53,6 +53,8 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
       break;
   }
   config.tick = 1'000'000'000 / scenario.kernel.hz;
+  config.isolated = isolated(scenario.kernel, scenario.machine.cpus);
+  config.nohz_full = nohz_full(scenario.kernel, scenario.machine.cpus);
   config.mwait_idle = scenario.machine.idle == scenario::Idle::kMwait;
   return config;
 }
@@ -100,7 +102,8 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   machine_ = std::make_unique<cpu::Machine>(simulation_.calendar(),
                                             cpu::Topology(topology_spec(scenario.machine)),
                                             cost_table(scenario.machine), trace);
-  const sched::SchedConfig config = sched_config(scenario);
+  sched::SchedConfig config = sched_config(scenario);
+  config.tick_offset = options.tick_offset;
   scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
   const timers::Ticks ticks{config.tick, options.tick_offset,
                             timers::initial_jiffies(scenario.kernel.hz)};
@@ -158,6 +161,7 @@ void System::boot(int start_cpu) {
   irq_sources_ =
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
   control_ = &boot_->control();
+  scheduler_->set_cpus_mask(*control_, scheduler_->domain_cpus());  // sched_init_smp()
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
                            *kthreads_->kthreadd());
@@ -170,7 +174,8 @@ void System::boot(int start_cpu) {
     task.body = task_body(task, static_cast<std::int32_t>(i));
     task.resume_point = task.body.handle();
     const scenario::CpuList cpus = spec.cpu >= 0 ? scenario::CpuList{spec.cpu} : spec.cpus;
-    scheduler_->set_cpus_mask(task, mask_of(cpus, nr_cpus));
+    // What nothing is said of inherits the mask of the init task.
+    scheduler_->set_cpus_mask(task, cpus.empty() ? scheduler_->domain_cpus() : mask_of(cpus, nr_cpus));
     scheduler_->init_policy(task, policy_of(spec.scheduling.policy), spec.scheduling.priority,
                             spec.scheduling.nice);
     task.state = sched::kTaskInterruptible;
@@ -178,6 +183,7 @@ void System::boot(int start_cpu) {
     task.wake_cpu = task.cpu->id();
     interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
   }
+  if (!scheduler_->domain_cpus().test(start_cpu)) start_cpu = scheduler_->domain_cpus().first();
   control_->cpu = &machine_->cpu(start_cpu);
   control_->wake_cpu = control_->recent_used_cpu = start_cpu;
   control_->body = control_body();

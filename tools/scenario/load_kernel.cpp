@@ -119,6 +119,10 @@ class KernelLoader {
         value.fail({fmt::format("{}: {}", word, error.what), error.expected, error.suggestion});
       }
     }
+    // kernel/sched/isolation.c: housekeeping_setup ignores the second of the two.
+    const bool nohz = std::ranges::find(kernel_.isolcpus_flags, "nohz") != kernel_.isolcpus_flags.end();
+    if (nohz && !kernel_.nohz_full.empty() && kernel_.nohz_full != kernel_.isolcpus)
+      value.fail({"isolcpus=nohz,… and nohz_full= name different CPUs", "the same in both"});
   }
 
   void read_parameter(KernelParameter parameter) {
@@ -150,6 +154,7 @@ class KernelLoader {
       text.remove_prefix(std::min(comma + 1, text.size()));
     }
     kernel_.isolcpus = parse_cpulist(text, cpus());
+    if (kernel_.isolcpus.empty()) throw ValueError{"no CPU is named", "a list such as 2-3"};
   }
 
   void read_preempt(const std::string& text) {

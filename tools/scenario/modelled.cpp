@@ -54,11 +54,6 @@ void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places
   verb_used<Verb::kAllocWorkqueue>(scenario, places);
 }
 
-void isolation(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  const Kernel& kernel = scenario.kernel;
-  if (!kernel.isolcpus.empty()) places.push_back(kernel.origin);
-}
-
 void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
 }
@@ -75,7 +70,6 @@ constexpr std::array kMissing{
     Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
-    Missing{"isolcpus", isolation},
     Missing{"frequency governors", governors},
     Missing{"energy accounting (power)", energy},
 };
