@@ -149,7 +149,8 @@ Co<> Scheduler::sched_balance_domains(Rq& rq, CpuIdle idle) {
   }
   constexpr Time kFloor = 500'000;  // sysctl_sched_migration_cost
   if (decayed) rq.max_idle_balance_cost = std::max(kFloor, max_cost);
-  if (next_balance != sim::kNever) rq.next_balance = std::min(next_balance, last_tick() + 60 * kSecond);
+  if (next_balance != sim::kNever)
+    rq.next_balance = std::min(next_balance, last_tick() + 60 * kSecond);
 }
 
 // kernel/sched/fair.c: sched_balance_softirq

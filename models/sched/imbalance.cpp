@@ -8,9 +8,13 @@ namespace {
 
 constexpr std::uint64_t kScale = 1024;  // SCHED_CAPACITY_SCALE
 
-std::uint64_t as_unsigned(int n) { return static_cast<std::uint64_t>(n); }
+std::uint64_t as_unsigned(int n) {
+  return static_cast<std::uint64_t>(n);
+}
 
-bool smt(const Group& group) { return (group.flags & kSdShareCpucapacity) != 0; }
+bool smt(const Group& group) {
+  return (group.flags & kSdShareCpucapacity) != 0;
+}
 
 // group_is_overloaded(): more tasks than CPUs, and they do not get what they ask for.
 bool overloaded(std::uint64_t pct, const GroupStats& stats) {
@@ -45,7 +49,7 @@ std::int64_t sibling_imbalance(CpuIdle idle, const DomainStats& domain) {
   if (busiest_cores == local_cores) return difference(busiest, local);
   const int cores = busiest_cores + local_cores;
   std::int64_t imbalance = difference(local_cores * busiest, busiest_cores * local);
-  imbalance = (2 * imbalance + cores) / cores;  // for one core, rounded
+  imbalance = (2 * imbalance + cores) / cores;                // for one core, rounded
   if (imbalance <= 1 && local == 0 && busiest > 1) return 2;  // use the empty group
   return imbalance;
 }

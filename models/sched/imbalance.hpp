@@ -16,12 +16,12 @@ enum class CpuIdle : std::uint8_t { kBusy, kIdle, kNewlyIdle };
 
 /// enum group_type, those of equal CPUs: which group to pull from first, the last of them first.
 enum class GroupType : std::uint8_t {
-  kHasSpare,   ///< could run more
-  kFullyBusy,  ///< full, and nobody competes for a CPU
-  kMisfitTask, ///< a task alone on a CPU that real-time tasks take much of
-  kSmtBalance, ///< tasks share a core
-  kImbalanced, ///< affinity kept a narrower domain from balancing itself
-  kOverloaded, ///< tasks get less than they ask for
+  kHasSpare,    ///< could run more
+  kFullyBusy,   ///< full, and nobody competes for a CPU
+  kMisfitTask,  ///< a task alone on a CPU that real-time tasks take much of
+  kSmtBalance,  ///< tasks share a core
+  kImbalanced,  ///< affinity kept a narrower domain from balancing itself
+  kOverloaded,  ///< tasks get less than they ask for
 };
 
 /// struct sg_lb_stats; loads in weights, the rest in units of 1024 a CPU.
@@ -30,12 +30,12 @@ struct GroupStats {
   std::uint64_t capacity = 0;
   std::uint64_t util = 0;
   std::uint64_t runnable = 0;
-  std::uint64_t avg_load = 0;      ///< load for each whole CPU; only of full groups
-  std::uint64_t misfit_load = 0;   ///< of the task that a CPU with little capacity runs
-  unsigned nr_running = 0;         ///< all classes
-  unsigned h_nr_running = 0;       ///< fair class
+  std::uint64_t avg_load = 0;     ///< load for each whole CPU; only of full groups
+  std::uint64_t misfit_load = 0;  ///< of the task that a CPU with little capacity runs
+  unsigned nr_running = 0;        ///< all classes
+  unsigned h_nr_running = 0;      ///< fair class
   unsigned idle_cpus = 0;
-  unsigned weight = 0;             ///< CPUs
+  unsigned weight = 0;  ///< CPUs
   bool smt_balance = false;
   GroupType type = GroupType::kHasSpare;
 

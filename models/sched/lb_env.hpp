@@ -14,7 +14,7 @@ struct Scheduler::LbEnv {
   Rq* src = nullptr;
   Imbalance imbalance{};
   int new_dst_cpu = -1;
-  unsigned loop = 0;         ///< tasks looked at
+  unsigned loop = 0;  ///< tasks looked at
   unsigned loop_max = 0;
   bool all_pinned = false;   ///< LBF_ALL_PINNED: no task of the queue may run on dst
   bool some_pinned = false;  ///< LBF_SOME_PINNED

@@ -69,8 +69,7 @@ DomainStats Scheduler::update_sd_lb_stats(const LbEnv& env) {
   }
   if (env.idle != CpuIdle::kNewlyIdle && domains_->llc(dst) != nullptr &&
       env.sd->span_weight == domains_->llc_size(dst)) {
-    cache_state(dst).nr_idle_scan =
-        idle_cpu_scan(util, env.sd->span_weight, env.sd->imbalance_pct);
+    cache_state(dst).nr_idle_scan = idle_cpu_scan(util, env.sd->span_weight, env.sd->imbalance_pct);
   }
   return stats;
 }

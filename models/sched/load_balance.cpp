@@ -151,8 +151,12 @@ void Scheduler::active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, Sto
   const Domain* sd = scheduler.domains_->lowest(target.id());
   while (sd != nullptr && !sd->span->test(cpu.id())) sd = sd->parent;
   if (sd == nullptr) return;
-  LbEnv env{.sd = sd, .idle = CpuIdle::kIdle, .this_cpu = target.id(), .dst = &target,
-            .src = &busiest, .active = true};
+  LbEnv env{.sd = sd,
+            .idle = CpuIdle::kIdle,
+            .this_cpu = target.id(),
+            .dst = &target,
+            .src = &busiest,
+            .active = true};
   Task* p = scheduler.detach_one_task(env);
   if (p == nullptr) return;
   scheduler.state_of(*sd).nr_balance_failed = 0;

@@ -11,7 +11,7 @@ namespace {
 /// What is asked of the idle CPU (NOHZ_STATS_KICK, NOHZ_BALANCE_KICK, NOHZ_NEXT_KICK).
 enum NohzFlag : unsigned { kStatsKick = 1, kBalanceKick = 2, kNextKick = 4 };
 
-constexpr Time kBlockedPeriod = 32'000'000;   // LOAD_AVG_PERIOD, ns
+constexpr Time kBlockedPeriod = 32'000'000;  // LOAD_AVG_PERIOD, ns
 constexpr Time kMigrationCost = 500'000;
 
 }  // namespace
@@ -91,8 +91,8 @@ bool Scheduler::update_nohz_stats(Rq& rq) {
   return rq.has_blocked_load;
 }
 
-// kernel/sched/fair.c: nohz_newidle_balance, nohz_run_idle_balance: a CPU that goes idle for a while
-// spares the others the interrupt for it.
+// kernel/sched/fair.c: nohz_newidle_balance, nohz_run_idle_balance: a CPU that goes idle for a
+// while spares the others the interrupt for it.
 void Scheduler::nohz_newidle_balance(Rq& rq) {
   if (rq.avg_idle < kMigrationCost || !nohz_has_blocked_) return;
   const Time now = last_tick();

@@ -42,7 +42,9 @@ std::uint64_t decay(std::uint64_t value, std::uint64_t periods) {
   return static_cast<std::uint64_t>(product >> 32);
 }
 
-std::uint64_t subtract(std::uint64_t from, std::uint64_t part) { return from - std::min(from, part); }
+std::uint64_t subtract(std::uint64_t from, std::uint64_t part) {
+  return from - std::min(from, part);
+}
 
 }  // namespace
 

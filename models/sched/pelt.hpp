@@ -13,8 +13,8 @@
 
 namespace kt::sched {
 
-/// The three signals at one moment. A queue's load is a sum of weights, a task's is 1024 while it is
-/// queued; runnable is 1024 for each runnable task; util 1024 while one runs.
+/// The three signals at one moment. A queue's load is a sum of weights, a task's is 1024 while it
+/// is queued; runnable is 1024 for each runnable task; util 1024 while one runs.
 struct Signals {
   std::uint64_t load = 0;
   std::uint64_t runnable = 0;
@@ -27,8 +27,8 @@ class LoadAvg {
  public:
   /// As if the averages had been these until `now`.
   void start(sim::Time now, const Signals& averages);
-  /// Accounts `value` from the last call until `now`. True if the averages have moved, which they do
-  /// at the ends of periods (and not before 1,024 ns have passed).
+  /// Accounts `value` from the last call until `now`. True if the averages have moved, which they
+  /// do at the ends of periods (and not before 1,024 ns have passed).
   bool accumulate(sim::Time now, const Signals& value) {
     const std::uint64_t units = static_cast<std::uint64_t>(now - last_) / kUnit;
     if (units == 0) return false;

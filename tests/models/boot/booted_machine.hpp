@@ -42,7 +42,8 @@ struct BootedMachine {
   sim::Trace trace;
   timers::Ticks ticks;
   cpu::Machine machine;
-  sched::Scheduler scheduler{machine, {}};
+  sched::SchedConfig config;
+  sched::Scheduler scheduler{machine, config};
   softirq::Softirqs softirqs{scheduler, ticks};
   softirq::Tasklets tasklets{softirqs};
   timers::Timers timers{scheduler, softirqs, ticks};

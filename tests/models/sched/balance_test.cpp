@@ -89,13 +89,13 @@ TEST_CASE("a CPU whose last sleeper is delayed looks for work before it idles",
 }
 
 TEST_CASE("a task that runs is pushed to an idle cache by the stopper", "[sched][balance]") {
-  // Four hogs on the four CPUs of one cache, the other cache idle: nobody waits, so that nothing can
-  // be pulled until passes have failed often enough.
+  // Four hogs on the four CPUs of one cache, the other cache idle: nobody waits, so that nothing
+  // can be pulled until passes have failed often enough.
   std::string tasks;
   std::string release;
   for (int i = 0; i < 4; ++i) {
-    tasks += fmt::format(R"({}"hog{}": {{"cpu": {}, "do": [{{"run": "1s"}}]}})",
-                         i == 0 ? "" : ", ", i, i);
+    tasks += fmt::format(R"({}"hog{}": {{"cpu": {}, "do": [{{"run": "1s"}}]}})", i == 0 ? "" : ", ",
+                         i, i);
     release += fmt::format(R"(, {{"set_cpus_allowed": {{"thread": "hog{}", "cpus": "0-7"}}}})", i);
   }
   const Run run = run_keys(fmt::format(R"("duration": "600ms",

@@ -50,7 +50,9 @@ struct Pair {
 
 constexpr Imbalance kBalanced{};
 
-Imbalance tasks(std::int64_t count) { return {MigrationType::kTask, count}; }
+Imbalance tasks(std::int64_t count) {
+  return {MigrationType::kTask, count};
+}
 
 }  // namespace
 
@@ -60,12 +62,12 @@ TEST_CASE("a group is classified by tasks, utilization and runnable time", "[sch
     stats.runnable = runnable;
     return group_classify(117, false, stats);
   };
-  CHECK(type(3, 4096, 4096) == GroupType::kHasSpare);     // fewer tasks than CPUs
-  CHECK(type(5, 3000, 4792) == GroupType::kHasSpare);     // 4096 * 1.17 = 4792.3
-  CHECK(type(5, 3000, 4793) == GroupType::kOverloaded);   // they wait
-  CHECK(type(5, 3501, 3501) == GroupType::kOverloaded);   // 4096 / 1.17 = 3500.9
+  CHECK(type(3, 4096, 4096) == GroupType::kHasSpare);    // fewer tasks than CPUs
+  CHECK(type(5, 3000, 4792) == GroupType::kHasSpare);    // 4096 * 1.17 = 4792.3
+  CHECK(type(5, 3000, 4793) == GroupType::kOverloaded);  // they wait
+  CHECK(type(5, 3501, 3501) == GroupType::kOverloaded);  // 4096 / 1.17 = 3500.9
   CHECK(type(5, 3500, 3500) == GroupType::kHasSpare);
-  CHECK(type(4, 3501, 3501) == GroupType::kFullyBusy);    // one each
+  CHECK(type(4, 3501, 3501) == GroupType::kFullyBusy);  // one each
   CHECK(type(4, 3000, 4793) == GroupType::kFullyBusy);
 }
 
@@ -130,8 +132,7 @@ TEST_CASE("caches of a node get tasks in proportion to their cores", "[sched][ba
   const std::uint32_t prefer = kSdShareLlc | kSdPreferSibling;
   // 3 tasks against 1 on 4 cores each, nobody waits: they spread nevertheless.
   CHECK(Pair(figures(4, 1, 500), figures(4, 3, 1500), prefer, 0).find(CpuIdle::kIdle) == tasks(1));
-  CHECK(Pair(figures(4, 1, 500), figures(4, 2, 1000), prefer, 0).find(CpuIdle::kIdle) ==
-        kBalanced);
+  CHECK(Pair(figures(4, 1, 500), figures(4, 2, 1000), prefer, 0).find(CpuIdle::kIdle) == kBalanced);
   // 6 cores with 6 tasks, 2 cores with none: (2 * 12 + 8) / 8 = 4, halved.
   CHECK(Pair(figures(2, 0, 0), figures(6, 6, 3000), prefer, 0).find(CpuIdle::kIdle) == tasks(2));
 }

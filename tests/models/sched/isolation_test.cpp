@@ -25,7 +25,8 @@ std::vector<std::string> guests(const Run& run, int cpu) {
   std::vector<std::string> comms;
   for (const support::TraceLine* line : lines_of(run.trace, "sched_switch")) {
     const std::string comm(line->text_of("next_comm"));
-    if (static_cast<int>(line->cpu) != cpu || comm.starts_with("swapper/") || comm.ends_with(fmt::format("/{}", cpu)))
+    if (static_cast<int>(line->cpu) != cpu || comm.starts_with("swapper/") ||
+        comm.ends_with(fmt::format("/{}", cpu)))
       continue;
     if (std::ranges::find(comms, comm) == comms.end()) comms.push_back(comm);
   }

@@ -41,8 +41,7 @@ TEST_CASE("an average does not depend on how often it is read", "[sched][pelt]")
   once.accumulate(100 * kPeriod, value);
   for (int i = 1; i <= 10'000; ++i) often.accumulate(100 * kPeriod / 10'000 * i, value);
   often.accumulate(100 * kPeriod, value);
-  CHECK(static_cast<double>(once.load()) ==
-        Approx(static_cast<double>(often.load())).margin(5));
+  CHECK(static_cast<double>(once.load()) == Approx(static_cast<double>(often.load())).margin(5));
 }
 
 TEST_CASE("a task takes its load to another queue", "[sched][pelt]") {
