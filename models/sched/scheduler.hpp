@@ -37,8 +37,8 @@ struct SchedConfig {
   Time tick = 4'000'000;  ///< ns, 1/HZ
   Time tick_offset = 0;   ///< t = 0 lies so many ns after a tick; 0 … tick - 1
   bool mwait_idle = true; ///< idle polls the need_resched flag; else it halts and needs an IPI
-  cpu::CpuMask isolated;   ///< isolcpus=domain: CPUs in no scheduling domain; default: none
-  cpu::CpuMask nohz_full;  ///< nohz_full=: CPUs that housekeeping stays off; default: none
+  cpu::CpuMask isolated{0};   ///< isolcpus=domain: CPUs in no scheduling domain; default: none
+  cpu::CpuMask nohz_full{0};  ///< nohz_full=: CPUs that housekeeping stays off; default: none
 };
 
 /// What the timer code (a layer above) does for the scheduler; kernel/time/tick-sched.c.

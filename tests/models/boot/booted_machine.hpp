@@ -42,8 +42,7 @@ struct BootedMachine {
   sim::Trace trace;
   timers::Ticks ticks;
   cpu::Machine machine;
-  sched::SchedConfig config;
-  sched::Scheduler scheduler{machine, config};
+  sched::Scheduler scheduler{machine, {}};
   softirq::Softirqs softirqs{scheduler, ticks};
   softirq::Tasklets tasklets{softirqs};
   timers::Timers timers{scheduler, softirqs, ticks};
