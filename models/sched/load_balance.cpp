@@ -90,7 +90,7 @@ bool Scheduler::need_active_balance(const LbEnv& env) {
 }
 
 // The end of a pass that has moved nothing from an uneven domain: the task that runs there may have
-// to be pushed. True: by the stopper; *pinned: it may not come here.
+// to be pushed by the stopper. `pinned`: it may not come here.
 bool Scheduler::wants_active_balance(LbEnv& env, bool& pinned) {
   if (!need_active_balance(env)) return false;
   if (!env.src->curr->cpus_ptr->test(env.this_cpu)) {
@@ -117,9 +117,7 @@ Co<int> Scheduler::sched_balance_rq(Rq& rq, const Domain& sd, CpuIdle idle,
   DomainState& state = state_of(sd);
   bool pinned = false;
   bool active = false;
-  if (!pass.unbalanced) {
-    state.nr_balance_failed = 0;
-  } else if (pass.moved != 0) {
+  if (!pass.unbalanced || pass.moved != 0) {
     state.nr_balance_failed = 0;
   } else {
     if (idle != CpuIdle::kNewlyIdle) ++state.nr_balance_failed;
