@@ -23,7 +23,9 @@ enum class What : std::uint8_t {
   kPerNode,      // one for each NUMA node
   kKswapd,       // the same
   kBootWorkers,  // workqueue_init(): the pools that exist while one CPU is up
-  kKsoftirqd,    // of the boot CPU, as the next three
+  kKsoftirqd,    // of the boot CPU, as kRcuLeaf and kPerCpu
+  kRcuGpThread,
+  kRcuExpWorker,
   kRcuLeaf,
   kPerCpu,
   kSecondaryCpus,   // smp_init()
@@ -76,9 +78,9 @@ constexpr auto boot_order() {
       {kThread, "rcu_tasks_rude_kthread", kI},
       {kThread, "rcu_tasks_trace_kthread", kI},
       {kKsoftirqd},
-      {kThread, "rcu_preempt", kI},
+      {kRcuGpThread},
       {kRcuLeaf},
-      {kThread, "rcu_exp_gp_kthread_worker"},
+      {kRcuExpWorker},
       {kPerCpu},
       {kSecondaryCpus},
       {kUnboundWorkers},
@@ -142,13 +144,15 @@ Co<> run_stop_works(void* object, Cpu& cpu) {
 
 }  // namespace
 
-Boot::Boot(Kthreads& kthreads, softirq::Softirqs& softirqs, workqueue::Workqueues& workqueues)
-    : kthreads_(kthreads),
-      scheduler_(kthreads.scheduler()),
+Boot::Boot(kthread::SmpbootThreads& smpboot, softirq::Softirqs& softirqs,
+           workqueue::Workqueues& workqueues, rcu::Rcu& rcu)
+    : kthreads_(smpboot.kthreads()),
+      smpboot_(smpboot),
+      rcu_(rcu),
+      scheduler_(kthreads_.scheduler()),
       softirqs_(softirqs),
       workqueues_(workqueues),
-      topology_(scheduler_.machine().topology()),
-      one_cpu_(topology_.nr_cpus()) {
+      topology_(scheduler_.machine().topology()) {
   softirq_threads_ = {.comm = "ksoftirqd",
                       .object = this,
                       .thread_should_run = &softirqs_pending,
@@ -172,20 +176,25 @@ void Boot::boot(const BootConfig& config) {
   if (config.minimal) {
     ksoftirqd(0);
     migration(0);
-    secondary_cpus(true);
+    if (config.hotplug) {
+      rcu_.boot_thread();
+      rcu_.boot_exp_worker();
+      smpboot_.boot_thread(cpuhp_threads, 0);
+    }
+    secondary_cpus(config);
     workqueues_.workqueue_init_topology();
     if (config.workers) {
       more_workers();
       workqueues_.boot_release_thread();
       workqueues_.boot_watchdog();
     }
-    if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true});
+    if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true}, config);
     return;
   }
-  for (const Step& step : boot_order()) take(step);
+  for (const Step& step : boot_order()) take(step, config);
 }
 
-void Boot::take(const Step& step) {
+void Boot::take(const Step& step, const BootConfig& config) {
   constexpr int kBootCpu = 0;
   switch (step.what) {
     case What::kThread:
@@ -209,16 +218,22 @@ void Boot::take(const Step& step) {
     case What::kKsoftirqd:
       ksoftirqd(kBootCpu);
       break;
+    case What::kRcuGpThread:
+      rcu_.boot_thread();
+      break;
+    case What::kRcuExpWorker:
+      rcu_.boot_exp_worker();
+      break;
     case What::kRcuLeaf:
       rcu_leaf(kBootCpu);
       break;
     case What::kPerCpu:
       migration(kBootCpu);
       idle_inject(kBootCpu);
-      percpu(cpuhp_threads, kBootCpu);
+      smpboot_.boot_thread(cpuhp_threads, kBootCpu);
       break;
     case What::kSecondaryCpus:
-      secondary_cpus(false);
+      secondary_cpus(config);
       break;
     case What::kUnboundWorkers:
       workqueues_.workqueue_init_topology();

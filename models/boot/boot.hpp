@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "models/kthread/smpboot.hpp"
+#include "models/rcu/rcu.hpp"
 #include "models/softirq/softirq.hpp"
 #include "models/workqueue/workqueues.hpp"
 
 namespace kt::boot {
 
 using kthread::Kthreads;
-using kthread::SmpbootThread;
 using sched::Task;
 using sim::Co;
 
@@ -32,6 +32,8 @@ struct BootConfig {
   bool minimal = false;
   /// With `minimal`: the kworkers too, as something queues works.
   bool workers = true;
+  /// With `minimal`: cpuhp/N and RCU's threads too, as CPUs go and come.
+  bool hotplug = false;
   /// kswapdN also if minimal.
   bool kswapd = false;
   /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
@@ -42,7 +44,8 @@ struct Step;  // one entry of the boot's order
 
 class Boot {
  public:
-  Boot(Kthreads& kthreads, softirq::Softirqs& softirqs, workqueue::Workqueues& workqueues);
+  Boot(kthread::SmpbootThreads& smpboot, softirq::Softirqs& softirqs,
+       workqueue::Workqueues& workqueues, rcu::Rcu& rcu);
   Boot(const Boot&) = delete;
   Boot& operator=(const Boot&) = delete;
 
@@ -60,7 +63,7 @@ class Boot {
   kthread::HotplugThread idle_inject_threads;
 
  private:
-  void take(const Step& step);
+  void take(const Step& step, const BootConfig& config);
   Task& sleeper(std::string_view name, std::uint32_t state, int nice);
   Task& sleeper(const Step& step, std::string_view name);
   void bind(Task& k, const cpu::CpuMask& mask, cpu::Cpu& cpu);
@@ -71,9 +74,8 @@ class Boot {
   static Co<> run_ksoftirqd(void* self, cpu::Cpu& cpu);
   void ksoftirqd(int cpu);
   void migration(int cpu);
-  Task& percpu(const kthread::HotplugThread& descriptor, int cpu);
   void idle_inject(int cpu);
-  void secondary_cpus(bool minimal);
+  void secondary_cpus(const BootConfig& config);
   [[nodiscard]] std::vector<int> bringup_order() const;
 
   void boot_workers();
@@ -83,6 +85,8 @@ class Boot {
   [[nodiscard]] int worker_count(int cpu, bool highpri) const;
 
   Kthreads& kthreads_;
+  kthread::SmpbootThreads& smpboot_;
+  rcu::Rcu& rcu_;
   sched::Scheduler& scheduler_;
   softirq::Softirqs& softirqs_;
   workqueue::Workqueues& workqueues_;
@@ -90,8 +94,6 @@ class Boot {
   std::vector<PoolWorkers> kworkers_;
   kthread::HotplugThread softirq_threads_;
   kthread::HotplugThread cpu_stop_threads_;
-  std::deque<SmpbootThread> percpu_;
-  cpu::CpuMask one_cpu_;  // scratch: on a big machine a mask is an allocation
   Task* control_ = nullptr;
   std::vector<Task*> kswapds_;
 };

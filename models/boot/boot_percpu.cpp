@@ -8,36 +8,20 @@
 namespace kt::boot {
 
 using cpu::Cpu;
-using cpu::CpuMask;
-using kthread::HotplugThreadStatus;
 using sched::Policy;
 
 Co<> Boot::run_ksoftirqd(void* self, Cpu& cpu) {
   return static_cast<Boot*>(self)->softirqs_.run_ksoftirqd(cpu);
 }
 
-// kernel/smpboot.c: __smpboot_create_thread, and the first run of smpboot_thread_fn().
-Task& Boot::percpu(const kthread::HotplugThread& descriptor, int cpu) {
-  SmpbootThread& data =
-      percpu_.emplace_back(SmpbootThread{&descriptor, cpu, HotplugThreadStatus::kActive});
-  Task& k = kthreads_.boot_thread(fmt::format("{}/{}", descriptor.comm, cpu),
-                                  &kthread::smpboot_thread_fn, &data, sched::kTaskInterruptible);
-  one_cpu_.clear_all();
-  one_cpu_.set(cpu);
-  bind(k, one_cpu_, scheduler_.machine().cpu(cpu));
-  k.flags |= sched::kPfNoSetaffinity;
-  kthreads_.kthread_set_per_cpu(k, cpu);
-  return k;
-}
-
 void Boot::ksoftirqd(int cpu) {
-  softirqs_.set_ksoftirqd(cpu, percpu(softirq_threads_, cpu));
+  softirqs_.set_ksoftirqd(cpu, smpboot_.boot_thread(softirq_threads_, cpu));
 }
 
 // kernel/stop_machine.c: cpu_stop_create, kernel/sched/core.c: sched_set_stop_task: above every
 // other class, dressed up as FIFO 99.
 void Boot::migration(int cpu) {
-  Task& k = percpu(cpu_stop_threads_, cpu);
+  Task& k = smpboot_.boot_thread(cpu_stop_threads_, cpu);
   scheduler_.init_policy(k, Policy::kFifo, 99, 0);
   k.sched_class = sched::Class::kStop;
   scheduler_.rq(cpu).stop = &k;
@@ -45,7 +29,7 @@ void Boot::migration(int cpu) {
 
 // drivers/powercap/idle_inject.c: idle_inject_setup: sched_set_fifo()
 void Boot::idle_inject(int cpu) {
-  scheduler_.init_policy(percpu(idle_inject_threads, cpu), Policy::kFifo, 50, 0);
+  scheduler_.init_policy(smpboot_.boot_thread(idle_inject_threads, cpu), Policy::kFifo, 50, 0);
 }
 
 // kernel/cpu.c: bringup_nonboot_cpus, cpuhp_bringup_cpus_parallel: first one CPU of each core, then
@@ -60,15 +44,13 @@ std::vector<int> Boot::bringup_order() const {
 
 // kernel/smpboot.c: smpboot_create_threads goes from the newest kind to the oldest, and
 // kernel/workqueue.c: workqueue_prepare_cpu follows, then kernel/rcu/tree.c: rcutree_prepare_cpu.
-void Boot::secondary_cpus(bool minimal) {
+void Boot::secondary_cpus(const BootConfig& config) {
   for (int cpu : bringup_order()) {
-    if (!minimal) {
-      percpu(cpuhp_threads, cpu);
-      idle_inject(cpu);
-    }
+    if (!config.minimal || config.hotplug) smpboot_.boot_thread(cpuhp_threads, cpu);
+    if (!config.minimal) idle_inject(cpu);
     migration(cpu);
     ksoftirqd(cpu);
-    if (minimal) continue;
+    if (config.minimal) continue;
     bound_workers(cpu, false, 1);
     bound_workers(cpu, true, 1);
     rcu_leaf(cpu);

@@ -48,6 +48,16 @@ struct CostTable {
   Time softirq_vector = 150;     // one vector's own overhead
   Time tasklet = 50;             // taking one tasklet off the list and trying its lock
   Time balance = 1500;           // one sched_balance_rq() over one domain
+  // RCU
+  Time rcu_core = 500;         // the RCU softirq without callbacks
+  Time rcu_gp = 3'000;         // rcu_preempt: beginning or ending a grace period
+  Time rcu_fqs = 60;           // looking whether one CPU idles
+  // CPU hotplug
+  Time rebuild_domains = 200'000;  // partition_sched_domains() when a CPU comes or goes
+  Time cpu_disable = 1'000'000;    // arch/x86: fixup_irqs() waits a millisecond for stray interrupts
+  Time cpu_kick = 250'000;         // INIT and SIPI until the CPU says that it is alive
+  Time cpu_boot = 400'000;         // start_secondary() until it takes interrupts
+  Time cpu_dead = 60'000;          // from its last instruction until the others know
   // Kernel threads and processes
   Time fork = 25'000;          // kernel_thread() in kthreadd, up to the wakeup of the child
   Time kthread_start = 1500;   // ret_from_fork to the completion of the creator

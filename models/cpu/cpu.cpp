@@ -176,6 +176,8 @@ void Cpu::end_halt(Time cost) {
 }
 
 void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& arguments) {
+  if (!online) [[unlikely]]  // include/linux/tracepoint.h: the condition of every tracepoint
+    return;
   sim::TraceRecord record;
   record.time = now();
   record.comm = current->comm;
@@ -197,7 +199,7 @@ void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& argumen
 
 Machine::Machine(sim::Calendar& calendar, Topology topology, const CostTable& costs,
                  sim::Trace& trace)
-    : calendar_(calendar), topology_(std::move(topology)), costs_(costs), trace_(trace) {
+    : calendar_(calendar), topology_(std::move(topology)), costs_(costs), trace_(trace), online_(topology_.possible()) {
   cpus_.reserve(static_cast<std::size_t>(topology_.nr_cpus()));
   for (int id = 0; id < topology_.nr_cpus(); ++id) cpus_.emplace_back(*this, id);
   this_cpu_ = &cpus_[0];

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "models/cpu/costs.hpp"
+#include "models/cpu/cpu_mask.hpp"
 #include "models/cpu/topology.hpp"
 #include "models/trace/events.hpp"
 #include "sim/calendar.hpp"
@@ -172,6 +173,7 @@ class Cpu {
   std::uint32_t softirq_pending = 0;  ///< one bit a vector (irq_cpustat_t)
   std::uint32_t irq_work = 0;  ///< softirqs that other CPUs want raised here, a bit a vector
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
+  bool online = true;    ///< cpu_online(): tracepoints of a CPU that is not are not recorded
 
  private:
   friend struct Segment;
@@ -226,6 +228,13 @@ class Machine {
   /// Occupies the CPU that this code runs on.
   Segment run(Time cost) { return this_cpu_->run(cost); }
 
+  /// cpu_online_mask
+  [[nodiscard]] const CpuMask& online_mask() const { return online_; }
+  void set_cpu_online(int id, bool online) {
+    cpu(id).online = online;
+    online_.assign(id, online);
+  }
+
   /// IPIs on their way, and idle CPUs that have been told to wake or handle an interrupt.
   [[nodiscard]] int signals_in_flight() const { return signals_in_flight_; }
 
@@ -253,6 +262,7 @@ class Machine {
   std::vector<std::unique_ptr<Cpu::IrqFrame>> irq_frames_;
   Cpu::IrqFrame* free_irq_frames_ = nullptr;
   Cpu* this_cpu_ = nullptr;
+  CpuMask online_;
   int signals_in_flight_ = 0;
 };
 

@@ -51,7 +51,7 @@ void Irqs::place(Irq& irq, int cpu) {
 bool Irqs::set_affinity(Irq& irq, const cpu::CpuMask& mask) {
   irq.affinity = mask;
   if (mask.test(irq.cpu)) return true;
-  const int cpu = vectors_.best_cpu(mask);
+  const int cpu = vectors_.best_cpu(mask & machine_.online_mask());
   if (cpu < 0) return false;
   const bool was_requested = vectors_.withdraw(irq.cpu, irq.vector);
   vectors_.release(irq.cpu, irq.vector);
@@ -59,6 +59,19 @@ bool Irqs::set_affinity(Irq& irq, const cpu::CpuMask& mask) {
   irq.move_thread = true;
   if (was_requested) retrigger(irq);
   return true;
+}
+
+void Irqs::migrate_all_off_this_cpu(Cpu& cpu) {
+  for (Irq& irq : irqs_) {
+    if (irq.cpu != cpu.id()) continue;
+    cpu::CpuMask allowed = irq.affinity & machine_.online_mask();
+    const bool broken = allowed.empty();
+    if (broken) allowed = machine_.online_mask();
+    const cpu::CpuMask affinity = irq.affinity;
+    if (!set_affinity(irq, allowed)) continue;
+    if (!broken) irq.affinity = affinity;
+    ++moved_;
+  }
 }
 
 void Irqs::raise(Irq& irq) {
@@ -95,7 +108,9 @@ void Irqs::retriggered(void* self, std::uint64_t irq) {
   static_cast<Irqs*>(self)->deliver(*reinterpret_cast<Irq*>(irq));
 }
 
+// The queue of a CPU that has gone signals where others are.
 void Irqs::raise_queue(int cpu) {
+  if (!machine_.cpu(cpu).online) cpu = machine_.online_mask().first();
   queue_wanted_[static_cast<std::size_t>(cpu)] = 1;
   machine_.cpu(cpu).raise(cpu::Vector::kDevice);
 }

@@ -92,6 +92,12 @@ class Irqs {
   /// The mask and with it the CPU change; what is pending moves along. kernel/irq/manage.c:
   /// irq_set_affinity; from any context. False if no CPU of the mask has a vector left.
   bool set_affinity(Irq& irq, const cpu::CpuMask& mask);
+  /// Interrupts that go to a CPU which is going offline get another one: of their mask, or, if that
+  /// has none online, any; then their mask is lost. Interrupts off.
+  /// kernel/irq/cpuhotplug.c: irq_migrate_all_off_this_cpu
+  void migrate_all_off_this_cpu(Cpu& cpu);
+  /// How many have been moved so.
+  [[nodiscard]] std::uint64_t moved() const { return moved_; }
   [[nodiscard]] const std::deque<Irq>& all() const { return irqs_; }
 
   /// Interrupts of devices with a queue for each CPU (disks): `body` runs on a CPU for
@@ -123,6 +129,7 @@ class Irqs {
   softirq::Softirqs& softirqs_;
   cpu::Machine& machine_;
   int next_number_;
+  std::uint64_t moved_ = 0;
   Vectors vectors_;
   std::deque<Irq> irqs_;
   std::deque<ThreadData> threads_;

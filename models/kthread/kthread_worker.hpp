@@ -93,6 +93,8 @@ class KthreadWorkers {
   /// The same, bound to a CPU. kernel/kthread.c: kthread_create_worker_on_cpu
   Co<CreatedWorker> kthread_create_worker_on_cpu(int cpu, unsigned flags, std::string_view name,
                                                  std::uint64_t address);
+  /// A worker as it is after the boot: its thread sleeps and waits for works.
+  KthreadWorker& boot_worker(std::string_view name, std::uint64_t address);
   /// Runs what is queued, then ends the thread. Throws sim::Defect if works are left over: queued
   /// meanwhile, or delayed ones.
   Co<> kthread_destroy_worker(KthreadWorker& worker);

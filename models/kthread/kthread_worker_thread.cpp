@@ -38,6 +38,15 @@ Co<CreatedWorker> KthreadWorkers::kthread_create_worker_on_cpu(int cpu, unsigned
   co_return {&worker, 0};
 }
 
+KthreadWorker& KthreadWorkers::boot_worker(std::string_view name, std::uint64_t address) {
+  KthreadWorker& worker = workers_.emplace_back();
+  worker.workers = this;
+  worker.address = address;
+  worker.lock.name = kthreads_.scheduler().machine().trace().names().intern(name);
+  worker.task = &kthreads_.boot_thread(name, &kthread_worker_fn, &worker, sched::kTaskInterruptible);
+  return worker;
+}
+
 Co<> KthreadWorkers::kthread_destroy_worker(KthreadWorker& worker) {
   const std::string_view name = kthreads_.scheduler().machine().trace().names()[worker.lock.name];
   if (worker.task == nullptr) {

@@ -15,15 +15,19 @@ constexpr std::uint32_t kDice = 1024;
 }  // namespace
 
 void Scheduler::init_balancing() {
-  domain_state_.resize(domains_->nr_domains());
-  group_imbalance_.resize(domains_->nr_groups());
-  cache_state_.resize(static_cast<std::size_t>(machine_.nr_cpus()));
+  // Whoever is balancing by the old domains still finds a state for each of them.
+  domain_state_.assign(std::max<std::size_t>(domain_state_.size(), domains_->nr_domains()), {});
+  group_imbalance_.assign(std::max<std::size_t>(group_imbalance_.size(), domains_->nr_groups()), 0);
+  cache_state_.assign(static_cast<std::size_t>(machine_.nr_cpus()), {});
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
     cache_state(cpu).nr_busy_cpus = cache_state(cpu).nr_idle_scan = domains_->llc_size(cpu);
     for (const Domain* sd = domains_->lowest(cpu); sd != nullptr; sd = sd->parent) {
       state_of(*sd).last_balance = state_of(*sd).last_decay_max_lb_cost = last_tick();
       set_balance_interval(*sd, sd->min_interval);
     }
+  }
+  for (const int cpu : nohz_idle_) {
+    if (domains_->llc(cpu) != nullptr) --cache_state(cpu).nr_busy_cpus;
   }
 }
 
@@ -84,6 +88,7 @@ bool Scheduler::wants_newidle_balance(Rq& rq) {
 // The rest of it. The kernel throws a dice of 1,024 sides that falls as often as pulls have
 // succeeded; here the same share of calls goes ahead, evenly spread.
 Co<> Scheduler::sched_balance_newidle(Rq& rq) {
+  const std::shared_ptr<const SchedDomains> held = domains_;
   Time cost = 0;
   Time begin = rq.clock();
   bool continue_balancing = true;
@@ -117,6 +122,7 @@ Co<> Scheduler::sched_balance_newidle(Rq& rq) {
 
 // kernel/sched/fair.c: sched_balance_domains, for the CPU of `rq`: those whose time has come.
 Co<> Scheduler::sched_balance_domains(Rq& rq, CpuIdle idle) {
+  const std::shared_ptr<const SchedDomains> held = domains_;
   bool continue_balancing = true;
   bool busy = idle != CpuIdle::kIdle && !rq.sched_idle_cpu();
   bool decayed = false;

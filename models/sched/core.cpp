@@ -21,13 +21,16 @@ struct Scheduler::SwitchTo {
 };
 
 Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
-    : machine_(machine), config_(config), active_(machine.topology().possible()) {
+    : machine_(machine),
+      config_(config),
+      active_(machine.topology().possible()),
+      dying_(machine.nr_cpus()) {
   const int nr_cpus = machine.nr_cpus();
   if (config_.isolated.nr_cpus() == 0) config_.isolated = cpu::CpuMask(nr_cpus);
   if (config_.nohz_full.nr_cpus() == 0) config_.nohz_full = cpu::CpuMask(nr_cpus);
   housekeeping_ = without(config_.nohz_full);
   domain_cpus_ = without(config_.isolated);
-  domains_ = std::make_unique<SchedDomains>(machine.topology(), *domain_cpus_);
+  push_works_.resize(static_cast<std::size_t>(nr_cpus));
   tunables = {base_slice_of(static_cast<unsigned>(active_.count())), config.tick};
   for (int id = 0; id < nr_cpus; ++id) {
     rqs_.push_back(std::make_unique<Rq>(*this, machine.cpu(id), tunables));
@@ -35,7 +38,7 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
   stoppers_ = std::vector<Stopper>(static_cast<std::size_t>(nr_cpus));
   for (Stopper& stopper : stoppers_) stopper.tail = &stopper.head;
   nohz_idle_ = lb_cpus_ = cpu::CpuMask(nr_cpus);
-  init_balancing();
+  rebuild_sched_domains();
   machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};
@@ -358,11 +361,15 @@ Co<> Scheduler::schedule_loop(Mode mode) {
       segment = prev.cpu->run(switch_cost(prev));
       co_await segment;
       finish_task_switch();
+      if (task_rq(prev).balance_push) [[unlikely]]
+        co_await balance_push(task_rq(prev));
       segment = prev.cpu->run(cold_cache_penalty(prev));
       co_await segment;
     } else {
       rq.cpu->preempt_enable_no_resched();
       rq.cpu->local_irq_enable();
+      if (rq.balance_push) [[unlikely]]
+        co_await balance_push(rq);
     }
     if (mode != Mode::kIdle) prev.preempt_count -= cpu::kPreemptOffset;
   } while (prev.need_resched);
@@ -436,6 +443,7 @@ Co<> Scheduler::schedule_tail() {
   Task& self = current();
   co_await self.cpu->run(switch_cost(self));
   finish_task_switch();
+  if (this_rq().balance_push) co_await balance_push(this_rq());
   cold_cache_penalty(self);
   co_await preempt_enable();
 }

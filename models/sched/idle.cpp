@@ -16,6 +16,12 @@ constexpr std::uint64_t kIdleExit = 4294967295U;  // PWR_EVENT_EXIT
 
 }  // namespace
 
+void Scheduler::note_halted() {
+  if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
+    all_idle.call(all_idle.object);
+  }
+}
+
 // One pass of the idle loop: cpu_startup_entry() -> do_idle().
 Co<> Scheduler::do_idle(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
@@ -25,6 +31,11 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
     finish_task_switch();
   }
   for (;;) {
+    if (!cpu.online) [[unlikely]] {
+      note_halted();
+      co_await idle_dead.body(idle_dead.object, cpu);
+      --nr_halted_;
+    }
     cpu.polling = true;
     while (!idle.need_resched) {
       cpu.local_irq_disable();
@@ -37,9 +48,8 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       cpu.trace(Event::kCpuIdle, kIdleState, cpu.id());
       cpu.polling = config_.mwait_idle;
       cpu.local_irq_enable();
-      if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
-        all_idle.call(all_idle.object);
-      }
+      ++rq.nr_halts;
+      note_halted();
       cpu::Segment halt = cpu.halt();
       co_await halt;
       --nr_halted_;

@@ -135,20 +135,22 @@ Co<int> Scheduler::sched_balance_rq(Rq& rq, const Domain& sd, CpuIdle idle,
   }
   if (active) {
     Stopper& stopper = stoppers_[static_cast<std::size_t>(env.src->id())];
-    co_await stop_one_cpu_nowait(env.src->id(), stopper.active_balance_work);
+    stopper.active_balance =
+        co_await stop_one_cpu_nowait(env.src->id(), stopper.active_balance_work);
   }
   co_return pinned ? 0 : pass.moved;
 }
 
 // On the stopper of the busy CPU: what ran there is now a task that waits, and goes.
-void Scheduler::active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work) {
+Co<> Scheduler::active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work) {
   Rq& busiest = scheduler.rq(cpu.id());
   Rq& target = scheduler.rq(work.destination);
   scheduler.stoppers_[static_cast<std::size_t>(cpu.id())].active_balance = false;
-  if (busiest.nr_running <= 1) return;
+  if (busiest.nr_running <= 1) return {};
+  if (!scheduler.active_.test(cpu.id()) || !scheduler.active_.test(target.id())) return {};
   const Domain* sd = scheduler.domains_->lowest(target.id());
   while (sd != nullptr && !sd->span->test(cpu.id())) sd = sd->parent;
-  if (sd == nullptr) return;
+  if (sd == nullptr) return {};
   LbEnv env{.sd = sd,
             .idle = CpuIdle::kIdle,
             .this_cpu = target.id(),
@@ -156,9 +158,10 @@ void Scheduler::active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, Sto
             .src = &busiest,
             .active = true};
   Task* p = scheduler.detach_one_task(env);
-  if (p == nullptr) return;
+  if (p == nullptr) return {};
   scheduler.state_of(*sd).nr_balance_failed = 0;
   scheduler.attach_task(target, *p);
+  return {};
 }
 
 }  // namespace kt::sched

@@ -17,6 +17,7 @@ constexpr Time kMigrationCost = 500'000;
 }  // namespace
 
 void Scheduler::nohz_balance_enter_idle(int cpu) {
+  if (!active_.test(cpu)) return;
   Rq& rq = this->rq(cpu);
   rq.has_blocked_load = true;
   if (domains_->lowest(cpu) == nullptr) return;

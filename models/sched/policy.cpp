@@ -197,9 +197,9 @@ void Scheduler::set_cpus_mask(Task& p, const cpu::CpuMask& mask) {
 namespace {
 
 // kernel/sched/core.c: migration_cpu_stop, on the stopper of the CPU where the task ran
-void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
+Co<> migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
   Task& p = *work.task;
-  if (p.cpu != &cpu || p.cpus_ptr->test(cpu.id())) return;
+  if (p.cpu != &cpu || p.cpus_ptr->test(cpu.id())) return {};
   // The mask may have changed once more since the work was queued.
   const bool allowed = scheduler.is_cpu_allowed(p, work.destination);
   const int target = allowed ? work.destination : p.cpus_ptr->first_and(scheduler.active_mask());
@@ -208,14 +208,21 @@ void migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& wor
   } else {
     p.wake_cpu = target;
   }
+  return {};
 }
 
 }  // namespace
 
+void Scheduler::migrate_disable() {
+  if (current().migration_disabled++ == 0) ++this_rq().nr_pinned;
+}
+
 // kernel/sched/core.c: migrate_enable. If its mask has changed meanwhile it moves now.
 Co<> Scheduler::migrate_enable() {
   Task& self = current();
-  if (--self.migration_disabled != 0 || self.cpus_ptr->test(self.cpu->id())) co_return;
+  if (--self.migration_disabled != 0) co_return;
+  --this_rq().nr_pinned;
+  if (self.cpus_ptr->test(self.cpu->id())) co_return;
   const int destination = self.cpus_ptr->first_and(active_);
   StopWork work{.function = &migration_cpu_stop, .task = &self, .destination = destination};
   co_await stop_one_cpu(self.cpu->id(), work);
@@ -225,7 +232,9 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_u
   co_await machine_.run(machine_.costs().syscall);
   if (p.pi_locked) co_await wait_pi_lock(p);
   if (by_user && (p.flags & kPfNoSetaffinity) != 0) co_return -EINVAL;
-  const cpu::CpuMask valid = mask & active_;
+  // Kernel threads may be put on a CPU that is coming or going (cpu_valid_mask).
+  const bool online = p.is_kthread() || p.migration_disabled != 0;
+  const cpu::CpuMask valid = mask & (online ? machine_.online_mask() : active_);
   const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
   if (mask == *p.cpus_ptr) co_return 0;

@@ -12,6 +12,15 @@
 
 namespace kt::sched {
 
+/// struct __call_single_data: a function that one CPU has another one call, in its call-function
+/// interrupt. Must stay until it has begun.
+struct CallSingleData {
+  sim::Co<> (*function)(void* object, cpu::Cpu& cpu) = nullptr;
+  void* object = nullptr;
+  bool queued = false;
+  CallSingleData* next = nullptr;
+};
+
 struct Rq final : FairHooks {
   Rq(Scheduler& scheduler_, cpu::Cpu& cpu_, const FairTunables& tunables)
       : scheduler(&scheduler_), cpu(&cpu_), cfs(tunables, *this), fair_server(cpu_) {}
@@ -64,7 +73,14 @@ struct Rq final : FairHooks {
   Task* wake_list = nullptr;  ///< in order of arrival
   Task** wake_list_tail = &wake_list;
   bool ttwu_pending = false;
+  CallSingleData* call_list = nullptr;  ///< in order of arrival
+  CallSingleData** call_list_tail = &call_list;
+  bool balance_push = false;  ///< the CPU goes offline: what runs here is pushed away
+  int nr_pinned = 0;          ///< tasks here that are migrate-disabled
+  std::uint64_t nr_pushed = 0;   ///< tasks that had to leave so
+  Task* hotplug_wait = nullptr;  ///< cpuhp/N, until the others have left
 
+  std::uint64_t nr_halts = 0;  ///< how often the idle loop has stopped (RCU's extended quiescence)
   Time idle_stamp = 0;  ///< when it went idle; 0: it is not
   Time avg_idle = 1'000'000;
   Time max_idle_balance_cost = 500'000;

@@ -66,6 +66,13 @@ struct WorkerHooks {
   Co<> (*tick)(void*, Task&) = nullptr;       ///< hit by the tick: wq_worker_tick()
 };
 
+/// What CPU hotplug (a layer above) does with a CPU that has gone offline, in its idle task: returns
+/// when it is online again (kernel/sched/idle.c: do_idle, cpuhp_report_idle_dead).
+struct IdleDeadHook {
+  void* object = nullptr;
+  Co<> (*body)(void*, Cpu&) = nullptr;
+};
+
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
 struct AllIdleHook {
   void* object = nullptr;
@@ -168,7 +175,7 @@ class Scheduler {
   /// Told when the priority of a task that waits for an rt_mutex has changed (rt_mutex_adjust_pi).
   void (*pi_changed)(Scheduler&, Task&) = nullptr;
   /// The current task stays on its CPU until the matching migrate_enable().
-  void migrate_disable() { ++current().migration_disabled; }
+  void migrate_disable();
   Co<> migrate_enable();
   /// The same for a task that has not begun its work, and may still be on its way to its first
   /// sleep: no events, no cost.
@@ -200,22 +207,51 @@ class Scheduler {
   // Stopper (kernel/stop_machine.c) ---------------------------------------------------------------
   /// A function that the stopper of a CPU runs, with preemption off.
   struct StopWork {
-    void (*function)(Scheduler&, Cpu&, StopWork&) = nullptr;
+    Co<> (*function)(Scheduler&, Cpu&, StopWork&) = nullptr;
+    void* data = nullptr;  ///< the function's
     Task* task = nullptr;
     int destination = -1;
     Task* waiter = nullptr;  ///< sleeps until it is done
+    int* left = nullptr;     ///< works of a group that are not done: the last one wakes the waiter
     bool done = false;
     StopWork* next = nullptr;
   };
-  /// Queues and wakes migration/N; from any context.
-  Co<> stop_one_cpu_nowait(int cpu, StopWork& work);
+  /// Queues and wakes migration/N; from any context. False: the stopper is disabled, as its CPU is
+  /// offline.
+  Co<bool> stop_one_cpu_nowait(int cpu, StopWork& work);
   /// The same, and waits until it is done (kernel/stop_machine.c: stop_one_cpu).
   Co<> stop_one_cpu(int cpu, StopWork& work);
+  /// cpu_stopper::enabled
+  void enable_stopper(int cpu, bool enabled) {
+    stoppers_[static_cast<std::size_t>(cpu)].enabled = enabled;
+  }
   /// The body of migration/N's thread function: runs all queued works.
   Co<> run_stop_works(Cpu& cpu);
   [[nodiscard]] bool stop_works_pending(int cpu) const {
     return stoppers_[static_cast<std::size_t>(cpu)].head != nullptr;
   }
+
+  // CPU hotplug (hotplug.cpp) ---------------------------------------------------------------------
+  /// cpu_dying_mask: a CPU is in it from the begin of its way down until its next way up.
+  [[nodiscard]] bool cpu_dying(int cpu) const { return dying_.test(cpu); }
+  void set_cpu_dying(int cpu, bool dying) { dying_.assign(cpu, dying); }
+  /// synchronize_rcu(), of the layer of RCU.
+  struct GracePeriod {
+    void* object = nullptr;
+    Co<> (*synchronize)(void* object) = nullptr;
+  };
+  /// The CPU takes user tasks and is balanced, or not any more. On that CPU's thread of hotplug.
+  /// kernel/sched/core.c: sched_cpu_activate, sched_cpu_deactivate
+  Co<> sched_cpu_activate(Cpu& cpu);
+  Co<> sched_cpu_deactivate(Cpu& cpu, GracePeriod grace_period);
+  /// Until no other task is left on the CPU of the caller (sched_cpu_wait_empty).
+  Co<> sched_cpu_wait_empty(Cpu& cpu);
+  /// The stopper is the last task of the CPU; with interrupts off.
+  void sched_cpu_dying(Cpu& cpu);
+  /// Does what others have asked of the CPU by interrupt before it goes (kernel/smp.c:
+  /// smpcfd_dying_cpu).
+  Co<int> smpcfd_dying_cpu(Cpu& cpu);
+  IdleDeadHook idle_dead;
 
   /// Makes the idle task of each CPU.
   void make_idle_tasks();
@@ -226,10 +262,14 @@ class Scheduler {
   /// Whether something is queued for the call-function interrupt of a CPU; who queues the first
   /// calls send_call_function_single_ipi().
   [[nodiscard]] bool calls_queued(const Rq& rq) const {
-    return rq.wake_list != nullptr || rq.cpu->irq_work != 0 || rq.nohz_flags != 0;
+    return rq.wake_list != nullptr || rq.call_list != nullptr || rq.cpu->irq_work != 0 ||
+           rq.nohz_flags != 0;
   }
   /// An IPI, or the flag of a polling idle loop; kernel/sched/core.c: send_call_function_single_ipi
   void send_call_function_single_ipi(Rq& rq);
+  /// Has the CPU call the function and does not wait for it; this CPU calls it at once.
+  /// kernel/smp.c: smp_call_function_single_async
+  Co<> smp_call_function_single_async(int cpu, CallSingleData& csd);
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   AllIdleHook all_idle;
@@ -282,6 +322,7 @@ class Scheduler {
     std::uint32_t newidle_ratio = 512;
   };
   struct Stopper {
+    bool enabled = true;
     StopWork* head = nullptr;
     StopWork** tail = &head;
     StopWork active_balance_work;
@@ -310,6 +351,7 @@ class Scheduler {
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);
   Co<> do_idle(Cpu& cpu);
+  void note_halted();
   void put_on_cpu(Task& init);
   static Co<> handle_reschedule(void* self, Cpu& cpu);
   static Co<> handle_call_function(void* self, Cpu& cpu);
@@ -325,6 +367,7 @@ class Scheduler {
   void ttwu_do_wakeup(Task& p);
   Co<> sched_ttwu_pending(Rq& rq);
   Co<> flush_calls(Rq& rq);
+  Co<> run_call_list(Rq& rq);
   void record_noop_wake(Task& p);
 
   // fair.cpp, select.cpp
@@ -365,7 +408,7 @@ class Scheduler {
   void set_group_imbalance(const Domain& sd, bool value);
   [[nodiscard]] bool need_active_balance(const LbEnv& env);
   bool wants_active_balance(LbEnv& env, bool& pinned);
-  static void active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work);
+  static Co<> active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work);
 
   // lb_stats.cpp
   DomainStats update_sd_lb_stats(const LbEnv& env);
@@ -411,6 +454,13 @@ class Scheduler {
   Co<> nohz_idle_balance(Rq& rq, unsigned flags);
   static bool update_nohz_stats(Rq& rq);
 
+  // hotplug.cpp
+  void rebuild_sched_domains();
+  [[nodiscard]] static bool belongs_to_its_cpu(const Task& p);
+  [[nodiscard]] bool vacated(const Rq& rq) const;
+  Co<> balance_push(Rq& rq);
+  static Co<> balance_push_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work);
+
   // policy.cpp
   Co<> wait_pi_lock(const Task& p);
   void change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime);
@@ -421,7 +471,9 @@ class Scheduler {
   cpu::Machine& machine_;
   SchedConfig config_;
   cpu::CpuMask active_;
-  std::unique_ptr<SchedDomains> domains_;
+  cpu::CpuMask dying_;
+  std::vector<StopWork> push_works_;        // push_work of each CPU
+  std::shared_ptr<SchedDomains> domains_;   // who looks at them across a co_await holds them
   std::vector<std::unique_ptr<Rq>> rqs_;
   struct MaskOrder {
     bool operator()(const cpu::CpuMask& a, const cpu::CpuMask& b) const { return a.less(b); }

@@ -9,7 +9,11 @@ namespace kt::sched {
 
 bool Scheduler::is_cpu_allowed(const Task& p, int cpu) const {
   if (!p.cpus_ptr->test(cpu)) return false;
-  return active_.test(cpu) || p.migration_disabled != 0;
+  if (active_.test(cpu) && !dying_.test(cpu)) [[likely]]
+    return true;
+  if (p.migration_disabled != 0) return machine_.cpu(cpu).online;
+  if (!p.is_kthread()) return active_.test(cpu);
+  return machine_.cpu(cpu).online && (!dying_.test(cpu) || belongs_to_its_cpu(p));
 }
 
 int Scheduler::select_fallback_rq(Task& p, int cpu) {
@@ -17,11 +21,16 @@ int Scheduler::select_fallback_rq(Task& p, int cpu) {
   for (int candidate : node) {
     if (is_cpu_allowed(p, candidate)) return candidate;
   }
-  for (int candidate : *p.cpus_ptr) {
-    if (is_cpu_allowed(p, candidate)) return candidate;
-  }
+  const auto allowed = [this, &p] {
+    for (int candidate : *p.cpus_ptr) {
+      if (is_cpu_allowed(p, candidate)) return candidate;
+    }
+    return -1;
+  };
+  const int found = allowed();
+  if (found >= 0) return found;
   set_cpus_mask(p, machine_.topology().possible());  // its affinity is lost for good
-  return active_.first();
+  return allowed();
 }
 
 int Scheduler::select_task_rq(Task& p, int prev_cpu, unsigned wake_flags) {

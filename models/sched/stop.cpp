@@ -5,16 +5,21 @@
 namespace kt::sched {
 
 // cpu_stop_queue_work(): the work must stay until it is done.
-Co<> Scheduler::stop_one_cpu_nowait(int cpu, StopWork& work) {
+Co<bool> Scheduler::stop_one_cpu_nowait(int cpu, StopWork& work) {
   Stopper& stopper = stoppers_[static_cast<std::size_t>(cpu)];
   Task* thread = rq(cpu).stop;
   KT_ASSERT(thread != nullptr, "CPU {} has no stopper", cpu);
+  if (!stopper.enabled) {
+    work.done = true;
+    co_return false;
+  }
   work.next = nullptr;
   *stopper.tail = &work;
   stopper.tail = &work.next;
   preempt_disable();
   co_await wake_up_process(*thread);
   co_await preempt_enable();
+  co_return true;
 }
 
 Co<> Scheduler::stop_one_cpu(int cpu, StopWork& work) {
@@ -42,9 +47,11 @@ Co<> Scheduler::run_stop_works(Cpu& cpu) {
     cpu.local_irq_disable();
     if (rq(cpu.id()).wake_list != nullptr) co_await sched_ttwu_pending(rq(cpu.id()));
     cpu.local_irq_enable();
-    work.function(*this, cpu, work);
+    co_await work.function(*this, cpu, work);
     work.done = true;
-    if (work.waiter != nullptr) co_await wake_up_process(*work.waiter);
+    Task* waiter = work.waiter;
+    if (work.left != nullptr && --*work.left != 0) waiter = nullptr;
+    if (waiter != nullptr) co_await wake_up_process(*waiter);
     co_await preempt_enable();
   }
 }

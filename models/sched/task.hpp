@@ -116,6 +116,9 @@ enum class WaitKind : std::uint8_t {
   kIo,
   kWorkerIdle,     ///< a worker without works, or a rescuer that nobody calls
   kWorkFlush,      ///< the end of a work
+  kRwsem,          ///< a reader-writer semaphore
+  kPercpuIdle,     ///< a per-CPU thread that has nothing to do
+  kHotplugStep,    ///< a CPU's thread of hotplug, or the CPU itself
 };
 struct Wait {
   WaitKind kind = WaitKind::kNothing;

@@ -129,10 +129,38 @@ Co<> Scheduler::sched_ttwu_pending(Rq& rq) {
   rq.ttwu_pending = false;
 }
 
+Co<> Scheduler::smp_call_function_single_async(int cpu, CallSingleData& csd) {
+  Cpu& here = machine_.this_cpu();
+  const bool irqs_were_off = here.lock_irqsave();
+  if (cpu == here.id()) {
+    co_await csd.function(csd.object, here);
+  } else {
+    Rq& rq = this->rq(cpu);
+    const bool was_empty = !calls_queued(rq);
+    csd.next = nullptr;
+    csd.queued = true;
+    *rq.call_list_tail = &csd;
+    rq.call_list_tail = &csd.next;
+    if (was_empty) send_call_function_single_ipi(rq);
+  }
+  here.unlock_irqrestore(irqs_were_off);
+}
+
+Co<> Scheduler::run_call_list(Rq& rq) {
+  while (rq.call_list != nullptr) {
+    CallSingleData& csd = *rq.call_list;
+    rq.call_list = csd.next;
+    if (rq.call_list == nullptr) rq.call_list_tail = &rq.call_list;
+    csd.queued = false;
+    co_await csd.function(csd.object, *rq.cpu);
+  }
+}
+
 // kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last. The
 // kernel takes the whole queue first, so that who comes later sends an interrupt; here it is served too.
 Co<> Scheduler::flush_calls(Rq& rq) {
   while (calls_queued(rq)) {
+    if (rq.call_list != nullptr) co_await run_call_list(rq);
     if (rq.cpu->irq_work != 0) co_await irq_work_hook.run(irq_work_hook.object, *rq.cpu);
     if (rq.nohz_flags != 0) nohz_csd_func(rq);
     co_await sched_ttwu_pending(rq);

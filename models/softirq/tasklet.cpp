@@ -87,6 +87,7 @@ Co<> Tasklets::takeover_tasklets(int dead) {
   Cpu& cpu = softirqs_.scheduler().machine().this_cpu();
   cpu.local_irq_disable();
   for (const bool highpri : {false, true}) {
+    for (const Tasklet* t = list(dead, highpri).head; t != nullptr; t = t->next) ++moved_;
     list(cpu.id(), highpri).splice(list(dead, highpri));
     co_await softirqs_.raise_softirq_irqoff(cpu, vec_of(highpri));
   }

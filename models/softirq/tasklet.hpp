@@ -50,6 +50,8 @@ class Tasklets {
   /// Moves the tasklets of a dead CPU to this one (kernel/softirq.c: takeover_tasklets). With
   /// interrupts on.
   Co<> takeover_tasklets(int dead);
+  /// How many have been moved so.
+  [[nodiscard]] std::uint64_t moved() const { return moved_; }
 
  private:
   // struct tasklet_head
@@ -78,6 +80,7 @@ class Tasklets {
 
   Softirqs& softirqs_;
   std::vector<PerCpu> percpu_;
+  std::uint64_t moved_ = 0;
   BhHook bh_;
 };
 

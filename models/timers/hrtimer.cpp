@@ -41,6 +41,7 @@ void Timers::device_fired(void* object, std::uint64_t) {
 // busy one, unless that would have to be woken earlier for it.
 Timers::Base& Timers::hrtimer_target(const KernelHrtimer& timer) {
   Base& here = base(machine_.this_cpu().id());
+  if (here.hrtimer_target >= 0) return base(here.hrtimer_target);
   const sched::Rq& rq = scheduler_.rq(here.cpu->id());
   if (timer.pinned) return here;
   const cpu::CpuMask& housekeeping = scheduler_.housekeeping();

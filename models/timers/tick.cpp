@@ -14,6 +14,10 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   sched::Scheduler& scheduler = timers.scheduler_;
   Task& current = static_cast<Task&>(*cpu.current);
   scheduler.sched_tick(cpu);
+  const RcuHook& rcu = timers.rcu_hook;
+  if (rcu.object != nullptr && rcu.sched_clock_irq(rcu.object, cpu)) {
+    timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kRcu);
+  }
   if ((current.flags & sched::kPfWqWorker) != 0) {
     co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
@@ -61,7 +65,11 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
   // One that is overdue (its softirq waited for a BH-off section or for ksoftirqd) is due at once.
   const bool none =
       !time_before(wheel_next, now) && wheel_next - now >= TimerWheel::kMaxDelta;
-  const Time wheel_time = none ? sim::kNever : timers.ticks_.instant(wheel_next);
+  Time wheel_time = none ? sim::kNever : timers.ticks_.instant(wheel_next);
+  if (timers.rcu_hook.object != nullptr &&
+      timers.rcu_hook.needs_cpu(timers.rcu_hook.object, cpu)) {
+    wheel_time = std::min(wheel_time, timers.ticks_.next(timers.machine_.now()));
+  }
   const Time hrtimer_next = base.hrtimers.next_event(kHrtimersAll, &base.tick);
   const Time now_ns = timers.machine_.now();
   const Time next = std::min(wheel_time, hrtimer_next);

@@ -22,6 +22,14 @@ using sim::Time;
 
 class Timers;
 
+/// What RCU (a layer above) wants of the tick: kernel/rcu/tree.c: rcu_sched_clock_irq (true: raise
+/// the RCU softirq) and rcu_needs_cpu (true: an idle CPU keeps its tick).
+struct RcuHook {
+  void* object = nullptr;
+  bool (*sched_clock_irq)(void* object, Cpu& cpu) = nullptr;
+  bool (*needs_cpu)(void* object, Cpu& cpu) = nullptr;
+};
+
 /// struct timer_list: a wheel timer with its function.
 struct KernelTimer : Timer {
   using Function = Co<> (*)(Timers& timers, KernelTimer& timer);
@@ -102,6 +110,27 @@ class Timers {
   /// schedule_timeout_uninterruptible()
   Co<Jiffies> schedule_timeout_uninterruptible(Jiffies timeout);
 
+  RcuHook rcu_hook;
+
+  // CPU hotplug (hotplug.cpp): what a CPU that goes away leaves to others
+  /// The tick of a dying CPU ends, and its hrtimers go to `target`; on the dying CPU, interrupts off.
+  /// kernel/time/hrtimer.c: hrtimers_cpu_dying, kernel/time/tick-common.c: tick_cpu_dying
+  void tick_cpu_dying(Cpu& dying);
+  void hrtimers_cpu_dying(Cpu& dying, Cpu& target);
+  /// The hrtimers of a CPU can be used again. kernel/time/hrtimer.c: hrtimers_cpu_starting
+  void hrtimers_cpu_starting(Cpu& cpu);
+  /// The wheel timers of a dead CPU go to this one. kernel/time/timer.c: timers_dead_cpu
+  void timers_dead_cpu(int dead);
+  /// The wheels of a CPU that comes back start at the present. kernel/time/timer.c:
+  /// timers_prepare_cpu
+  void timers_prepare_cpu(int cpu);
+  /// How many timers have been moved so.
+  struct Moved {
+    std::uint64_t timers = 0;
+    std::uint64_t hrtimers = 0;
+  };
+  [[nodiscard]] const Moved& moved() const { return moved_; }
+
   /// A token for a timer on the stack of a task.
   [[nodiscard]] static std::uint64_t stack_address(const Task& p);
 
@@ -121,6 +150,7 @@ class Timers {
     std::array<locking::RtMutex, kTimerBases> expiry_locks;
     unsigned waiters = 0;  ///< who wait for a callback here, by way of those locks
     Jiffies remote_expiry = 0;  // key in remote_, 0: none
+    int hrtimer_target = -1;    // offline: who has taken its hrtimers
   };
   [[nodiscard]] Base& base(int cpu) { return *bases_[static_cast<std::size_t>(cpu)]; }
   [[nodiscard]] TimerWheel& wheel(Base& base, TimerBaseKind kind) {
@@ -165,6 +195,7 @@ class Timers {
   std::set<std::pair<Jiffies, int>> remote_;  // first global expiry of each idle CPU
   cpu::CpuMask busy_;                         // CPUs whose tick runs
   std::size_t armed_ = 0;
+  Moved moved_;
   std::uint32_t process_timeout_name_ = 0;
   std::uint32_t hrtimer_wakeup_name_ = 0;
 };

@@ -73,6 +73,10 @@ enum class Event : std::uint16_t {
   kCsdFunctionExit,    ///< as entry
   // power (include/trace/events/power.h)
   kCpuIdle,  ///< [0]=state (4294967295: leaving idle) [1]=cpu_id
+  // cpuhp (include/trace/events/cpuhp.h)
+  kCpuhpEnter,       ///< [0]=(cpu,target) [1]=step [2]=function name
+  kCpuhpMultiEnter,  ///< as kCpuhpEnter
+  kCpuhpExit,        ///< [0]=(cpu,state) [1]=(step,ret)
   // workqueue (include/trace/events/workqueue.h)
   kWorkqueueQueueWork,     ///< [0]=work address [1]=function name [2]=workqueue name [3]=(req_cpu,cpu)
   kWorkqueueActivateWork,  ///< [0]=work address [1]=function name

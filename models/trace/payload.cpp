@@ -65,6 +65,21 @@ char* cpu_idle(char* at, const Context& c) {
   return put_number(put(put_number(put(at, "state="), c.raw(0)), " cpu_id="), c.raw(1));
 }
 
+// include/trace/events/cpuhp.h
+char* cpuhp_enter(char* at, const Context& c) {
+  at = text::put_digits<4>(put(at, "cpu: "), c.high(0));
+  at = text::put_right(put(at, " target: "), c.low(0), 3);
+  at = text::put_right(put(at, " step: "), c.raw(1), 3);
+  return put(put(put(at, " ("), c.name(2)), ")");
+}
+
+char* cpuhp_exit(char* at, const Context& c) {
+  at = text::put_digits<4>(put(at, " cpu: "), c.high(0));
+  at = text::put_right(put(at, "  state: "), c.low(0), 3);
+  at = text::put_right(put(at, " step: "), c.high(1), 3);
+  return put_number(put(at, " ret: "), c.low_int(1));
+}
+
 char* queue_work(char* at, const Context& c) {
   at = put(put_address(put(at, "work struct="), c.raw(0)), " function=");
   at = put(put(put(at, c.name(1)), " workqueue="), c.name(2));
@@ -152,6 +167,9 @@ constexpr Table make_table() {
   table.set(Event::kCsdFunctionEntry, csd_function);
   table.set(Event::kCsdFunctionExit, csd_function);
   table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kCpuhpEnter, cpuhp_enter);
+  table.set(Event::kCpuhpMultiEnter, cpuhp_enter);
+  table.set(Event::kCpuhpExit, cpuhp_exit);
   table.set(Event::kWorkqueueQueueWork, queue_work);
   table.set(Event::kWorkqueueActivateWork, activate_work);
   table.set(Event::kWorkqueueExecuteStart, execute_work);

@@ -14,6 +14,7 @@ constexpr Time kBhWorkerTime = 2'000'000;  // BH_WORKER_JIFFIES, ns
 // From any context, under the pool's lock.
 Co<> Workqueues::kick_bh_pool(WorkerPool& pool) {
   const softirq::Vec vec = pool.attrs.nice < 0 ? softirq::Vec::kHi : softirq::Vec::kTasklet;
+  if ((pool.flags & kPoolBhDraining) != 0) return {};  // who drains it looks again
   return base_.softirqs.raise_on(pool.cpu, vec);
 }
 

@@ -202,6 +202,15 @@ class Workqueues {
   /// whoever uses it further is told what he did.
   Co<> destroy_workqueue(Workqueue& wq);
 
+  // CPU hotplug (hotplug.cpp)
+  /// The steps of a CPU that comes or goes; kernel/workqueue.c: functions of these names.
+  Co<int> workqueue_prepare_cpu(int cpu);
+  Co<> workqueue_online_cpu(int cpu);
+  Co<> workqueue_offline_cpu(int cpu);
+  Co<> workqueue_softirq_dead(int cpu);
+  /// Works that waited in pools when these lost or regained their CPU.
+  [[nodiscard]] std::uint64_t works_moved() const { return works_moved_; }
+
   // Limits (max_active.cpp)
   // ---------------------------------------------------------------------------
   /// kernel/workqueue.c: workqueue_set_max_active, workqueue_set_min_active
@@ -236,6 +245,14 @@ class Workqueues {
   Co<> pwq_dec_nr_active(Pwq& pwq);
   Co<> pwq_dec_nr_in_flight(Pwq& pwq, std::uint8_t color, bool inactive);
   void get_pwq(Pwq& pwq) { ++pwq.refcnt; }
+
+  // hotplug.cpp
+  Co<> unbind_workers(WorkerPool& pool);
+  Co<> rebind_workers(WorkerPool& pool);
+  Co<> restore_unbound_workers_cpumask(WorkerPool& pool, int cpu);
+  Co<> update_pods(int cpu);
+  Co<> unbound_wq_update_pwq(Workqueue& wq, int cpu);
+  static Co<> drain_dead_softirq_workfn(Workqueues& workqueues, Work& work);
 
   // release.cpp: the end of pwqs and unbound pools
   Co<> put_pwq(Pwq& pwq);
@@ -421,6 +438,7 @@ class Workqueues {
   std::vector<int> distribute_cpu_mask_prev_;  // of each CPU
   SystemWorkqueues system_;
   FlushWaits flush_waits_;
+  std::uint64_t works_moved_ = 0;
   timers::KernelTimer watchdog_timer_;  // wq_watchdog_timer
   timers::Jiffies watchdog_touched_ = 0;
   std::uint32_t idle_timer_name_ = 0;

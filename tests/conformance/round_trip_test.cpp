@@ -9,6 +9,7 @@
 
 #include "models/trace/events.hpp"
 #include "models/trace/ftrace_sink.hpp"
+#include "tests/support/cpuhp_text.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/trace_text.hpp"
 
@@ -106,6 +107,18 @@ class Recorder {
       case Event::kSoftirqExit:
         a = {pair(0, line.number_of("vec"))};
         return true;
+      case Event::kCpuhpEnter:
+      case Event::kCpuhpMultiEnter: {
+        const support::HotplugStep step = support::parse_cpuhp_enter(line.payload);
+        a = {pair(step.cpu, step.target), static_cast<std::uint64_t>(step.step),
+             names_.intern(step.function)};
+        return true;
+      }
+      case Event::kCpuhpExit: {
+        const support::HotplugStepEnd end = support::parse_cpuhp_exit(line.payload);
+        a = {pair(end.cpu, end.state), pair(end.step, end.ret)};
+        return true;
+      }
       case Event::kWorkqueueQueueWork:
         a = {address(line.text_of("struct")), names_.intern(line.text_of("function")),
              names_.intern(line.text_of("workqueue")),

@@ -59,6 +59,13 @@ json stable_form(const Facts& facts, const WorkFacts& works) {
   for (const Note& note : facts.returns) {
     if (is_recorded(note.text)) returns.push_back(recorded_spelling(note.text));
   }
+  json cpuhp = json::array();
+  for (const HotplugCallback& call : facts.cpuhp) {
+    cpuhp.push_back("cpu " + std::to_string(call.cpu) + " step " + std::to_string(call.step) + " " +
+                    call.function +
+                    (call.on_the_cpu_itself ? " on the CPU itself" : " on another CPU"));
+  }
+  put("cpuhp", cpuhp);
   json exits = json::array();
   for (const ThreadExit& exit : facts.exits) exits.push_back(exit.comm);
   json stops = json::array();

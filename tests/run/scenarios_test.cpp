@@ -35,7 +35,7 @@ std::vector<fs::path> scenario_files() {
 }
 
 // The scenarios that show a defect: exit code 1.
-constexpr std::array<std::string_view, 4> kDefects{"deadlock-abba", "lost-wakeup-broken",
+constexpr std::array<std::string_view, 5> kDefects{"deadlock-abba", "hotplug-flush-deadlock", "lost-wakeup-broken",
                                                    "wq-circular-flush", "wq-no-rescuer"};
 
 /// The report of a run that failed; empty if all expectations hold and there is no defect.

@@ -178,7 +178,7 @@ TEST_CASE("every verb compiles", "[scenario][arguments]") {
     {"set_workqueue_attrs": {"workqueue": "wq", "nice": 1}}, {"raise_softirq": "NET_RX"},
     {"tasklet_schedule": "tl"}, {"mod_timer": {"name": "t0", "delay": 1}}, {"del_timer": "t0"},
     {"del_timer_sync": "t0"}, {"start_hrtimer": {"name": "h", "delay": 1}}, {"cpu_down": 1},
-    {"cpu_up": 1}, {"suspend": {"state": "s2idle"}},
+    {"cpu_up": 1}, "cpus_read_lock", "cpus_read_unlock", {"suspend": {"state": "s2idle"}},
     {"sched_setscheduler": {"thread": "b", "policy": "normal"}},
     {"set_cpus_allowed": {"thread": "b", "cpus": "0"}}, {"set_user_nice": {"thread": "b", "nice": 0}},
     {"memory_pressure": {"level": "none"}})";

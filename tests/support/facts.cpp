@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "tests/support/cpuhp_text.hpp"
+
 namespace support {
 
 namespace {
@@ -35,6 +37,7 @@ class Extractor {
       if (line.number < first_ || line.number > last_) continue;
       note(line);
       life(line);
+      hotplug(line);
       sched(line);
       steps(line);
     }
@@ -91,6 +94,14 @@ class Extractor {
     } else if (line.event == "sched_kthread_stop" || line.event == "sched_kthread_stop_ret") {
       facts_.kthread_stops.push_back({at(line), line.event, line.payload});
     }
+  }
+
+  // "cpu: 0001 target: 145 step: 235 (sched_cpu_deactivate)"
+  void hotplug(const TraceLine& line) {
+    if (line.event != "cpuhp_enter" && line.event != "cpuhp_multi_enter") return;
+    const HotplugStep step = parse_cpuhp_enter(line.payload);
+    facts_.cpuhp.push_back(
+        {step.cpu, step.step, step.function, step.cpu == static_cast<std::int64_t>(line.cpu)});
   }
 
   void sched(const TraceLine& line) {

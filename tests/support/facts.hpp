@@ -53,6 +53,14 @@ struct ThreadFacts {
   unsigned woken = 0;  ///< sched_wakeup and sched_wakeup_new
 };
 
+/// A callback of CPU hotplug.
+struct HotplugCallback {
+  std::int64_t cpu = 0;  ///< that comes or goes
+  std::int64_t step = 0;
+  std::string function;
+  bool on_the_cpu_itself = false;
+};
+
 /// One step in the life of a thread: a line that it left itself outside of interrupts, or that
 /// names it (waking, wakeup, migration, switch-in).
 struct Step {
@@ -71,6 +79,7 @@ struct Facts {
   std::vector<ThreadExit> exits;
   std::vector<KthreadStop> kthread_stops;
   std::vector<Migration> migrations;
+  std::vector<HotplugCallback> cpuhp;
   std::map<std::string, ThreadFacts> threads;          ///< by "comm-pid", without idle
   std::map<std::string, std::vector<Step>> sequences;  ///< by comm, without idle
 };

@@ -18,6 +18,7 @@
 #include "models/sched/scheduler.hpp"
 #include "models/softirq/tasklet.hpp"
 #include "models/timers/timers.hpp"
+#include "models/hotplug/hotplug.hpp"
 #include "models/workqueue/workqueues.hpp"
 #include "sim/distribution.hpp"
 #include "sim/random.hpp"
@@ -44,6 +45,8 @@ struct Models {
   kthread::KthreadWorkers& workers;
   workqueue::Workqueues& workqueues;
   mm::Memory& memory;
+  kthread::SmpbootThreads& smpboot;
+  hotplug::Hotplug& hotplug;
 };
 
 /// Where memory streams and disk requests go.
@@ -90,6 +93,10 @@ class Interpreter {
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);
+  /// Registers the per-CPU threads, then the steps of CPU hotplug that the scenario declares; by the
+  /// init task at t = 0.
+  Co<> register_percpu_threads();
+  Co<> setup_hotplug_states();
   /// Creates and starts the worker of an index into Scenario::kthread_workers.
   Co<> create_kthread_worker(std::int32_t index);
 
@@ -157,7 +164,13 @@ class Interpreter {
   Co<> execute_worker(const scenario::Op& op);
   Co<> execute_workqueue(const scenario::Op& op);
   Co<> execute_memory(const scenario::Op& op);
+  Co<> execute_hotplug(const scenario::Op& op);
 
+  Co<> cpu_updown(const scenario::Op& op, bool up);
+  static Co<int> hotplug_callback(hotplug::Hotplug& hotplug, cpu::Cpu& cpu, void* body);
+  static bool percpu_should_run(void* body, cpu::Cpu& cpu);
+  template <std::int32_t scenario::PercpuThread::*program>
+  static Co<> percpu_callback(void* body, cpu::Cpu& cpu);
   Co<> mem(const scenario::Op& op);
   Co<> io(const scenario::Op& op);
   Co<> alloc(const scenario::Op& op);
@@ -227,6 +240,12 @@ class Interpreter {
     std::vector<std::unique_ptr<kthread::KthreadDelayedWork>> instances;
     std::size_t next = 0;
   };
+  struct PercpuKind {
+    Body body;
+    kthread::HotplugThread descriptor;
+  };
+  std::deque<PercpuKind> percpu_kinds_;
+  std::deque<Body> hotplug_bodies_;  // of callbacks: index of the program
   std::vector<kthread::KthreadWorker*> workers_;
   std::vector<ScenarioWork> works_;
   // As ScenarioWork, for the works of workqueues.

@@ -123,6 +123,7 @@ Report build_report(System& system, const ExpectationSink& expectations,
   for (const CpuUse& use : report.cpus) busy.push_back(use.busy);
   report.workqueues = workqueue_use(system, busy);
   report.interrupts = irq_report(system);
+  report.hotplug = hotplug_report(system);
   report.stuck = find_stuck(system);
   report.defect = is_defect(system, report.stuck);
   report.expectations = judge(system, expectations, report.stuck);

@@ -7,6 +7,7 @@
 
 #include "sim/error.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/hotplug_report.hpp"
 #include "tools/run/irq_report.hpp"
 #include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
@@ -80,6 +81,7 @@ struct Report {
   Latency wakeups;                 ///< of all tasks
   WorkqueueUse workqueues;
   IrqReport interrupts;
+  HotplugReport hotplug;
   std::vector<Verdict> expectations;
   Stuck stuck;
   bool defect = false;

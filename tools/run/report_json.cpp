@@ -189,6 +189,7 @@ Json report_json(const Report& report, bool full) {
           {"threads", std::move(threads)},
           {"workqueues", workqueue_json(report.workqueues, full)},
           {"interrupts", irqs_json(report.interrupts, full)},
+          {"hotplug", hotplug_json(report.hotplug)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

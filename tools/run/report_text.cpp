@@ -231,6 +231,7 @@ std::string report_text(const Report& report) {
   text += latency_line(report.wakeups);
   text += workqueue_text(report.workqueues);
   if (report.interrupts.of_scenario) text += irq_report_text(report.interrupts);
+  text += hotplug_report_text(report.hotplug);
   text += expectations_text(report);
   text +=
       report.defect ? ending_line(report) + stuck_text(report.stuck) : asleep_line(report.stuck);

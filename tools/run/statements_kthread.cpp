@@ -60,6 +60,11 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
       return set_cpus_allowed(op);
     case Verb::kSetUserNice:
       return models_.scheduler.set_user_nice(existing(op.object, op), op.nice);
+    case Verb::kCpuDown:
+    case Verb::kCpuUp:
+    case Verb::kCpusReadLock:
+    case Verb::kCpusReadUnlock:
+      return execute_hotplug(op);
     default:
       return op.verb >= Verb::kQueueWork && op.verb <= Verb::kFreeWork
                  ? execute_workqueue(op)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
 #include "tools/run/task_state.hpp"
 
@@ -32,6 +33,7 @@ class Finder {
     const Task& control = system_.control();
     if (control.wait.kind != WaitKind::kNothing) add(control, -1);
     add_workers();
+    add_hotplug();
     add_cycles();
     add_busy();
     return std::move(result_);
@@ -89,6 +91,36 @@ class Finder {
     }
   }
 
+  // The lock of CPU hotplug, and the thread that an operation waits for.
+  void add_hotplug() {
+    const rcu::PercpuRwsem& lock = system_.hotplug().cpu_hotplug_lock();
+    const std::string name(names_[lock.name]);
+    for (const auto* waiter = lock.head; waiter != nullptr; waiter = waiter->next) {
+      if (lock.writer == nullptr) break;
+      add_edge(*waiter->task, *lock.writer, fmt::format("{}, {}", name, holder(*lock.writer)));
+    }
+    if (lock.draining != nullptr && !lock.readers.empty()) {
+      const Task& reader = *lock.readers.front();
+      add_edge(*lock.draining, reader, fmt::format("{}, read-{}", name, holder(reader)));
+    }
+    const hotplug::Operation* operation = system_.hotplug().current_operation();
+    if (operation == nullptr) return;
+    const Task& thread = system_.hotplug().thread(operation->cpu);
+    if (thread.wait.kind == WaitKind::kPercpuIdle || thread.wait.kind == WaitKind::kParked) return;
+    if (thread.wait.kind != WaitKind::kNothing) add(thread, -1);
+  }
+
+  // "cpuhp/2, in step 235 (sched_cpu_deactivate)"
+  [[nodiscard]] std::string hotplug_step(const Task& thread) const {
+    const hotplug::Operation* operation = system_.hotplug().current_operation();
+    if (operation == nullptr) return name(thread);
+    for (const hotplug::StepRecord& step : operation->steps | std::views::reverse) {
+      if (step.end >= 0 || step.task != thread.comm) continue;
+      return fmt::format("{}, in step {} ({})", name(thread), step.state, step.function);
+    }
+    return name(thread);
+  }
+
   void add(const Task& task, std::int32_t index) {
     if (!is_asleep(task)) return;
     const sched::Wait& wait = task.wait;
@@ -104,11 +136,16 @@ class Finder {
       add_edge(task, *wait.on,
                fmt::format("{} {} (pid {})", wait_words(wait.kind), name(*wait.on), wait.on->pid));
     }
+    if (wait.kind == WaitKind::kHotplugStep && wait.on != nullptr) {
+      add_edge(task, *wait.on,
+               fmt::format("{} {}", wait_words(wait.kind), hotplug_step(*wait.on)));
+    }
     Sleeper sleeper;
     sleeper.name = name(task);
     sleeper.pid = task.pid;
     sleeper.state = state_letter(task);
     sleeper.parked = wait.kind == WaitKind::kParked || wait.kind == WaitKind::kKthreadWorker ||
+                     wait.kind == WaitKind::kPercpuIdle ||
                      (task.state & sched::kTaskParked) != 0;
     sleeper.waits_for = waits_for(task);
     sleeper.where = where(task);

@@ -79,6 +79,17 @@ bool uses_memory(const scenario::Scenario& scenario) {
          });
 }
 
+// Whether CPUs come and go.
+bool uses_hotplug(const scenario::Scenario& scenario) {
+  return !scenario.hotplug_states.empty() ||
+         std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
+           return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
+             return op.verb >= scenario::Verb::kCpuDown &&
+                    op.verb <= scenario::Verb::kCpusReadUnlock;
+           });
+         });
+}
+
 // Whether a smallest boot needs workers.
 bool uses_workqueues(const scenario::Scenario& scenario) {
   const auto uses = [](const scenario::Op& op) {
@@ -119,14 +130,20 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   workqueues_ = std::make_unique<workqueue::Workqueues>(
       workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
       workqueue_params(scenario.kernel, machine_->topology()));
-  boot_ = std::make_unique<boot::Boot>(*kthreads_, *softirqs_, *workqueues_);
+  smpboot_ = std::make_unique<kthread::SmpbootThreads>(*kthreads_);
+  rcu_ = std::make_unique<rcu::Rcu>(*workers_, *softirqs_);
+  boot_ = std::make_unique<boot::Boot>(*smpboot_, *softirqs_, *workqueues_, *rcu_);
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
+  irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
+  hotplug_ = std::make_unique<hotplug::Hotplug>(
+      hotplug::Base{*scheduler_, *timers_, *softirqs_, *tasklets_, *waits_, *completions_, *mutexes_,
+                    *smpboot_, *rcu_, *workqueues_, *irqs_},
+      boot_->cpuhp_threads);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
                                             *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_, *memory_});
+                                            *workers_, *workqueues_, *memory_, *smpboot_, *hotplug_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
-  irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
   if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
@@ -151,6 +168,8 @@ void System::boot(int start_cpu) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
     }
   }
+  config.hotplug = uses_hotplug(scenario_);
+  config.workers |= config.hotplug;
   config.kswapd = config.minimal && uses_memory(scenario_);
   boot_->boot(config);
   memory_->set_kswapds(boot_->kswapds());
@@ -200,6 +219,8 @@ Co<> System::task_body(Task& self, std::int32_t index) {
 // The init task: makes the scenario's threads at t = 0, in file order, then does what `events` says.
 Co<> System::control_body() {
   Task& self = *control_;
+  co_await interpreter_->register_percpu_threads();
+  co_await interpreter_->setup_hotplug_states();
   for (std::size_t i = 0; i < scenario_.kthread_workers.size(); ++i) {
     co_await interpreter_->create_kthread_worker(static_cast<std::int32_t>(i));
   }
@@ -232,7 +253,7 @@ Co<> System::control_body() {
 void System::nothing_left(void* object) {
   System& system = *static_cast<System*>(object);
   const std::size_t armed = system.timers_->armed();
-  if (system.irq_sources_->armed() != 0) return;
+  if (system.irq_sources_->armed() != 0 || system.rcu_->busy()) return;
   if (armed != 0 && armed != system.workqueues_->retry_timers()) return;
   if (system.machine_->signals_in_flight() != 0) return;
   if (system.simulation_.platform() != nullptr && system.simulation_.platform()->active()) return;

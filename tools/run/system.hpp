@@ -69,6 +69,7 @@ class System {
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  [[nodiscard]] const hotplug::Hotplug& hotplug() const { return *hotplug_; }
   [[nodiscard]] const irq::Irqs& irqs() const { return *irqs_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
   [[nodiscard]] sim::Calendar& calendar() { return simulation_.calendar(); }
@@ -101,11 +102,14 @@ class System {
   std::unique_ptr<kthread::Kthreads> kthreads_;
   std::unique_ptr<kthread::KthreadWorkers> workers_;
   std::unique_ptr<workqueue::Workqueues> workqueues_;
+  std::unique_ptr<kthread::SmpbootThreads> smpboot_;
+  std::unique_ptr<rcu::Rcu> rcu_;
   std::unique_ptr<mm::Memory> memory_;
   std::unique_ptr<boot::Boot> boot_;
+  std::unique_ptr<irq::Irqs> irqs_;
+  std::unique_ptr<hotplug::Hotplug> hotplug_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
-  std::unique_ptr<irq::Irqs> irqs_;
   std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
   std::unique_ptr<Flusher> flusher_;

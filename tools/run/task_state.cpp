@@ -25,7 +25,7 @@ bool is_asleep(const sched::Task& task) {
 }
 
 std::string_view wait_words(sched::WaitKind kind) {
-  constexpr std::array<std::string_view, 16> kWords{
+  constexpr std::array<std::string_view, 19> kWords{
       "nothing that is known",         // kNothing
       "a wakeup in schedule()",        // kSchedule
       "a timer of its own",            // kTimeout
@@ -42,6 +42,9 @@ std::string_view wait_words(sched::WaitKind kind) {
       "disk",                          // kIo
       "works",                         // kWorkerIdle
       "the end of",                    // kWorkFlush
+      "rwsem",                         // kRwsem
+      "its thread_should_run()",       // kPercpuIdle
+      "CPU hotplug:",                  // kHotplugStep
   };
   return kWords[static_cast<std::size_t>(kind)];
 }

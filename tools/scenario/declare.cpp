@@ -78,6 +78,8 @@ class Declarations {
     each("kthreads", Section::kKthread, scenario_.kthreads, &Declarations::kthread);
     each("percpu_threads", Section::kPercpuThread, scenario_.percpu_threads,
          &Declarations::percpu_thread);
+    each("hotplug_states", Section::kHotplugState, scenario_.hotplug_states,
+         &Declarations::hotplug_state);
     each("tasks", Section::kTask, scenario_.tasks, &Declarations::task);
     each("irqs", Section::kIrq, scenario_.irqs, &Declarations::irq);
     each("softirqs", Section::kSoftirq, scenario_.softirqs, &Declarations::softirq);
@@ -266,6 +268,13 @@ class Declarations {
 
   void percpu_thread(const Value& item, PercpuThread& thread) {
     if (const auto own = item.find("selfparking")) thread.selfparking = read_boolean(*own);
+  }
+
+  void hotplug_state(const Value& item, HotplugState& state) {
+    constexpr std::array<std::string_view, 2> kSections{"prepare", "online"};
+    if (const auto section = item.find("section"))
+      state.online = read_choice(*section, kSections, "section of CPU hotplug") == 1;
+    if (const auto invoke = item.find("invoke")) state.invoke = read_boolean(*invoke);
   }
 
   void irq(const Value& item, Irq& irq) { placement(item, irq.cpu, irq.cpus); }

@@ -11,12 +11,12 @@ namespace {
 template <std::size_t N>
 using Keys = std::array<std::string_view, N>;
 
-constexpr Keys<28> kTop{
+constexpr Keys<29> kTop{
     "name",       "version",   "description",     "seed",          "duration",    "machine",
     "kernel",     "variables", "mutexes",         "spinlocks",     "completions", "waitqueues",
     "workqueues", "works",     "kthread_workers", "kthread_works", "kthreads",    "percpu_threads",
     "tasks",      "irqs",      "softirqs",        "tasklets",      "timers",      "hrtimers",
-    "events",     "expect",    "trace",           "$schema"};
+    "events",     "expect",    "trace",           "$schema",       "hotplug_states"};
 constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
                             "freq",   "disks", "platform", "costs", "power",    "idle"};
 constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
@@ -33,6 +33,7 @@ constexpr Keys<4> kKthreadWork{"worker", "do", "count", "delayed"};
 constexpr Keys<8> kKthread{"do", "start", "cpu", "node", "cpus", "policy", "nice", "freezable"};
 constexpr Keys<7> kPercpuThread{"should_run", "do",      "park",       "unpark",
                                 "setup",      "cleanup", "selfparking"};
+constexpr Keys<4> kHotplugState{"startup", "teardown", "section", "invoke"};
 constexpr Keys<5> kTask{"do", "cpu", "cpus", "policy", "nice"};
 constexpr Keys<5> kIrq{"cpu", "cpus", "arrival", "do", "threaded"};
 constexpr Keys<6> kArrival{"poisson", "periodic", "jitter", "at", "trace", "mmpp"};
@@ -67,6 +68,7 @@ constexpr std::array kSections{
     SectionKeys{"kthread_works", kKthreadWork},
     SectionKeys{"kthreads", kKthread},
     SectionKeys{"percpu_threads", kPercpuThread},
+    SectionKeys{"hotplug_states", kHotplugState},
     SectionKeys{"tasks", kTask},
     SectionKeys{"irqs", kIrq},
     SectionKeys{"arrival", kArrival},

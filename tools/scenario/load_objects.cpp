@@ -35,6 +35,8 @@ class BodyLoader {
     bodies("kthreads", scenario_.kthreads, Context::kKthread);
     for_each(root_, "percpu_threads", scenario_.percpu_threads,
              [&](PercpuThread& thread, const Value& item) { percpu_thread(thread, item); });
+    for_each(root_, "hotplug_states", scenario_.hotplug_states,
+             [&](HotplugState& state, const Value& item) { hotplug_state(state, item); });
     bodies("tasks", scenario_.tasks, Context::kTask);
     for_each(root_, "irqs", scenario_.irqs, [&](Irq& i, const Value& item) { irq(i, item); });
     bodies("softirqs", scenario_.softirqs, Context::kSoftirq);
@@ -68,6 +70,15 @@ class BodyLoader {
     thread.unpark = callback("unpark");
     thread.setup = callback("setup");
     thread.cleanup = callback("cleanup");
+  }
+
+  void hotplug_state(HotplugState& state, const Value& item) {
+    if (const auto list = item.find("startup"))
+      state.startup = compile_body(context_, *list, Context::kTask);
+    if (const auto list = item.find("teardown"))
+      state.teardown = compile_body(context_, *list, Context::kTask);
+    if (state.startup < 0 && state.teardown < 0)
+      item.fail({"neither \"startup\" nor \"teardown\"", "statements for one of them"});
   }
 
   void irq(Irq& irq, const Value& item) {

@@ -63,9 +63,6 @@ void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 }
 
 constexpr std::array kMissing{
-    Missing{"percpu_threads", objects<&Scenario::percpu_threads>},
-    Missing{"cpu_down", verb_used<Verb::kCpuDown>},
-    Missing{"cpu_up", verb_used<Verb::kCpuUp>},
     Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
     Missing{"memory_model tso", store_buffers},

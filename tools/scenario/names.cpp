@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Section::kCount)> kNouns{
     "variable", "mutex",          "spinlock",     "completion", "waitqueue",      "workqueue",
-    "work",     "kthread worker", "kthread work", "kthread",    "per-CPU thread", "task",
+    "work",     "kthread worker", "kthread work", "kthread",    "per-CPU thread", "hotplug state", "task",
     "irq",      "softirq",        "tasklet",      "timer",      "hrtimer",        "disk"};
 
 bool allowed_in(ThreadSet set, ThreadKind kind) {

@@ -26,6 +26,7 @@ enum class Section : std::uint8_t {
   kKthreadWork,
   kKthread,
   kPercpuThread,
+  kHotplugState,
   kTask,
   kIrq,
   kSoftirq,

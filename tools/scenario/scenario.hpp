@@ -138,6 +138,17 @@ struct PercpuThread {
   std::uint32_t origin = 0;
 };
 
+/// A step of CPU hotplug (cpuhp_setup_state): callbacks that run for each CPU, which a return
+/// statement with an error can fail.
+struct HotplugState {
+  std::string name;
+  bool online = true;          ///< CPUHP_AP_ONLINE_DYN, in cpuhp/N; else CPUHP_BP_PREPARE_DYN
+  bool invoke = true;          ///< the startup also runs at t = 0
+  std::int32_t startup = -1;   ///< [programs]
+  std::int32_t teardown = -1;  ///< [programs]
+  std::uint32_t origin = 0;
+};
+
 /// When an interrupt arrives.
 struct Arrival {
   enum class Kind : std::uint8_t {
@@ -288,6 +299,7 @@ struct Scenario {
   std::vector<KthreadWork> kthread_works;
   std::vector<Kthread> kthreads;
   std::vector<PercpuThread> percpu_threads;
+  std::vector<HotplugState> hotplug_states;
   std::vector<Task> tasks;
   std::vector<Irq> irqs;
   std::vector<Softirq> softirqs;

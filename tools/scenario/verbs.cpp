@@ -112,6 +112,8 @@ constexpr std::array kVerbs{
     VerbInfo{Verb::kStartHrtimer, "start_hrtimer", A::kHrtimerDelay, kHardirq},
     VerbInfo{Verb::kCpuDown, "cpu_down", A::kCpu, kTask},
     VerbInfo{Verb::kCpuUp, "cpu_up", A::kCpu, kTask},
+    VerbInfo{Verb::kCpusReadLock, "cpus_read_lock", A::kNone, kTask},
+    VerbInfo{Verb::kCpusReadUnlock, "cpus_read_unlock", A::kNone, kTask},
     VerbInfo{Verb::kSuspend, "suspend", A::kSuspend, kTask},
     VerbInfo{Verb::kSchedSetscheduler, "sched_setscheduler", A::kScheduler, kTask},
     VerbInfo{Verb::kSetCpusAllowed, "set_cpus_allowed", A::kAffinity, kTask},

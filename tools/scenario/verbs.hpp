@@ -122,6 +122,8 @@ enum class Verb : std::uint8_t {
   // the machine and the scheduler
   kCpuDown,
   kCpuUp,
+  kCpusReadLock,
+  kCpusReadUnlock,
   kSuspend,
   kSchedSetscheduler,
   kSetCpusAllowed,

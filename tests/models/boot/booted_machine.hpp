@@ -52,7 +52,10 @@ struct BootedMachine {
   locking::Spinlocks spinlocks{scheduler};
   workqueue::Workqueues workqueues{{timers, softirqs, tasklets, completions, mutexes, spinlocks, kthreads},
                                    workqueue::WorkqueueParams(machine.topology())};
-  Boot boot{kthreads, softirqs, workqueues};
+  kthread::KthreadWorkers workers{kthreads, spinlocks};
+  kthread::SmpbootThreads smpboot{kthreads};
+  rcu::Rcu rcu{workers, softirqs};
+  Boot boot{smpboot, softirqs, workqueues, rcu};
 };
 
 }  // namespace kt::boot

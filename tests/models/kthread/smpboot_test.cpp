@@ -62,9 +62,15 @@ Co<> life_of_a_thread(BootedMachine& booted, kthread::SmpbootThread& thread, Log
 TEST_CASE("a per-CPU thread is set up, runs, parks, goes on and cleans up", "[kthread]") {
   BootedMachine booted(cpus(2), {.minimal = true});
   Log log;
-  const kthread::HotplugThread descriptor{"percpu", &log,  &wanted, &run, &setup,
-                                          &cleanup, &park, &unpark, false};
-  kthread::SmpbootThread thread{&descriptor, 1};
+  const kthread::HotplugThread descriptor{.comm = "percpu",
+                                          .object = &log,
+                                          .thread_should_run = &wanted,
+                                          .thread_fn = &run,
+                                          .setup = &setup,
+                                          .cleanup = &cleanup,
+                                          .park = &park,
+                                          .unpark = &unpark};
+  kthread::SmpbootThread thread{&descriptor, nullptr, 1};
   booted.start(life_of_a_thread(booted, thread, log));
   booted.calendar.run_until(1'000'000'000);
   CHECK(log.lines == std::vector<std::string>{"created", "setup 1", "run 1", "park 1", "parked",

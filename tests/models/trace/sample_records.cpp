@@ -153,6 +153,9 @@ void Sample::rest() {
   context("swapper/0", 0, 0, kIrqsOff, 1);
   add(Event::kCpuIdle, {1, 0});
   add(Event::kCpuIdle, {4'294'967'295, 0});
+  add(Event::kCpuhpEnter, {pair(2, 145), 235, name("sched_cpu_deactivate")});
+  add(Event::kCpuhpMultiEnter, {pair(12, 0), 22, name("bio_cpu_dead")});
+  add(Event::kCpuhpExit, {pair(2, 234), pair(235, -16)});
   add(Event::kIpiSendCpu, {1, name("ttwu_queue_wakelist+0x1a0/0x2f0"), name("sched_ttwu_pending")});
   add(Event::kIpiSendCpu, {1, name("resched_curr+0x5b/0xd0"), 0});
   add(Event::kCsdQueueCpu,

@@ -1,0 +1,52 @@
+// What a CPU that goes offline leaves to others: kernel/time/hrtimer.c, timer.c, tick-common.c.
+#include "models/timers/timers.hpp"
+
+namespace kt::timers {
+
+void Timers::tick_cpu_dying(Cpu& dying) {
+  Base& base = this->base(dying.id());
+  if (base.tick.queued()) base.hrtimers.remove(base.tick);
+  base.tick_stopped = true;
+  busy_.clear(dying.id());
+}
+
+// migrate_hrtimer_list(): pinned ones too. What is due at once is so on the other CPU.
+void Timers::hrtimers_cpu_dying(Cpu& dying, Cpu& target) {
+  Base& from = base(dying.id());
+  Base& to = base(target.id());
+  for (unsigned mask = from.hrtimers.active(); mask != 0; mask = from.hrtimers.active()) {
+    const auto kind = static_cast<HrtimerBase>(std::countr_zero(mask));
+    Hrtimer* timer = from.hrtimers.first(kind);
+    from.hrtimers.remove(*timer);
+    to.hrtimers.add(*timer);
+    ++moved_.hrtimers;
+  }
+  from.hrtimer_target = target.id();
+  program(from);
+  program(to);  // retrigger_next_event() on the target, by an interrupt of its own there
+}
+
+void Timers::hrtimers_cpu_starting(Cpu& cpu) {
+  Base& base = this->base(cpu.id());
+  base.hrtimer_target = -1;
+  base.softirq_activated = false;
+}
+
+// migrate_timer_list(): each goes to the base of its kind.
+void Timers::timers_dead_cpu(int dead) {
+  Base& from = base(dead);
+  Base& to = base(machine_.this_cpu().id());
+  retract_global(from);
+  for (std::size_t kind = 0; kind < kTimerBases; ++kind) {
+    while (Timer* timer = from.wheels[kind].take_any()) {
+      to.wheels[kind].add(*timer, timer->expires, jiffies());
+      ++moved_.timers;
+    }
+  }
+}
+
+void Timers::timers_prepare_cpu(int cpu) {
+  for (TimerWheel& wheel : base(cpu).wheels) wheel.reset(jiffies());
+}
+
+}  // namespace kt::timers
