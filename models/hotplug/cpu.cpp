@@ -153,7 +153,7 @@ struct WorkForCpu : workqueue::Work {
 // A worker of another CPU does it: the caller might run on the one that goes.
 Co<int> Hotplug::cpu_down_maps_locked(int cpu, Time asked) {
   if (hotplug_disabled_ != 0) co_return -EBUSY;
-  const CpuMask& online = machine().online_mask();
+  const CpuMask online = machine().online_mask() & scheduler_.domain_cpus();
   int other = online.first();
   if (other == cpu) other = online.next(cpu + 1);
   if (other < 0) co_return -EBUSY;
