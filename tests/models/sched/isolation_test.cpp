@@ -106,8 +106,11 @@ TEST_CASE("unbound works stay off isolated CPUs", "[sched][isolation][workqueue]
 TEST_CASE("nohz_full keeps kernel threads and timers away", "[sched][isolation]") {
   // A timer goes where something runs, unless it would be the first to expire there.
   const Run run = isolated("nohz_full=2-3", R"("kthreads": {
-      "k": {"do": [{"run": "1s"}]}, "l": {"do": [{"run": "1s"}]}, "m": {"do": [{"run": "1s"}]}},
-      "tasks": {"own": {"cpu": 3, "do": [{"loop": 10, "do": [{"usleep": "10ms"}]}]}})");
+      "k": {"do": [{"loop": 20, "do": [{"run": "1ms"}, {"usleep": "1ms"}]}]},
+      "l": {"do": [{"loop": 20, "do": [{"run": "1ms"}, {"usleep": "1ms"}]}]},
+      "m": {"do": [{"loop": 20, "do": [{"run": "1ms"}, {"usleep": "1ms"}]}]}},
+      "tasks": {"a": {"cpu": 0, "do": [{"run": "1s"}]}, "b": {"cpu": 1, "do": [{"run": "1s"}]},
+                "own": {"cpu": 3, "do": [{"loop": 10, "do": [{"usleep": "10ms"}]}]}})");
   CHECK(violations(run) == "");
   CHECK(guests(run, 2).empty());
   CHECK(guests(run, 3) == std::vector<std::string>{"own"});
@@ -117,5 +120,5 @@ TEST_CASE("nohz_full keeps kernel threads and timers away", "[sched][isolation]"
     ++sleeps;
     CHECK(line->cpu < 2);
   }
-  CHECK(sleeps == 10);
+  CHECK(sleeps == 70);
 }

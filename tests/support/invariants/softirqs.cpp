@@ -105,7 +105,9 @@ class SoftirqChecker : public Checker {
   void raise(SoftirqCpu& cpu, const TraceLine& line, const World& world) {
     cpu.raised[line.number_of("vec")] = line.number;
     const bool bh_off = line.flags[0] == 'b' || line.flags[0] == 'D';
-    if (line.in_task() && !bh_off && !world.preempt_rt() && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
+    // The idle loop serves what others have asked of it itself (do_softirq_post_smp_call_flush).
+    const bool asked = line.pid == 0 && line.payload.find("SCHED") != std::string::npos;
+    if (line.in_task() && !bh_off && !asked && !world.preempt_rt() && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
   }
 
   /// kernel/softirq.c: raise_softirq_irqoff. The waking comes before interrupts are on again, so
