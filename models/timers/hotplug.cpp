@@ -45,8 +45,11 @@ void Timers::timers_dead_cpu(int dead) {
   }
 }
 
+// What was armed for the CPU while it was away waits for its first tick.
 void Timers::timers_prepare_cpu(int cpu) {
-  for (TimerWheel& wheel : base(cpu).wheels) wheel.reset(jiffies());
+  for (TimerWheel& wheel : base(cpu).wheels) {
+    if (wheel.empty()) wheel.reset(jiffies());
+  }
 }
 
 }  // namespace kt::timers

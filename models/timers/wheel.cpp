@@ -28,7 +28,7 @@ void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
                    std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(cpu));
   }
   // trigger_dyntick_cpu(): another CPU that idles has to look at its timers again.
-  if (done.earliest && cpu != here.id() && target.tick_stopped &&
+  if (done.earliest && cpu != here.id() && target.tick_stopped && target.cpu->online &&
       (timer.flags & kTimerDeferrable) == 0) {
     scheduler_.wake_up_idle_cpu(cpu);
   }

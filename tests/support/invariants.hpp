@@ -7,7 +7,7 @@
 // be missing (the kernel records no event on a CPU that is not online): sched 3 and 5 are not
 // checked then.
 //
-// Checked: sched 1-3, 5-13, 15, 16, 19-28, 33, 35 (4 permits, it forbids nothing); kthread 1-15;
+// Checked: sched 1-3, 5-13, 15, 16, 19-28, 33, 35 (4 permits, it forbids nothing); kthread 1-20, 23-25, 28, 29;
 // workqueue 1-6, 10, 11, 27, 37, 38, 49 (4 and 5 in what the others permit).
 // What is known only approximately from a trace is checked where it is certain; each checker's
 // comments say what that leaves out.

@@ -15,6 +15,8 @@ namespace support {
 namespace {
 
 constexpr std::string_view kBarrier = "wq_barrier_func";
+// Runs what a dead CPU has left behind within itself.
+constexpr std::string_view kDrainDead = "drain_dead_softirq_workfn";
 constexpr std::int64_t kAnyCpu = 8192;  // NR_CPUS of the recorded kernel's build
 constexpr std::int64_t kUnboundPool = -1;
 
@@ -110,6 +112,7 @@ class WorkqueueChecker : public Checker {
 
   void start(const TraceLine& line, const World& world) {
     const Words words(line);
+    if (words.function == kDrainDead) return;
     const std::string who = executor(line);
     if (executions_.contains(who)) report("workqueue 2", line, "a work starts within another");
     Execution& execution = executions_[who] = {words.work, words.function, "", kUnboundPool};
@@ -144,6 +147,7 @@ class WorkqueueChecker : public Checker {
 
   void end(const TraceLine& line) {
     const Words words(line);
+    if (words.function == kDrainDead) return;
     const std::string who = executor(line);
     const auto found = executions_.find(who);
     if (found == executions_.end()) {
