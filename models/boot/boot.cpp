@@ -36,6 +36,7 @@ enum class What : std::uint8_t {
 
 constexpr std::uint32_t kS = sched::kTaskInterruptible;
 constexpr std::uint32_t kI = sched::kTaskIdle;
+constexpr std::uint32_t kF = sched::kTaskInterruptible | sched::kTaskFreezable;
 
 }  // namespace
 
@@ -86,13 +87,13 @@ constexpr auto boot_order() {
       {kUnboundWorkers},
       {kThread, "kdevtmpfs"},
       queue("inet_frag_wq", kCreateWorkqueue, 1),
-      {kThread, "kauditd", kS, 0, true},
+      {kThread, "kauditd", kF, 0, true},
       {kThread, "khungtaskd"},
-      {kThread, "oom_reaper", kS, 0, true},
+      {kThread, "oom_reaper", kF, 0, true},
       queue("writeback", kWqMemReclaim | kWqUnbound | kWqSysfs),
-      {kPerNode, "kcompactd", kS, 0, true},
-      {kThread, "ksmd", kS, 5, true},
-      {kThread, "khugepaged", kS, 19, true},
+      {kPerNode, "kcompactd", kF, 0, true},
+      {kThread, "ksmd", kF, 5, true},
+      {kThread, "khugepaged", kF, 19, true},
       queue("kintegrityd", kWqMemReclaim | kWqHighpri | kWqCpuIntensive, 1),
       queue("kblockd", kWqMemReclaim | kWqHighpri),
       queue("blkcg_punt_bio", kWqMemReclaim | kWqFreezable | kWqUnbound | kWqSysfs),
@@ -112,6 +113,7 @@ constexpr auto boot_order() {
 template <std::uint32_t State>
 Co<int> sleep_for_ever(Kthreads& kthreads, Task& self, void*) {
   for (;;) {
+    co_await kthreads.try_to_freeze();
     self.state = State;
     if (Kthreads::should_stop(self)) break;
     co_await kthreads.scheduler().schedule();
@@ -121,6 +123,7 @@ Co<int> sleep_for_ever(Kthreads& kthreads, Task& self, void*) {
 }
 
 kthread::ThreadFunction sleeping_in(std::uint32_t state) {
+  if (state == kF) return &sleep_for_ever<kF>;
   return state == kI ? &sleep_for_ever<kI> : &sleep_for_ever<kS>;
 }
 
@@ -188,7 +191,10 @@ void Boot::boot(const BootConfig& config) {
       workqueues_.boot_release_thread();
       workqueues_.boot_watchdog();
     }
-    if (config.kswapd) take({What::kKswapd, "kswapd", kS, 0, true}, config);
+    if (config.reclaim) {
+      take({What::kKswapd, "kswapd", kS, 0, true}, config);
+      take({What::kThread, "oom_reaper", kS, 0, true}, config);
+    }
     return;
   }
   for (const Step& step : boot_order()) take(step, config);
@@ -247,6 +253,14 @@ void Boot::take(const Step& step, const BootConfig& config) {
       workqueues_.boot_watchdog();
       break;
   }
+}
+
+Task* Boot::find_thread(std::string_view name) const {
+  const sim::NameTable& names = scheduler_.machine().trace().names();
+  for (Task& p : scheduler_.tasks()) {
+    if (names[p.full_name] == name) return &p;
+  }
+  return nullptr;
 }
 
 // Restricts a sleeping thread, and puts it where it has run last.

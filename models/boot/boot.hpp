@@ -34,8 +34,8 @@ struct BootConfig {
   bool workers = true;
   /// With `minimal`: cpuhp/N and RCU's threads too, as CPUs go and come.
   bool hotplug = false;
-  /// kswapdN also if minimal.
-  bool kswapd = false;
+  /// kswapdN and oom_reaper also if minimal.
+  bool reclaim = false;
   /// Instead of the usual counts: two workers a CPU, one highpri; four unbound, one highpri.
   std::vector<PoolWorkers> kworkers{};
 };
@@ -56,6 +56,9 @@ class Boot {
   [[nodiscard]] Task& control() const { return *control_; }
   /// kswapdN, in the order of the nodes.
   [[nodiscard]] const std::vector<Task*>& kswapds() const { return kswapds_; }
+  [[nodiscard]] Kthreads& kthreads() const { return kthreads_; }
+  /// The thread of that name, or null.
+  [[nodiscard]] Task* find_thread(std::string_view name) const;
 
   /// kernel/cpu.c: cpuhp_threads, powercap's idle_inject_threads. Nothing asks them to run until
   /// the layer that they belong to sets its callbacks here.

@@ -86,6 +86,20 @@ struct CostTable {
   Time reclaim_scan = 100;     // looking at one page of the page cache
   Time reclaim_page = 500;     // freeing one clean page
   Time writeback_page = 300;   // putting one dirty page into a request to the disk
+  Time write_page = 600;       // copying one page into the page cache and making it dirty
+  Time dispatch_request = 500;  // kblockd handing one request to a disk's driver
+  // Suspend
+  Time freeze_scan = 40;         // looking at one task in a scan of the freezer, or to thaw it
+  Time freeze_task = 300;        // asking one task to freeze, without the wakeup
+  Time freeze_phase = 10'000;    // a phase of the freezer around its scans: messages, usermode helpers
+  Time suspend_sync = 50'000;    // ksys_sync_helper() with nothing to write
+  Time suspend_notifiers = 100'000;  // one chain of PM notifiers
+  Time suspend_console = 100'000;    // suspending the console, or resuming it
+  Time dpm_phase = 20'000;       // one phase of the devices without their callbacks
+  Time dpm_device = 2'000;       // one device in one phase, without its callback
+  Time syscore = 50'000;         // syscore_suspend() or syscore_resume()
+  Time machine_suspend = 1'000'000;   // from the last instruction of the kernel until the machine is down
+  Time machine_resume = 30'000'000;   // firmware, from the wake event to the first instruction
   // Caches
   Time cold_llc = 2'000;       // refill after a move to another core of the same LLC
   Time cold_node = 8'000;      // … of the same node

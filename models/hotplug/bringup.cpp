@@ -54,9 +54,11 @@ Co<> Hotplug::idle_dead(void* self, Cpu& cpu) {
   hotplug.dying_cpu_ = cpu.id();
   co_await hotplug.scheduler_.smp_call_function_single_async(hotplug.machine().online_mask().first(),
                                                              st.dead_call);
+  if (hotplug.cpu_power.call != nullptr) hotplug.cpu_power.call(hotplug.cpu_power.object, cpu, false);
   cpu::Segment dead = cpu.spin();
   st.parked_at = &dead;
   co_await dead;
+  if (hotplug.cpu_power.call != nullptr) hotplug.cpu_power.call(hotplug.cpu_power.object, cpu, true);
   co_await hotplug.start_secondary(cpu);
 }
 

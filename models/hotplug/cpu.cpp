@@ -58,6 +58,7 @@ void Hotplug::begin(bool up, int cpu, bool frozen, Time asked) {
   operation_->start = asked;
   operation_->locked = machine().now();
   before_ = counters(base_, cpu);
+  if (observer.call != nullptr) observer.call(observer.object, *operation_, true);
 }
 
 void Hotplug::end(int result) {
@@ -68,6 +69,7 @@ void Hotplug::end(int result) {
                        now.timers - before_.timers,             now.irqs - before_.irqs,
                        now.tasklets - before_.tasklets,         now.works - before_.works};
   if (operations_.size() > kDetailedOperations) operation_->steps = {};
+  if (observer.call != nullptr) observer.call(observer.object, *operation_, false);
   operation_ = nullptr;
 }
 

@@ -112,6 +112,16 @@ class Hotplug {
 
   /// The thread cpuhp/N.
   [[nodiscard]] Task& thread(int cpu) const;
+  /// Told when a CPU has died and when it is kicked: what it draws.
+  struct CpuPower {
+    void* object = nullptr;
+    void (*call)(void* object, Cpu& cpu, bool on) = nullptr;
+  } cpu_power;
+  /// Told when an operation has got its lock, and when it ends.
+  struct Observer {
+    void* object = nullptr;
+    void (*call)(void* object, const Operation& operation, bool begin) = nullptr;
+  } observer;
   /// The CPU's state (/sys/devices/system/cpu/cpuN/hotplug/state).
   [[nodiscard]] int state(int cpu) const { return at(cpu).state; }
   [[nodiscard]] const std::deque<Operation>& operations() const { return operations_; }

@@ -89,7 +89,7 @@ void Irqs::deliver(Irq& irq) {
     ++irq.stats.merged;
     return;
   }
-  if (!irq.pending) irq.raised_at = machine_.now();
+  if (!irq.pending && !irq.replay) irq.raised_at = machine_.now();
   machine_.cpu(irq.cpu).raise(cpu::Vector::kDevice);
 }
 
@@ -134,6 +134,11 @@ Co<> Irqs::device_interrupt(void* self, Cpu& cpu) {
 // to before, that CPU runs it once more.
 Co<> Irqs::handle_edge_irq(Cpu& cpu, Irq& irq) {
   co_await cpu.run(cpu.costs().irq_handler);
+  if (irq.wakeup_armed || irq.suspended) {
+    co_await hold_back(irq);
+    co_return;
+  }
+  irq.replay = false;
   if (irq.in_progress) {
     irq.pending = true;
     irq.masked = true;
@@ -158,7 +163,7 @@ Co<> Irqs::handle_irq_event(Cpu& cpu, Irq& irq, Time arrived) {
   if (irq.handler != nullptr) co_await irq.handler(*this, irq);
   cpu.trace(Event::kIrqHandlerExit, irq.number, 1);
   if (irq.thread == nullptr || irq.run_thread) co_return;
-  irq.run_thread = true;  // __irq_wake_thread()
+  irq.run_thread = irq.thread_active = true;  // __irq_wake_thread()
   irq.thread_wanted = arrived;
   co_await scheduler_.wake_up_process(*irq.thread);
 }
@@ -187,6 +192,10 @@ Co<int> Irqs::irq_thread(kthread::Kthreads&, Task& self, void* data) {
     if (irq.forced_thread) co_await irqs.softirqs_.local_bh_disable();
     co_await irq.thread_fn(irqs, irq);
     if (irq.forced_thread) co_await irqs.softirqs_.local_bh_enable();
+    irq.thread_active = irq.run_thread;
+    if (irqs.thread_waiter_ != nullptr) {
+      co_await irqs.scheduler_.wake_up_process(*irqs.thread_waiter_);
+    }
   }
 }
 

@@ -61,9 +61,20 @@ struct Irq {
   bool latched = false;         ///< …this one
   bool run_thread = false;      ///< IRQTF_RUNTHREAD
   bool move_thread = false;     ///< IRQTF_AFFINITY
+  bool thread_active = false;   ///< threads_active: woken, and its function has not ended
+  bool wakes = false;           ///< IRQD_WAKEUP_STATE: it ends a suspend
+  bool wakeup_armed = false;    ///< IRQD_WAKEUP_ARMED
+  bool suspended = false;       ///< IRQS_SUSPENDED: disabled, what arrives is kept
+  bool replay = false;          ///< …this
   Time raised_at = 0;           ///< first arrival that no handler has seen
   Time thread_wanted = 0;       ///< first arrival that the thread has not seen
   IrqStats stats;
+};
+
+/// Told of an arrival that has to end a suspend (kernel/irq/pm.c: irq_pm_check_wakeup).
+struct WakeupHook {
+  void* object = nullptr;
+  Co<> (*wakeup)(void* object, Irq& irq) = nullptr;
 };
 
 /// What request_threaded_irq() is given.
@@ -99,6 +110,11 @@ class Irqs {
   /// How many have been moved so.
   [[nodiscard]] std::uint64_t moved() const { return moved_; }
   [[nodiscard]] const std::deque<Irq>& all() const { return irqs_; }
+  /// While devices are suspended: handlers do not run, one arrival is kept; an interrupt that wakes
+  /// tells the hook and is kept too. Waits until handlers that run have ended. kernel/irq/pm.c
+  Co<> suspend_device_irqs();
+  void resume_device_irqs();
+  WakeupHook wakeup_hook;
 
   /// Interrupts of devices with a queue for each CPU (disks): `body` runs on a CPU for
   /// raise_queue(). It does its own accounting.
@@ -108,6 +124,8 @@ class Irqs {
  private:
   static Co<> device_interrupt(void* self, Cpu& cpu);
   Co<> handle_edge_irq(Cpu& cpu, Irq& irq);
+  Co<> hold_back(Irq& irq);
+  Co<> synchronize_irq(const Irq& irq);
   Co<> handle_irq_event(Cpu& cpu, Irq& irq, Time arrived);
   void place(Irq& irq, int cpu);
   void deliver(Irq& irq);
@@ -135,6 +153,7 @@ class Irqs {
   std::deque<ThreadData> threads_;
   std::vector<char> queue_wanted_;  // by CPU
   cpu::InterruptHooks::Hook queue_handler_;
+  Task* thread_waiter_ = nullptr;  // wait_for_threads
 };
 
 }  // namespace kt::irq

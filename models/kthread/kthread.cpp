@@ -295,6 +295,9 @@ Co<> Kthreads::do_exit(Task& self) {
     co_await completions_.complete_all(self.kthread->exited);
     co_await scheduler_.preempt_enable();
   }
+  if (!self.is_kthread() && thread_memory.exit_mm != nullptr) {
+    co_await thread_memory.exit_mm(thread_memory.object, self);
+  }
   machine.this_cpu().trace(Event::kSchedProcessExit, cpu::pack(self.comm, self.pid), self.prio);
   co_await machine.run(machine.costs().exit);
   if (self.kthread != nullptr && self.kthread->memory_node >= 0) {

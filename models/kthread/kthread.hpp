@@ -39,12 +39,21 @@ struct Created {
   int error = 0;
 };
 
-/// Where the stack and the task_struct of a new thread come from (kernel/fork.c: dup_task_struct):
-/// the layer of memory. None: there is always enough.
+/// Where the stack and the task_struct of a new thread come from (kernel/fork.c: dup_task_struct),
+/// and what a user task had goes to: the layer of memory. None: there is always enough.
 struct ThreadMemory {
   void* object = nullptr;
   Co<int> (*allocate)(void* object, Kthreads& kthreads) = nullptr;  ///< its node, or -ENOMEM
   void (*release)(void* object, int node) = nullptr;
+  Co<> (*exit_mm)(void* object, Task& self) = nullptr;  ///< kernel/exit.c: of a user task
+};
+
+/// What the freezer (a layer above) does for tasks that may be frozen; kernel/freezer.c.
+struct FreezerHook {
+  void* object = nullptr;
+  bool (*freezing)(void* object, const Task& p) = nullptr;
+  /// __refrigerator(): whether the current task was frozen.
+  Co<bool> (*refrigerator)(void* object, Task& self, bool check_kthr_stop) = nullptr;
 };
 
 class Kthreads {
@@ -92,7 +101,21 @@ class Kthreads {
   /// threads ignore it. kernel/signal.c: send_signal_locked, signal_wake_up_state
   Co<> send_signal(Task& p, int signal);
 
+  /// include/linux/freezer.h: freezing. Without a freezer nothing freezes.
+  [[nodiscard]] bool freezing(const Task& p) const {
+    return freezer.freezing != nullptr && freezer.freezing(freezer.object, p);
+  }
+  /// Waits in the refrigerator while the current task is to be frozen; whether it was.
+  /// include/linux/freezer.h: try_to_freeze
+  Co<bool> try_to_freeze();
+  /// From now on the current kernel thread freezes. kernel/freezer.c: set_freezable
+  Co<bool> set_freezable();
+  /// Freezes if it has to, but not a thread that is told to stop; then kthread_should_stop().
+  /// kernel/kthread.c: kthread_freezable_should_stop
+  Co<bool> kthread_freezable_should_stop(bool& was_frozen);
+
   [[nodiscard]] Task* kthreadd() const { return kthreadd_; }
+  FreezerHook freezer;
   ThreadMemory thread_memory;
 
  private:

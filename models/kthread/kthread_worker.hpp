@@ -68,13 +68,6 @@ struct CreatedWorker {
   int error = 0;
 };
 
-/// What the freezer (a layer above) does for threads that may be frozen; kernel/freezer.c.
-struct FreezerHook {
-  void* object = nullptr;
-  bool (*freezing)(void* object, const Task& p) = nullptr;
-  Co<> (*refrigerator)(void* object, Kthreads& kthreads, Task& self) = nullptr;
-};
-
 class KthreadWorkers {
  public:
   KthreadWorkers(Kthreads& kthreads, locking::Spinlocks& spinlocks);
@@ -116,14 +109,11 @@ class KthreadWorkers {
   Co<bool> kthread_cancel_work_sync(KthreadWork& work);
   Co<bool> kthread_cancel_delayed_work_sync(KthreadDelayedWork& work);
 
-  FreezerHook freezer;
-
  private:
   static Co<int> kthread_worker_fn(Kthreads& kthreads, Task& self, void* worker);
   static Co<> delayed_work_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
   Co<> run_works(KthreadWorker& worker, Task& self);
   Co<> execute(KthreadWork& work);
-  Co<> try_to_freeze(Task& self);
   Co<> insert_work(KthreadWorker& worker, KthreadWork& work, KthreadWorkList& list,
                    KthreadWork* before);
   Co<> queue_delayed_work(KthreadWorker& worker, KthreadDelayedWork& work, timers::Jiffies delay);

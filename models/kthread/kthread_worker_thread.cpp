@@ -68,10 +68,7 @@ Co<int> KthreadWorkers::kthread_worker_fn(Kthreads&, Task& self, void* data) {
   KthreadWorker& worker = *static_cast<KthreadWorker*>(data);
   KthreadWorkers& workers = *worker.workers;
   worker.task = &self;
-  if ((worker.flags & kKtwFreezable) != 0) {  // set_freezable()
-    self.flags &= ~static_cast<std::uint32_t>(sched::kPfNofreeze);
-    co_await workers.try_to_freeze(self);
-  }
+  if ((worker.flags & kKtwFreezable) != 0) co_await workers.kthreads_.set_freezable();
   co_await workers.run_works(worker, self);
   co_await workers.spinlocks_.lock_irqsave(worker.lock);
   worker.task = nullptr;
@@ -93,14 +90,14 @@ Co<> KthreadWorkers::run_works(KthreadWorker& worker, Task& self) {
     if (work != nullptr) {
       self.state = sched::kTaskRunning;
       co_await execute(*work);
-    } else if (freezer.freezing == nullptr || !freezer.freezing(freezer.object, self)) {
+    } else if (!kthreads_.freezing(self)) {
       self.wait = {WaitKind::kKthreadWorker, worker.lock.name, nullptr};
       co_await scheduler.schedule();
       self.wait = {};
     } else {
       self.state = sched::kTaskRunning;
     }
-    co_await try_to_freeze(self);
+    co_await kthreads_.try_to_freeze();
     co_await scheduler.cond_resched();
   }
   self.state = sched::kTaskRunning;
@@ -114,13 +111,6 @@ Co<> KthreadWorkers::execute(KthreadWork& work) {
   machine.this_cpu().trace(Event::kSchedKthreadWorkExecuteStart, address, function_name);
   co_await work.function(*this, work);
   machine.this_cpu().trace(Event::kSchedKthreadWorkExecuteEnd, address, function_name);
-}
-
-// include/linux/freezer.h: try_to_freeze. Outside of a suspend nothing freezes.
-Co<> KthreadWorkers::try_to_freeze(Task& self) {
-  co_await kthreads_.scheduler().might_sleep();
-  if (freezer.freezing == nullptr || !freezer.freezing(freezer.object, self)) co_return;
-  co_await freezer.refrigerator(freezer.object, kthreads_, self);
 }
 
 }  // namespace kt::kthread

@@ -47,16 +47,21 @@ Co<int> Memory::kswapd(kthread::Kthreads&, Task& self, void* data) {
 
 // Begins where it has slept since boot.
 Co<> Memory::kswapd_loop(Node& node, Task& self) {
+  bool was_frozen = false;
   self.flags |= sched::kPfMemalloc | sched::kPfKswapd;
   co_await waits_.finish_wait(node.kswapd_wait, node.boot_sleep);
   for (;;) {
     const unsigned alloc_order = std::exchange(node.kswapd_order, 0);
-    if (kthread::Kthreads::should_stop(self)) co_return;
-    machine_.this_cpu().trace(Event::kVmscanKswapdWake, static_cast<std::uint32_t>(node.id),
-                              alloc_order);
-    ++node.stats.kswapd_wakes;
-    unsigned reclaim_order = co_await balance_pgdat(node, alloc_order);
-    if (reclaim_order >= alloc_order) reclaim_order = node.kswapd_order;
+    const bool stops = co_await kthreads_.kthread_freezable_should_stop(was_frozen);
+    if (stops) co_return;
+    unsigned reclaim_order = node.kswapd_order;
+    if (!was_frozen) {  // else somebody only wanted it in the refrigerator
+      machine_.this_cpu().trace(Event::kVmscanKswapdWake, static_cast<std::uint32_t>(node.id),
+                                alloc_order);
+      ++node.stats.kswapd_wakes;
+      reclaim_order = co_await balance_pgdat(node, alloc_order);
+      if (reclaim_order >= alloc_order) reclaim_order = node.kswapd_order;
+    }
     co_await kswapd_try_to_sleep(node, reclaim_order);
   }
 }
@@ -76,6 +81,9 @@ Co<unsigned> Memory::balance_pgdat(Node& node, unsigned order) {
     sc.nr_scanned = 0;
     co_await shrink_node(node, sc);  // kswapd_shrink_node()
     if (sc.nr_reclaimed >= Pages{2} << sc.order) sc.order = 0;
+    bool was_frozen = false;
+    const bool stops = co_await kthreads_.kthread_freezable_should_stop(was_frozen);
+    if (was_frozen || stops) break;
     const Pages reclaimed = sc.nr_reclaimed - before;
     const bool raise_priority = std::max(sc.nr_scanned, reclaimed) < sc.nr_to_reclaim;
     if (node.pfmemalloc_wait.head != nullptr && allow_direct_reclaim(node)) {

@@ -41,7 +41,9 @@ Memory::Memory(kthread::Kthreads& kthreads, locking::Waits& waits,
   KT_ASSERT(nr_nodes() == machine_.topology().nr_nodes(), "{} nodes of memory on {} nodes",
             nr_nodes(), machine_.topology().nr_nodes());
   build_zonelists();
-  kthreads.thread_memory = {this, &allocate_thread, &release_thread};
+  counters_changed_.resize(static_cast<std::size_t>(machine_.nr_cpus()));
+  oom_timer_name_ = names.intern("wake_oom_reaper");
+  kthreads.thread_memory = {this, &allocate_thread, &release_thread, &exit_mm};
 }
 
 // mm/page_alloc.c: build_zonelists, find_next_best_node: nearest first; of the equally near ones
@@ -75,14 +77,29 @@ Co<bool> Memory::free(std::uint64_t bytes, int id) {
     if (anywhere || node == &first) taken += node->allocated;
   }
   if (taken < left) co_return false;
+  const Task& current = scheduler_.current();
   for (Node* node : first.zonelist) {
     const Pages pages = std::min(left, node->allocated);
     node->allocated -= pages;
     node->free += pages;
     left -= pages;
+    if (current.is_user()) {
+      Pages& own = held(current, node->id);
+      own -= std::min(own, pages);
+    }
     if (left == 0) break;
   }
+  note_counters();
   co_return true;
+}
+
+Co<int> Memory::grow_page_cache(Pages pages, int id) {
+  const Request request{kGfpKernel, 0, pages,
+                        id >= 0 ? &nodes_[static_cast<std::size_t>(id)] : &local_node()};
+  Node* node = co_await alloc_pages(request);
+  if (node == nullptr) co_return -1;
+  node->dirty += pages;
+  co_return node->id;
 }
 
 void Memory::release_hog() {

@@ -1,7 +1,7 @@
 // The page allocator and reclaim (mm/page_alloc.c, mm/vmscan.c): nodes with free pages, page cache
 // and watermarks; allocations that take, wake kswapd, reclaim directly or fail; kswapd; throttling
-// of reclaimers that find only pages under writeback. Pages have no addresses: only how many there
-// are, and where, is known.
+// of reclaimers that find only pages under writeback; the OOM killer (mm/oom_kill.c). Pages have no
+// addresses: only how many there are, where, and how many of them a user task has, is known.
 //
 // Whoever allocates runs in a task unless its flags forbid to sleep. The page cache is one list for
 // each node: reclaim meets clean pages first, then those under writeback, then the dirty ones (the
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <deque>
+#include <utility>
 
 #include "models/kthread/kthread.hpp"
 #include "models/mm/gfp.hpp"
@@ -27,6 +28,15 @@ struct WritebackHook {
   Co<> (*start)(void* object, sched::Scheduler& scheduler, int node) = nullptr;
 };
 
+/// Somebody that the OOM killer has killed.
+struct OomVictim {
+  Task* task = nullptr;
+  Time at = 0;
+  Pages pages = 0;    ///< what it had
+  bool skip = false;  ///< MMF_OOM_SKIP: there is nothing left to get from it
+  timers::KernelTimer reaper_timer;
+};
+
 /// How far Memory::pressure() takes free pages away.
 enum class Level : std::uint8_t { kNone, kLow, kMin };
 
@@ -40,8 +50,8 @@ class Memory {
 
   /// Takes a block of pages that holds `bytes` (at most 4 MiB), preferably from `node` (-1: that of
   /// this CPU). False: no memory. Without kGfpDirectReclaim it never sleeps and may be called
-  /// anywhere; with it, small blocks are had at last or the machine is out of memory: sim::Defect,
-  /// as there is no OOM killer. mm/page_alloc.c: __alloc_pages
+  /// anywhere; with it, small blocks are had at last, or somebody is killed for them. If nobody can
+  /// be killed the machine is out of memory: sim::Defect. mm/page_alloc.c: __alloc_pages
   Co<bool> alloc(std::uint64_t bytes, Gfp gfp, int node);
   /// Gives back what alloc() took: to `node`, or (-1) to the nearest nodes that gave out so much.
   /// False, and no effect: more than was taken.
@@ -52,8 +62,22 @@ class Memory {
   /// Gives it back `duration` ns later (sim::kNever: not by itself).
   void pressure(Level level, Time duration);
 
+  /// `pages` more of dirty page cache, preferably on the node: on which node they are, or -1: no
+  /// memory. In a task. mm/filemap.c: __filemap_get_folio, mm/page-writeback.c: folio_mark_dirty
+  Co<int> grow_page_cache(Pages pages, int node);
+
   /// The kswapd threads, in the order of the nodes, asleep since boot (empty: none).
   void set_kswapds(const std::vector<Task*>& threads);
+  /// The thread oom_reaper, asleep since boot. Without it a victim's memory comes back when it ends.
+  void set_oom_reaper(Task& thread);
+  /// Who was killed, in order.
+  [[nodiscard]] const std::deque<OomVictim>& oom_victims() const { return oom_victims_; }
+
+  /// Whether the counters that this CPU keeps of its own have changed since the last call
+  /// (per_cpu_zonestat).
+  [[nodiscard]] bool take_counters_changed(int cpu) {
+    return std::exchange(counters_changed_[static_cast<std::size_t>(cpu)], std::uint8_t{0}) != 0;
+  }
 
   // Writeback: who serves the hook takes dirty pages, writes them and says so, until none is left.
   WritebackHook writeback_hook;
@@ -87,6 +111,9 @@ class Memory {
   // memory.cpp
   void build_zonelists();
   [[nodiscard]] Node& local_node();
+  void note_counters() {
+    counters_changed_[static_cast<std::size_t>(machine_.this_cpu().id())] = 1;
+  }
   void release_hog();
   static void hog_ends(void* self, std::uint64_t generation);
   static Co<int> allocate_thread(void* self, kthread::Kthreads& kthreads);
@@ -103,7 +130,20 @@ class Memory {
   Co<Node*> retry_loop(Request request, unsigned alloc_flags);
   Co<Pages> direct_reclaim(Request request);
   Co<bool> should_reclaim_retry(Request request, unsigned alloc_flags, bool progress, int& loops);
-  [[noreturn]] void out_of_memory(const Request& request);
+  Co<Node*> may_oom(Request request, bool& progress);
+
+  // oom_kill.cpp
+  [[nodiscard]] Pages& held(const Task& p, int node);
+  [[nodiscard]] Pages held(const Task& p);
+  Co<> exit_mmap(Task& p);
+  static Co<> exit_mm(void* self, Task& p);
+  [[nodiscard]] OomVictim* victim_of(const Task& p);
+  Co<bool> out_of_memory(Request request);
+  [[nodiscard]] Task* select_bad_process(bool& aborted);
+  Co<> oom_kill_process(Task& p);
+  OomVictim& mark_oom_victim(Task& p);
+  static Co<> wake_oom_reaper(timers::Timers& timers, timers::KernelTimer& timer);
+  static Co<int> oom_reaper(kthread::Kthreads& kthreads, Task& self, void* memory);
 
   // vmscan.cpp
   Co<bool> throttle_direct_reclaim(Request request);
@@ -137,6 +177,13 @@ class Memory {
   std::deque<Node> nodes_;
   std::deque<Kswapd> kswapds_;
   std::uint64_t hog_generation_ = 0;
+  std::vector<std::uint8_t> counters_changed_;  // of each CPU
+  std::vector<Pages> held_;             // of user tasks: by PID, then by node
+  bool oom_lock_ = false;
+  std::deque<OomVictim> oom_victims_;
+  std::deque<OomVictim*> oom_reaper_list_;
+  Task* oom_reaper_ = nullptr;
+  std::uint32_t oom_timer_name_ = 0;
 };
 
 }  // namespace kt::mm

@@ -1,9 +1,5 @@
 // The allocator: mm/page_alloc.c.
-#include <fmt/format.h>
-
 #include "models/mm/memory.hpp"
-#include "models/trace/gfp_text.hpp"
-#include "sim/error.hpp"
 
 namespace kt::mm {
 
@@ -17,6 +13,7 @@ constexpr unsigned kAllocNoWatermarks = 4;
 constexpr unsigned kAllocWmarkMask = kAllocNoWatermarks - 1;
 constexpr unsigned kAllocNonBlock = 0x10;
 constexpr unsigned kAllocMinReserve = 0x20;
+constexpr unsigned kAllocOom = 0x8;
 
 Pages mark_of(const Node& node, unsigned alloc_flags) {
   switch (alloc_flags & kAllocWmarkMask) {
@@ -32,7 +29,7 @@ Pages mark_of(const Node& node, unsigned alloc_flags) {
 }  // namespace
 
 // mm/page_alloc.c: __zone_watermark_ok: __GFP_HIGH may take half of what is below the mark, and a
-// quarter of the other half too if it cannot block.
+// quarter of the other half too if it cannot block; who is to die half of what is left then.
 bool Memory::watermark_ok(const Node& node, const Request& request, unsigned alloc_flags,
                           Pages available) {
   if (available < request.pages) return false;
@@ -42,6 +39,7 @@ bool Memory::watermark_ok(const Node& node, const Request& request, unsigned all
     min -= min / 2;
     if ((alloc_flags & kAllocNonBlock) != 0) min -= min / 4;
   }
+  if ((alloc_flags & kAllocOom) != 0) min -= min / 2;
   return available - (request.pages - 1) > min;
 }
 
@@ -52,6 +50,7 @@ Node* Memory::get_page_from_freelist(const Request& request, unsigned alloc_flag
     if (!watermark_ok(*node, request, alloc_flags, node->free)) continue;
     node->free -= request.pages;
     ++node->stats.allocations;
+    note_counters();
     return node;
   }
   return nullptr;
@@ -89,6 +88,10 @@ Co<bool> Memory::alloc(std::uint64_t bytes, Gfp gfp, int node) {
     co_return false;
   }
   from->allocated += request.pages;
+  const Task& current = scheduler_.current();
+  if (current.is_user() && !machine_.this_cpu().in_interrupt()) {
+    held(current, from->id) += request.pages;
+  }
   co_return true;
 }
 
@@ -119,7 +122,11 @@ Co<Node*> Memory::retry_loop(Request request, unsigned alloc_flags) {
   for (;;) {
     co_await machine_.run(machine_.costs().alloc_slowpath);
     if ((request.gfp & kGfpKswapdReclaim) != 0) co_await wake_all_kswapds(request);
-    if (pfmemalloc_allowed()) alloc_flags |= kAllocNoWatermarks;
+    if (pfmemalloc_allowed()) {
+      alloc_flags |= kAllocNoWatermarks;
+    } else if (victim_of(scheduler_.current()) != nullptr) {
+      alloc_flags |= kAllocOom;
+    }
     Node* node = get_page_from_freelist(request, alloc_flags);
     if (node != nullptr) co_return node;
     if ((request.gfp & kGfpDirectReclaim) == 0) co_return nullptr;
@@ -134,13 +141,29 @@ Co<Node*> Memory::retry_loop(Request request, unsigned alloc_flags) {
         co_await should_reclaim_retry(request, alloc_flags, progress > 0, no_progress_loops);
     if (retry) continue;
 
-    // mm/page_alloc.c: __alloc_pages_may_oom: somebody may have freed a lot meanwhile.
-    node = get_page_from_freelist(request, kAllocWmarkHigh);
+    bool killed = false;
+    node = co_await may_oom(request, killed);
     if (node != nullptr) co_return node;
-    if (costly || may_fail || (request.gfp & kGfpThisnode) != 0) co_return nullptr;
-    if ((request.gfp & kGfpFs) != 0) out_of_memory(request);
-    no_progress_loops = 0;  // without __GFP_FS nobody is killed: it goes on trying
+    if ((alloc_flags & kAllocOom) != 0 || !killed) co_return nullptr;
+    no_progress_loops = 0;
   }
+}
+
+// mm/page_alloc.c: __alloc_pages_may_oom. One at a time; somebody may have freed a lot meanwhile.
+Co<Node*> Memory::may_oom(Request request, bool& progress) {
+  if (oom_lock_) {
+    progress = true;
+    co_await timers_.schedule_timeout_uninterruptible(1);
+    co_return nullptr;
+  }
+  Node* node = get_page_from_freelist(request, kAllocWmarkHigh);
+  if (node != nullptr) co_return node;
+  const bool may_fail = (request.gfp & (kGfpRetryMayfail | kGfpThisnode)) != 0;
+  if (request.order > kCostlyOrder || may_fail) co_return nullptr;
+  oom_lock_ = true;
+  progress = co_await out_of_memory(request);
+  oom_lock_ = false;
+  co_return nullptr;
 }
 
 // mm/page_alloc.c: __perform_reclaim
@@ -175,15 +198,6 @@ Co<bool> Memory::should_reclaim_retry(Request request, unsigned alloc_flags, boo
     co_await scheduler_.cond_resched();
   }
   co_return worthwhile;
-}
-
-void Memory::out_of_memory(const Request& request) {
-  const Task& current = scheduler_.current();
-  throw sim::Defect(fmt::format(
-      "out of memory: {} (pid {}) wants {} KiB ({}) and nothing is left to reclaim; the OOM killer "
-      "is not modelled",
-      machine_.trace().names()[current.full_name], current.pid, request.pages * kPageSize / 1024,
-      trace::gfp_text(request.gfp)));
 }
 
 }  // namespace kt::mm

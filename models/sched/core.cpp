@@ -134,15 +134,19 @@ Co<> Scheduler::handle_preempt_irq(void* self, Cpu& cpu) {
 Co<> Scheduler::handle_exit_to_user(void* self, Cpu& cpu) {
   Scheduler& scheduler = *static_cast<Scheduler*>(self);
   Task& curr = static_cast<Task&>(*cpu.current);
-  while (curr.need_resched) {
+  while (scheduler.exit_work(curr)) {
     curr.cpu->local_irq_enable();
-    co_await scheduler.schedule();
+    co_await scheduler.exit_to_user_mode();
     curr.cpu->local_irq_disable();
   }
 }
 
 Co<> Scheduler::exit_to_user_mode() {
-  while (current().need_resched) co_await schedule();
+  Task& curr = current();
+  while (exit_work(curr)) {
+    if (curr.need_resched) co_await schedule();
+    if (curr.sigpending && exit_work(curr)) co_await get_signal.run(get_signal.object, curr);
+  }
 }
 
 Co<> Scheduler::schedule() {

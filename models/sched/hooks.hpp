@@ -38,11 +38,23 @@ struct WorkerHooks {
   Co<> (*tick)(void*, Task&) = nullptr;       ///< hit by the tick: wq_worker_tick()
 };
 
+/// What a user task with a signal pending does on its way to user mode (kernel/signal.c: get_signal).
+struct SignalHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Task&) = nullptr;
+};
+
 /// What CPU hotplug (a layer above) does with a CPU that has gone offline, in its idle task: returns
 /// when it is online again (kernel/sched/idle.c: do_idle, cpuhp_report_idle_dead).
 struct IdleDeadHook {
   void* object = nullptr;
   Co<> (*body)(void*, Cpu&) = nullptr;
+};
+
+/// Told when a CPU stops in the idle loop and when it goes on: what it draws.
+struct IdlePowerHook {
+  void* object = nullptr;
+  void (*call)(void*, Cpu&, bool idle) = nullptr;
 };
 
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.

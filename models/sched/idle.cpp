@@ -7,6 +7,12 @@ void Scheduler::wake_up_idle_cpu(int cpu) {
   if (rq(cpu).curr->is_idle()) resched_curr(rq(cpu));
 }
 
+void Scheduler::wake_up_all_idle_cpus() {
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    if (machine_.cpu(cpu).online) wake_up_idle_cpu(cpu);
+  }
+}
+
 using trace::Event;
 
 namespace {
@@ -16,7 +22,13 @@ constexpr std::uint64_t kIdleExit = 4294967295U;  // PWR_EVENT_EXIT
 
 }  // namespace
 
-void Scheduler::note_halted() {
+void Scheduler::note_running(Cpu& cpu) {
+  --nr_halted_;
+  if (idle_power.call != nullptr) idle_power.call(idle_power.object, cpu, false);
+}
+
+void Scheduler::note_halted(Cpu& cpu) {
+  if (idle_power.call != nullptr) idle_power.call(idle_power.object, cpu, true);
   if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
     all_idle.call(all_idle.object);
   }
@@ -32,9 +44,9 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
   }
   for (;;) {
     if (!cpu.online) [[unlikely]] {
-      note_halted();
+      note_halted(cpu);
       co_await idle_dead.body(idle_dead.object, cpu);
-      --nr_halted_;
+      note_running(cpu);
     }
     cpu.polling = true;
     while (!idle.need_resched) {
@@ -49,10 +61,10 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       cpu.polling = config_.mwait_idle;
       cpu.local_irq_enable();
       ++rq.nr_halts;
-      note_halted();
+      note_halted(cpu);
       cpu::Segment halt = cpu.halt();
       co_await halt;
-      --nr_halted_;
+      note_running(cpu);
       cpu.polling = true;
       cpu.trace(Event::kCpuIdle, kIdleExit, cpu.id());
     }
@@ -103,6 +115,7 @@ void Scheduler::put_on_cpu(Task& init) {
   init.on_cpu = true;
   init.cache_cpu = rq.id();
   rq.active_mm = init.mm;
+  if (idle_power.call != nullptr) idle_power.call(idle_power.object, *rq.cpu, false);
   set_next_task(rq, init);
   time_hooks.start_tick(time_hooks.object, *rq.cpu);
 }

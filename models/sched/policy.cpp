@@ -200,6 +200,7 @@ namespace {
 Co<> migration_cpu_stop(Scheduler& scheduler, Cpu& cpu, Scheduler::StopWork& work) {
   Task& p = *work.task;
   if (p.cpu != &cpu || p.cpus_ptr->test(cpu.id())) return {};
+  if (p.migration_disabled != 0) return {};  // its migrate_enable() comes back to this
   // The mask may have changed once more since the work was queued.
   const bool allowed = scheduler.is_cpu_allowed(p, work.destination);
   const int target = allowed ? work.destination : p.cpus_ptr->first_and(scheduler.active_mask());

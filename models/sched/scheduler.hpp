@@ -121,8 +121,12 @@ class Scheduler {
   Co<> preempt_schedule();
   /// sched_yield(): to the tail of the class's order.
   Co<> yield();
-  /// On the way to user mode: reschedules while asked (exit_to_user_mode_loop).
+  /// On the way to user mode: reschedules while asked, and sees to a signal (exit_to_user_mode_loop).
   Co<> exit_to_user_mode();
+  /// Whether there is something to do on that way. A signal that kills is the caller's to see.
+  [[nodiscard]] bool exit_work(const Task& p) const {
+    return p.need_resched || (p.sigpending && !p.fatal_signal && get_signal.run != nullptr);
+  }
 
   // Policy and placement -------------------------------------------------------------------------
   /// kernel/sched/syscalls.c: sched_setattr. rt_priority 1 … 99 for FIFO and RR, else 0. `runtime`
@@ -161,6 +165,8 @@ class Scheduler {
   void wake_up_idle_cpu(int cpu);
   /// The CPU joins the idle CPUs without a tick. kernel/sched/fair.c: nohz_balance_enter_idle
   void nohz_balance_enter_idle(int cpu);
+  /// kernel/smp.c: wake_up_all_idle_cpus
+  void wake_up_all_idle_cpus();
   /// The SCHED softirq; kernel/sched/fair.c: sched_balance_softirq
   Co<> sched_balance_softirq(Cpu& cpu);
 
@@ -232,7 +238,9 @@ class Scheduler {
   Co<> smp_call_function_single_async(int cpu, CallSingleData& csd);
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
+  SignalHook get_signal;
   AllIdleHook all_idle;
+  IdlePowerHook idle_power;
   WorkerHooks worker_hooks;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
@@ -311,7 +319,8 @@ class Scheduler {
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);
   Co<> do_idle(Cpu& cpu);
-  void note_halted();
+  void note_halted(Cpu& cpu);
+  void note_running(Cpu& cpu);
   void put_on_cpu(Task& init);
   static Co<> handle_reschedule(void* self, Cpu& cpu);
   static Co<> handle_call_function(void* self, Cpu& cpu);

@@ -8,6 +8,7 @@
 namespace kt::sched {
 
 bool Scheduler::is_cpu_allowed(const Task& p, int cpu) const {
+  if (p.migration_disabled != 0 && cpu == p.cpu->id()) return machine_.cpu(cpu).online;
   if (!p.cpus_ptr->test(cpu)) return false;
   if (active_.test(cpu) && !dying_.test(cpu)) [[likely]]
     return true;

@@ -66,6 +66,7 @@ enum TaskFlag : std::uint32_t {
   kPfKswapd = 0x20000,
   kPfKthread = 0x200000,
   kPfNoSetaffinity = 0x4000000,
+  kPfSuspendTask = 0x80000000,
 };
 
 /// task_struct::on_rq.
@@ -116,6 +117,8 @@ enum class WaitKind : std::uint8_t {
   kIo,
   kWorkerIdle,     ///< a worker without works, or a rescuer that nobody calls
   kWorkFlush,      ///< the end of a work
+  kSystemWakeup,   ///< suspend-to-idle: what ends it
+  kDevice,         ///< the power management callbacks of a device
   kRwsem,          ///< a reader-writer semaphore
   kPercpuIdle,     ///< a per-CPU thread that has nothing to do
   kHotplugStep,    ///< a CPU's thread of hotplug, or the CPU itself

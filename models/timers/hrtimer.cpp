@@ -60,6 +60,13 @@ Timers::Base& Timers::hrtimer_target(const KernelHrtimer& timer) {
   return may_stay ? here : unless_sooner(base(scheduler_.housekeeping_any_cpu()));
 }
 
+void Timers::boot_hrtimer(KernelHrtimer& timer, int cpu, Time at) {
+  ++armed_;
+  timer.set_expires(at);
+  base(cpu).hrtimers.add(timer);
+  program(base(cpu));
+}
+
 void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {
   const bool was_armed = timer.queued();
   if (was_armed) {

@@ -94,6 +94,8 @@ class Timers {
   void hrtimer_init(KernelHrtimer& timer, bool soft) const;
   /// Starts (or moves) it to expire at `at` (its base's clock), at the latest `range` later.
   void hrtimer_start(KernelHrtimer& timer, Time at, Time range);
+  /// The same for a pinned timer of any CPU before the run starts.
+  void boot_hrtimer(KernelHrtimer& timer, int cpu, Time at);
   /// True if it was queued. Waits while its callback runs elsewhere. kernel/time/hrtimer.c:
   /// hrtimer_cancel
   Co<bool> hrtimer_cancel(KernelHrtimer& timer);

@@ -73,6 +73,11 @@ enum class Event : std::uint16_t {
   kCsdFunctionExit,    ///< as entry
   // power (include/trace/events/power.h)
   kCpuIdle,  ///< [0]=state (4294967295: leaving idle) [1]=cpu_id
+  kSuspendResume,          ///< [0]=action name [1]=(val,start)
+  kDevicePmCallbackStart,  ///< [0]=driver name [1]=device name [2]=parent name [3]=(pm_ops name,event)
+  kDevicePmCallbackEnd,    ///< [0]=driver name [1]=device name [2]=error (int32)
+  kWakeupSourceActivate,   ///< [0]=name [1]=state
+  kWakeupSourceDeactivate, ///< as activate
   // cpuhp (include/trace/events/cpuhp.h)
   kCpuhpEnter,       ///< [0]=(cpu,target) [1]=step [2]=function name
   kCpuhpMultiEnter,  ///< as kCpuhpEnter
@@ -89,6 +94,11 @@ enum class Event : std::uint16_t {
   kVmscanDirectReclaimBegin,  ///< [0]=order [1]=gfp_flags
   kVmscanDirectReclaimEnd,    ///< [0]=nr_reclaimed
   kVmscanThrottled,     ///< [0]=nid [1]=(timeout,delayed) us [2]=reason (0 WRITEBACK, 1 CONGESTED, 2 NOPROGRESS)
+  // oom (include/trace/events/oom.h)
+  kOomMarkVictim,  ///< [0]=(name,pid) [1]=anonymous memory, KiB
+  // jbd2 (include/trace/events/jbd2.h)
+  kJbd2StartCommit,  ///< [0]=(major,minor) [1]=transaction [2]=1 somebody waits for it
+  kJbd2EndCommit,    ///< [0]=(major,minor) [1]=transaction [2]=1 somebody waited for it
   // ftrace and ktsim
   kMark,    ///< tracing_mark_write: [0]=text name
   kReturn,  ///< ktsim_return: [0]=verb name [1]=object name [2]=value (int64)

@@ -61,10 +61,6 @@ char* csd_function(char* at, const Context& c) {
   return put_address(put(put(put(at, "func="), c.name(0)), ", csd="), c.raw(1));
 }
 
-char* cpu_idle(char* at, const Context& c) {
-  return put_number(put(put_number(put(at, "state="), c.raw(0)), " cpu_id="), c.raw(1));
-}
-
 // include/trace/events/cpuhp.h
 char* cpuhp_enter(char* at, const Context& c) {
   at = text::put_digits<4>(put(at, "cpu: "), c.high(0));
@@ -167,6 +163,11 @@ constexpr Table make_table() {
   table.set(Event::kCsdFunctionEntry, csd_function);
   table.set(Event::kCsdFunctionExit, csd_function);
   table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kSuspendResume, suspend_resume);
+  table.set(Event::kDevicePmCallbackStart, device_pm_callback_start);
+  table.set(Event::kDevicePmCallbackEnd, device_pm_callback_end);
+  table.set(Event::kWakeupSourceActivate, wakeup_source);
+  table.set(Event::kWakeupSourceDeactivate, wakeup_source);
   table.set(Event::kCpuhpEnter, cpuhp_enter);
   table.set(Event::kCpuhpMultiEnter, cpuhp_enter);
   table.set(Event::kCpuhpExit, cpuhp_exit);
@@ -180,6 +181,9 @@ constexpr Table make_table() {
   table.set(Event::kVmscanDirectReclaimBegin, direct_reclaim_begin);
   table.set(Event::kVmscanDirectReclaimEnd, direct_reclaim_end);
   table.set(Event::kVmscanThrottled, vmscan_throttled);
+  table.set(Event::kOomMarkVictim, mark_victim);
+  table.set(Event::kJbd2StartCommit, jbd2_commit);
+  table.set(Event::kJbd2EndCommit, jbd2_end_commit);
   table.set(Event::kMark, mark);
   table.set(Event::kReturn, returned);
   return table;

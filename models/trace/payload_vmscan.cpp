@@ -39,4 +39,24 @@ char* vmscan_throttled(char* at, const Context& c) {
   return put(put(at, " reason="), kReasons[c.low(2)]);
 }
 
+/// What is not modelled (page tables, uid, files) is 0.
+char* mark_victim(char* at, const Context& c) {
+  at = put(put_number(put(at, "pid="), c.low_int(0)), " comm=");
+  at = put_number(put(c.comms.put(at, c.high(0)), " total-vm="), c.raw(1));
+  at = put_number(put(at, "kB anon-rss="), c.raw(1));
+  return put(at, "kB file-rss:0kB shmem-rss:0kB uid=0 pgtables=0kB oom_score_adj=0");
+}
+
+char* jbd2_commit(char* at, const Context& c) {
+  at = put_number(put(at, "dev "), c.high(0));
+  at = put_number(put(at, ","), c.low(0));
+  at = put_number(put(at, " transaction "), c.raw(1));
+  return put_number(put(at, " sync "), c.raw(2));
+}
+
+/// `head`: the oldest transaction of the log, this one as all before are checkpointed.
+char* jbd2_end_commit(char* at, const Context& c) {
+  return put_number(put(jbd2_commit(at, c), " head "), c.raw(1));
+}
+
 }  // namespace kt::trace::payload

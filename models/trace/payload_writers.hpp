@@ -59,6 +59,13 @@ char* hrtimer_expire_entry(char* at, const Context& c);
 char* tick_stop(char* at, const Context& c);
 char* timer_base_idle(char* at, const Context& c);
 
+// include/trace/events/power.h
+char* cpu_idle(char* at, const Context& c);
+char* suspend_resume(char* at, const Context& c);
+char* device_pm_callback_start(char* at, const Context& c);
+char* device_pm_callback_end(char* at, const Context& c);
+char* wakeup_source(char* at, const Context& c);
+
 // include/trace/events/vmscan.h
 char* kswapd_sleep(char* at, const Context& c);
 char* kswapd_wake(char* at, const Context& c);
@@ -66,5 +73,10 @@ char* wakeup_kswapd(char* at, const Context& c);
 char* direct_reclaim_begin(char* at, const Context& c);
 char* direct_reclaim_end(char* at, const Context& c);
 char* vmscan_throttled(char* at, const Context& c);
+
+// include/trace/events/oom.h, include/trace/events/jbd2.h
+char* mark_victim(char* at, const Context& c);
+char* jbd2_commit(char* at, const Context& c);
+char* jbd2_end_commit(char* at, const Context& c);
 
 }  // namespace kt::trace::payload

@@ -188,6 +188,9 @@ Co<Workqueue*> Workqueues::alloc_workqueue(std::string_view name, std::uint32_t 
     co_await base_.mutexes.unlock(wq_pool_mutex_);
     co_return nullptr;
   }
+  co_await base_.mutexes.lock(wq.mutex);
+  co_await wq_adjust_max_active(wq);
+  co_await base_.mutexes.unlock(wq.mutex);
   list_.push_back(std::move(made));
   const bool rescued = co_await init_rescuer(wq);
   co_await base_.mutexes.unlock(wq_pool_mutex_);

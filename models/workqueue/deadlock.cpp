@@ -2,6 +2,7 @@
 // when it begins. What lockdep finds in the kernel (lockdep_map of works and queues), but only
 // where it does happen. A work that a worker could still take up blocks nobody here; see stall.cpp.
 #include <algorithm>
+#include <map>
 
 #include "models/workqueue/workqueues.hpp"
 #include "sim/error.hpp"
@@ -10,10 +11,21 @@ namespace kt::workqueue {
 
 using sched::WaitKind;
 
-/// The search: whether tasks can go on before `root` does.
+namespace {
+
+// A longer way is not followed: each step of it takes stack. Nor is it told in full.
+constexpr std::size_t kDeepest = 1'000;
+constexpr std::size_t kMostSteps = 16;
+
+}  // namespace
+
+/// The search: whether tasks can go on before `root` does. Each task is looked at once.
 struct Workqueues::Chain {
   const Task* root;
-  std::vector<std::pair<const Task*, bool>> seen{};
+  std::map<const Task*, const FlushWait*> waits{};  ///< who flushes
+  std::map<const Task*, bool> seen{};
+  std::map<const Pwq*, bool> slots{};
+  std::size_t depth = 0;
   std::vector<std::string> steps{};  ///< the way to the root, last step first
 };
 
@@ -58,22 +70,21 @@ std::string Workqueues::describe(const FlushWait& wait) const {
 // Whether the task cannot go on before the root does.
 bool Workqueues::blocked(Chain& chain, const Task& task) {
   if (&task == chain.root) return true;
-  if (task.state == sched::kTaskRunning) return false;
-  for (const auto& [known, result] : chain.seen) {
-    if (known == &task) return result;
-  }
-  const std::size_t place = chain.seen.size();
-  chain.seen.emplace_back(&task, false);
+  if (task.state == sched::kTaskRunning || chain.depth == kDeepest) return false;
+  const auto [place, is_new] = chain.seen.try_emplace(&task, false);
+  if (!is_new) return place->second;
+  ++chain.depth;
   std::string what;
   bool result = false;
-  if (const FlushWait* wait = flush_wait_of(task); wait != nullptr) {
-    result = flush_blocked(chain, *wait);
-    what = describe(*wait);
+  if (const auto wait = chain.waits.find(&task); wait != chain.waits.end()) {
+    result = flush_blocked(chain, *wait->second);
+    what = describe(*wait->second);
   } else if (task.wait.on != nullptr && task.wait.kind == WaitKind::kKthreadStop) {
     result = blocked(chain, *task.wait.on);
     what = fmt::format("the exit of {}", machine_.trace().names()[task.wait.name]);
   }
-  chain.seen[place].second = result;
+  --chain.depth;
+  place->second = result;
   if (result) chain.steps.push_back(fmt::format("{} waits for {}", describe(task), what));
   return result;
 }
@@ -108,8 +119,9 @@ bool Workqueues::workqueue_blocked(Chain& chain, const FlushWait& wait) {
         return true;
       }
     }
-    for (const Work& work : pwq->inactive_works) {
-      if (waited(work.color) && slots_blocked(chain, *pwq)) return true;
+    const auto held_back = [&](const Work& work) { return waited(work.color); };
+    if (std::ranges::any_of(pwq->inactive_works, held_back) && slots_blocked(chain, *pwq)) {
+      return true;
     }
   }
   return false;
@@ -117,6 +129,8 @@ bool Workqueues::workqueue_blocked(Chain& chain, const FlushWait& wait) {
 
 // max_active: whether all works that have a slot are blocked.
 bool Workqueues::slots_blocked(Chain& chain, const Pwq& pwq) {
+  const auto [known, is_new] = chain.slots.try_emplace(&pwq, false);
+  if (!is_new) return known->second;
   const Workqueue& wq = *pwq.wq;
   int slots = 0;
   int blocked_ones = 0;
@@ -134,16 +148,27 @@ bool Workqueues::slots_blocked(Chain& chain, const Pwq& pwq) {
       ++blocked_ones;
     }
   }
-  return slots != 0 && blocked_ones >= slots;
+  return known->second = slots != 0 && blocked_ones >= slots;
 }
 
-// The current task is about to wait.
+// The current task is about to wait. Only for what somebody else can wait for is it searched: the
+// item of a worker, or the exit of a thread that is told to stop.
 void Workqueues::check_circular_flush(const FlushWait& wait) {
-  Chain chain{wait.task};
+  const Task& root = *wait.task;
+  const bool stops = root.is_kthread() && kthread::Kthreads::should_stop(root);
+  if (current_worker(root) == nullptr && !stops) return;
+  Chain chain{.root = &root};
+  for (const FlushWait& other : flush_waits_) chain.waits[other.task] = &other;
   if (!flush_blocked(chain, wait)) return;
-  std::string text =
-      fmt::format("circular flush: {} waits for {}", describe(*wait.task), describe(wait));
-  for (auto step = chain.steps.rbegin(); step != chain.steps.rend(); ++step) text += "; " + *step;
+  std::string text = fmt::format("circular flush: {} waits for {}", describe(root), describe(wait));
+  std::size_t told = 0;
+  for (auto step = chain.steps.rbegin(); step != chain.steps.rend(); ++step) {
+    if (++told == kMostSteps && chain.steps.size() > kMostSteps) {
+      text += fmt::format("; and {} more", chain.steps.size() - kMostSteps);
+      step = chain.steps.rend() - 1;
+    }
+    text += "; " + *step;
+  }
   if (chain.steps.empty()) text += ", which cannot run before it ends";
   throw sim::Defect(text);
 }

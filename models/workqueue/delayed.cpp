@@ -16,6 +16,14 @@ void Workqueues::init_delayed_work(DelayedWork& work, Work::Function function,
   work.timer.flags |= timers::kTimerIrqsafe;
 }
 
+void Workqueues::boot_delayed_work(Workqueue& wq, DelayedWork& work, Time delay) {
+  work.pending = true;
+  work.wq = &wq;
+  work.cpu = kWorkCpuUnbound;
+  const timers::Timers& timers = base_.timers;
+  base_.timers.boot_timer(work.timer, timers.jiffies() + timers.ticks().from_time(delay));
+}
+
 Co<> Workqueues::delayed_work_timer_fn(timers::Timers&, timers::KernelTimer& timer) {
   DelayedWork& work = *static_cast<DelayedWork*>(timer.object);
   return work.wq->workqueues->__queue_work(work.cpu, *work.wq, work);

@@ -24,12 +24,16 @@ void Workqueues::wq_update_node_max_active(Workqueue& wq) {
   }
 }
 
-// Under wq->mutex. More slots go to the pwqs in turn, one each.
+// Under wq->mutex. More slots go to the pwqs in turn, one each. A frozen queue has none.
 Co<> Workqueues::wq_adjust_max_active(Workqueue& wq) {
-  if (wq.max_active == wq.saved_max_active && wq.min_active == wq.saved_min_active) co_return;
-  wq.max_active = wq.saved_max_active;
-  wq.min_active = wq.saved_min_active;
+  const bool frozen = workqueue_freezing_ && (wq.flags & kWqFreezable) != 0;
+  const int max_active = frozen ? 0 : wq.saved_max_active;
+  const int min_active = frozen ? 0 : wq.saved_min_active;
+  if (wq.max_active == max_active && wq.min_active == min_active) co_return;
+  wq.max_active = max_active;
+  wq.min_active = min_active;
   if (wq.unbound()) wq_update_node_max_active(wq);
+  if (max_active == 0) co_return;
   for (bool activated = true; activated;) {
     activated = false;
     for (std::size_t i = 0; i < wq.pwqs.size(); ++i) {

@@ -9,6 +9,29 @@ namespace kt::workqueue {
 namespace {
 
 constexpr Time kSecond = 1'000'000'000;
+constexpr int kMostNames = 16;  // of workers that sleep
+
+// The works that nobody runs; equal ones in a row are counted. `rescuer`: one of them has one.
+std::string describe_waiting(const WorkerPool& pool, const sim::NameTable& names, bool& rescuer) {
+  std::string text;
+  const auto end = pool.worklist.end();
+  for (auto at = pool.worklist.begin(); at != end;) {
+    const Work& work = *at;
+    const Workqueue& wq = *work.pwq->wq;
+    int count = 0;
+    for (; at != end && at->function_name == work.function_name && at->pwq == work.pwq; ++at)
+      ++count;
+    if (&work == &work.pwq->mayday_cursor) continue;
+    rescuer = rescuer || wq.rescuer != nullptr;
+    text += fmt::format("; {}{} of {} wait{} for a worker{}",
+                        count > 1 ? fmt::format("{}*", count) : "", names[work.function_name],
+                        wq.name, count > 1 ? "" : "s",
+                        wq.rescuer != nullptr ? ""
+                        : count > 1           ? " and have no rescuer (no WQ_MEM_RECLAIM)"
+                                              : " and has no rescuer (no WQ_MEM_RECLAIM)");
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -71,20 +94,14 @@ std::string Workqueues::describe_blocked(const WorkerPool& pool) const {
         worker.task->state == sched::kTaskRunning) {
       continue;
     }
-    ++asleep;
+    if (++asleep > kMostNames) continue;
     text += fmt::format("; {} sleeps since {}", describe(*worker.task),
                         sim::format_time(worker.task->sleep_start));
     if (worker.task->wait.name != 0) text += fmt::format(" for {}", names[worker.task->wait.name]);
   }
+  if (asleep > kMostNames) text += fmt::format("; and {} more", asleep - kMostNames);
   bool rescuer = false;
-  std::string waiting;
-  for (const Work& work : pool.worklist) {
-    if (&work == &work.pwq->mayday_cursor) continue;
-    const Workqueue& wq = *work.pwq->wq;
-    rescuer = rescuer || wq.rescuer != nullptr;
-    waiting += fmt::format("; {} of {} waits for a worker{}", names[work.function_name], wq.name,
-                           wq.rescuer == nullptr ? " and has no rescuer (no WQ_MEM_RECLAIM)" : "");
-  }
+  const std::string waiting = describe_waiting(pool, names, rescuer);
   if (pool.manager == nullptr || pool.manager->task == nullptr) return {};
   const std::string_view what = asleep != 0 ? "worker-pool exhaustion: all workers of"
                                 : rescuer   ? "no worker for"

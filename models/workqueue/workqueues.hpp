@@ -97,6 +97,8 @@ class Workqueues {
   /// needs one, is made at once.
   Workqueue& boot_workqueue(std::string_view name, std::uint32_t flags, int max_active,
                             const AttrsChange& attrs = {});
+  /// queue_delayed_work() before the run, `delay` ns before its timer expires.
+  void boot_delayed_work(Workqueue& wq, DelayedWork& work, Time delay);
   /// kernel/workqueue.c: wq_watchdog_init
   void boot_watchdog();
 
@@ -188,6 +190,16 @@ class Workqueues {
   Co<bool> disable_work_sync(Work& work);
   /// True if the depth became 0.
   Co<bool> enable_work(Work& work);
+
+  // Freezing (freeze.cpp): who suspends calls these, in this order
+  // -------------------------------------------------------------
+  /// Queues that are WQ_FREEZABLE start nothing more. kernel/workqueue.c: freeze_workqueues_begin
+  Co<> freeze_workqueues_begin();
+  /// Whether one of them still executes, or has works that it had let go before.
+  Co<bool> freeze_workqueues_busy();
+  Co<> thaw_workqueues();
+  /// A queue that keeps the freezer waiting now: WQ_FREEZABLE with active works.
+  [[nodiscard]] static bool freezable_busy(const Workqueue& wq);
 
   // Descriptions (desc.cpp)
   // --------------------------------------------------------------------------
@@ -417,6 +429,7 @@ class Workqueues {
   cpu::Machine& machine_;
   WorkqueueParams params_;
   bool topology_initialized_ = false;  // wq_topo_initialized
+  bool workqueue_freezing_ = false;
   locking::Mutex wq_pool_mutex_;
   locking::Mutex wq_pool_attach_mutex_;
   locking::Spinlock wq_mayday_lock_;

@@ -35,7 +35,7 @@ std::set<std::string> options_of(const std::string& help) {
 TEST_CASE("help and version", "[cli]") {
   const Bench bench;
   CHECK_THAT(bench.ktsim("--version").out, StartsWith("ktsim 0."));
-  for (const std::string command : {"run", "check", "ps", "wq"}) {
+  for (const std::string command : {"run", "check", "diff", "ps", "wq"}) {
     CAPTURE(command);
     CHECK_THAT(bench.ktsim("--help").out, Contains(command));
     const CommandResult help = bench.ktsim(command + " --help");
@@ -101,7 +101,7 @@ TEST_CASE("exit codes", "[cli]") {
   bench.scenario("busy.json", R"("duration": "idle", "machine": {"cpus": 1}, "kthreads": {"k":
     {"do": [{"loop": null, "do": [{"usleep": "100s"}]}]}})");
   bench.scenario("bad.json", R"("duration": "1ms", "kthreds": {})");
-  bench.scenario("unmodelled.json", R"("duration": "1ms", "events": [{"t": 0, "suspend": {"state": "deep"}}])");
+  bench.scenario("unmodelled.json", R"("duration": "1ms", "kernel": {"memory_model": "tso"})");
   CHECK(bench.ktsim("run good.json").code == 0);
   CHECK(bench.ktsim("run stuck.json").code == 1);
   CHECK(bench.ktsim("run failed.json").code == 1);

@@ -15,14 +15,6 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-std::vector<fs::path> scenarios() {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance"))
-    if (entry.is_directory()) found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
 json read_json(const fs::path& path) {
   return json::parse(support::read_text(path));
 }
@@ -82,14 +74,15 @@ json threads(const support::Facts& facts) {
 }  // namespace
 
 TEST_CASE("the facts of a recorded trace are those of its summary", "[conformance]") {
-  REQUIRE_FALSE(scenarios().empty());
-  for (const fs::path& scenario : scenarios()) {
+  REQUIRE_FALSE(support::recorded_scenarios().empty());
+  for (const fs::path& scenario : support::recorded_scenarios()) {
     INFO(scenario);
     const json summary = read_json(scenario / "summary.json");
     const support::Facts facts = facts_of(scenario);
     CHECK(facts.end / 1000 == summary["virtual_us"]);
     CHECK(notes(facts.marks) == summary["marks"]);
     CHECK(notes(facts.returns) == summary["returns"]);
+    CHECK(notes(facts.suspend_resume) == summary.value("suspend_resume", json::array()));
     CHECK(forks(facts.workers_forked) == summary["workers_forked"]);
     CHECK(forks(facts.threads_forked) == summary["threads_forked"]);
     CHECK(exits(facts) == summary["exits"]);
@@ -100,7 +93,7 @@ TEST_CASE("the facts of a recorded trace are those of its summary", "[conformanc
 }
 
 TEST_CASE("the facts of a recorded trace are its stable ones", "[conformance]") {
-  for (const fs::path& scenario : scenarios()) {
+  for (const fs::path& scenario : support::recorded_scenarios()) {
     INFO(scenario);
     const json stable = read_json(scenario / "stable.json");
     const auto works =
@@ -111,7 +104,7 @@ TEST_CASE("the facts of a recorded trace are its stable ones", "[conformance]") 
 }
 
 TEST_CASE("the preamble of a recorded trace counts its lines", "[conformance]") {
-  for (const fs::path& scenario : scenarios()) {
+  for (const fs::path& scenario : support::recorded_scenarios()) {
     INFO(scenario);
     const auto trace = support::parse_trace(support::read_text(scenario / "trace.txt"));
     const json machine = read_json(scenario / "scenario.json")["machine"];

@@ -13,6 +13,8 @@
 namespace support {
 
 /// The folders of tests/conformance that hold a recorded scenario, by name.
+std::vector<std::filesystem::path> all_scenarios();
+/// Those with the whole trace: of a long one only the beginning is kept.
 std::vector<std::filesystem::path> recorded_scenarios();
 
 /// How a recording began: t = 0 lies so many ns after a tick, and the init task is on this CPU.
@@ -24,7 +26,8 @@ Beginning beginning_of(const std::filesystem::path& folder, const TraceText& rec
 
 TraceText simulate(const std::filesystem::path& folder, const Beginning& beginning);
 
-/// The recorded trace, without what the recorder does when the scenario's duration has passed.
+/// The recorded trace, or its beginning, without what the recorder does when the scenario's duration
+/// has passed.
 TraceText recorded_trace(const std::filesystem::path& folder);
 
 /// What a call returned, with the verb as the recordings spell it.

@@ -62,11 +62,42 @@ bool by_turns(const std::filesystem::path& folder) {
          name == "bh_workqueue" || name.starts_with("cpu_down_");
 }
 
+// How many works of irq_10khz find themselves still pending depends on how long the works before
+// had to wait for the hog's slices, in which a few microseconds decide: within a part in fifty of
+// the range seen.
+void check_lost(json& facts, const json& stable) {
+  const json& seen = stable["differs"]["executions_per_work"]["rx"];
+  const int executions = facts["executions_per_work"]["rx"];
+  constexpr double kPart = 1.0 / 50;
+  CHECK(executions >= std::min_element(seen.begin(), seen.end())->get<int>() * (1 - kPart));
+  CHECK(executions <= std::max_element(seen.begin(), seen.end())->get<int>() * (1 + kPart));
+  facts.erase("executions_per_work");
+}
+
+// While a machine suspends its own devices and notifiers run works and wake threads, which a scenario
+// does not have: how many workers there are, and on which of two CPUs that take turns the timer of
+// a delayed work was left, is no fact.
+bool suspends(const std::filesystem::path& folder) {
+  const std::string name = folder.filename();
+  return name == "freeze_failure" || name == "suspend_deep";
+}
+
+void erase_workers(json& facts, const json& differs) {
+  facts.erase("workers_forked");
+  for (const auto& [fact, values] : differs.items()) {
+    if (!values.is_object()) facts.erase(fact);
+    if (!values.is_object() || !facts.contains(fact)) continue;
+    for (const auto& [work, seen] : values.items()) facts[fact].erase(work);
+    if (facts[fact].empty()) facts.erase(fact);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("what the kernel did at every phase of the tick, the simulator does", "[conformance]") {
-  for (const auto& folder : recorded_scenarios()) {
-    const json stable = json::parse(read_text(folder / "stable.json"));
+  for (const auto& folder : all_scenarios()) {
+    json stable = json::parse(read_text(folder / "stable.json"));
+    if (suspends(folder)) erase_workers(stable["same"], json::object());
     const WorkNames works = simulated_works(folder);
     const Beginning beginning = beginning_of(folder, recorded_trace(folder));
     for (const sim::Time phase : kPhases) {
@@ -76,7 +107,9 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
       if (folder.filename() == "unbound_numa" && phase != kPhases[0]) continue;
       const TraceText trace =
           simulate(folder, {(beginning.tick_offset + phase) % kTick, beginning.cpu});
-      const json facts = stable_form(extract_facts(trace), extract_work_facts(trace, works));
+      json facts = stable_form(extract_facts(trace), extract_work_facts(trace, works));
+      if (folder.filename() == "irq_10khz") check_lost(facts, stable);
+      if (suspends(folder)) erase_workers(facts, stable["differs"]);
       CHECK(differences(facts, stable) == json::array());
     }
   }
@@ -84,15 +117,17 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
 
 TEST_CASE("the same worker runs the same work as recorded", "[conformance]") {
   for (const auto& folder : recorded_scenarios()) {
-    if (folder.filename() == "cpu_down_queued") continue;  // as by_turns() says
+    const std::string name = folder.filename();
+    if (name == "cpu_down_queued" || name == "suspend_deep") continue;  // see by_turns(), suspends()
     // A CPU that went idle in the recording did not look for work, by the dice; here it pulls kthreadd.
-    if (folder.filename() == "unbound_numa") continue;
+    if (name == "unbound_numa") continue;
     CAPTURE(folder.filename().string());
     const TraceText recorded = recorded_trace(folder);
     const TraceText simulated = simulate(folder, beginning_of(folder, recorded));
     const WorkFacts expected = extract_work_facts(recorded, recorded_works(folder));
     const WorkFacts actual = extract_work_facts(simulated, simulated_works(folder));
     CHECK(json::diff(workers_of(actual), workers_of(expected)) == json::array());
+    if (suspends(folder)) continue;
     CHECK(forked(extract_facts(simulated)) == forked(extract_facts(recorded)));
   }
 }
@@ -100,7 +135,7 @@ TEST_CASE("the same worker runs the same work as recorded", "[conformance]") {
 // Not for kworkers, which also run what is not in the scenario.
 TEST_CASE("each thread switches in, out and wakes as often as recorded", "[conformance]") {
   for (const auto& folder : recorded_scenarios()) {
-    if (by_turns(folder)) continue;
+    if (by_turns(folder) || suspends(folder)) continue;
     const TraceText recorded = recorded_trace(folder);
     const auto expected = by_comm(extract_facts(recorded));
     const auto simulated = by_comm(extract_facts(simulate(folder, beginning_of(folder, recorded))));
@@ -116,7 +151,7 @@ TEST_CASE("each thread switches in, out and wakes as often as recorded", "[confo
 }
 
 TEST_CASE("simulated traces of the recorded scenarios keep the invariants", "[conformance]") {
-  for (const auto& folder : recorded_scenarios()) {
+  for (const auto& folder : all_scenarios()) {
     CAPTURE(folder.filename().string());
     CHECK(describe(check_invariants(simulate(folder, {}))) == "");
   }

@@ -10,6 +10,22 @@ using nlohmann::json;
 
 namespace {
 
+// Of a long list stable.json holds the values, each once.
+json recorded_form(json list) {
+  constexpr std::size_t kLongest = 40;
+  if (list.size() <= kLongest) return list;
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  return list;
+}
+
+template <class Lists>
+json recorded_forms(const Lists& lists) {
+  json result = json::object();
+  for (const auto& [name, list] : lists) result[name] = recorded_form(list);
+  return result;
+}
+
 void add_works(json& result, const WorkFacts& facts) {
   if (!facts.irq_count.empty()) result["irq_count"] = facts.irq_count;
   if (facts.start_order.empty()) return;
@@ -19,8 +35,8 @@ void add_works(json& result, const WorkFacts& facts) {
   result["start_order"] = order;
   result["executions_per_work"] = facts.executions_per_work;
   result["peak_executing_per_workqueue"] = facts.peak_executing_per_workqueue;
-  result["start_cpu"] = facts.start_cpu;
-  result["worker_kind"] = facts.worker_kind;
+  result["start_cpu"] = recorded_forms(facts.start_cpu);
+  result["worker_kind"] = recorded_forms(facts.worker_kind);
 }
 
 bool seen(const json& value, const json& values) {
@@ -72,8 +88,11 @@ json stable_form(const Facts& facts, const WorkFacts& works) {
   for (const KthreadStop& stop : facts.kthread_stops) {
     if (stop.event == "sched_kthread_stop_ret") stops.push_back(stop.payload);
   }
+  json suspend_resume = json::array();
+  for (const Note& action : facts.suspend_resume) suspend_resume.push_back(action.text);
+  put("suspend_resume", suspend_resume);
   put("marks", marks);
-  put("returns", returns);
+  put("returns", recorded_form(returns));
   put("exits", exits);
   put("kthread_stop_ret", stops);
   result["workers_forked"] = facts.workers_forked.size();

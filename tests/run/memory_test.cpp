@@ -26,7 +26,7 @@ TEST_CASE("a body sees whether it got its memory", "[run][mm]") {
       simulate("10ms", node(R"("free": "2M", "cache": 0)") +
                            task(R"({"alloc": {"bytes": "64K", "result": "r"}}, {"assert": "r == 0"},
                           {"alloc": {"bytes": "4M", "gfp": "GFP_NOWAIT", "result": "r"}},
-                          {"assert": "r == -12"})"));
+                          {"assert": "r == -12"}, {"msleep": "1s"})"));
   CHECK(report.message == "");
   CHECK(report.memory[0].allocated == 64 * 1024);
   CHECK(report.memory[0].stats.failures == 1);
@@ -69,18 +69,34 @@ TEST_CASE("memory_pressure takes memory away and gives it back", "[run][mm]") {
   CHECK(simulate("6ms", pressure).memory[0].free == 30 << 20);
 }
 
-TEST_CASE("out of memory is a defect that names the task", "[run][mm]") {
-  const Report report =
-      simulate("1s", node(R"("free": "2M", "cache": 0)") +
-                         task(R"({"loop": 1000, "do": [{"alloc": {"bytes": "4K"}}]})"));
+TEST_CASE("out of memory with nobody to kill is a defect that names the task", "[run][mm]") {
+  const std::string body = R"({"do": [{"loop": 1000, "do": [{"alloc": {"bytes": "4K"}}]}]})";
+  const Report report = simulate("1s", node(R"("free": "2M", "cache": 0)") +
+                                           R"("kthreads": {"t": )" + body + "}");
   CHECK(report.code() == sim::ExitCode::kDefect);
-  CHECK_THAT(report.message, Catch::Contains("out of memory: t (pid"));
+  CHECK_THAT(report.message, Catch::Contains("no killable processes: t (pid"));
+}
+
+TEST_CASE("a task that takes all memory is killed, and is no defect", "[run][mm]") {
+  const Report report = simulate(
+      "1s", node(R"("free": "2M", "cache": 0)") +
+                task(R"({"loop": 1000, "do": [{"alloc": {"bytes": "4K"}}]}, {"mark": "survived"})") +
+                R"(, "expect": [{"count": "mark_victim", "==": 1}, {"count": "print", "==": 0}])");
+  CHECK(report.message == "");
+  CHECK(report.expectations.at(0).passed);
+  CHECK(report.expectations.at(1).passed);
+  CHECK(report.memory[0].free == 2 << 20);
+  CHECK(report.memory[0].allocated == 0);
+  REQUIRE(report.oom_kills.size() == 1);
+  CHECK(report.oom_kills[0].name == "t");
+  CHECK_THAT(kt::run::report_text(report), Catch::Contains("out of memory at t="));
 }
 
 TEST_CASE("dirty pages reach the disk, and kswapd waits for them", "[run][mm]") {
   const Report report =
       simulate("10s", node(R"("free": "1400K", "cache": "8M", "dirty": "8M")") +
-                          task(R"({"loop": 200, "do": [{"alloc": {"bytes": "4K"}}]})") +
+                          task(R"({"loop": 200, "do": [{"alloc": {"bytes": "4K"}}]},
+                               {"msleep": "20s"})") +
                           R"(, "expect": [{"count": "irq_handler_entry", "==": 8},
                                {"count": "mm_vmscan_throttled", ">=": 1}])");
   CHECK(report.message == "");

@@ -1,6 +1,9 @@
 #include "tools/run/stuck.hpp"
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
+#include <functional>
 
 #include "tests/run/simulate.hpp"
 #include "tools/run/report_text.hpp"
@@ -202,4 +205,104 @@ TEST_CASE("watchdogs end a run that goes on elsewhere", "[stuck]") {
     CHECK(report.ending == Ending::kWatchdog);
     CHECK_THAT(report.message, Contains("soft lockup"));
   }
+}
+
+namespace {
+
+std::string numbered(int count, const std::function<std::string(int)>& item) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + item(i);
+  return text;
+}
+
+}  // namespace
+
+// Reports of large hangs stay small, and their cost grows with what waits, not with its square.
+TEST_CASE("many flushers of a queue that never ends", "[stuck][workqueue]") {
+  constexpr int kFlushers = 400;
+  const Report report = simulate(
+      "2s",
+      fmt::format(
+          R"("machine": {{"cpus": 4}}, "completions": ["c"], "workqueues": {{"q": {{}}}},
+      "works": {{"w": {{"workqueue": "q", "count": 200, "do": [{{"wait_for_completion": "c"}}]}},
+        "idle": {{"do": [{}]}}}},
+      "kthreads": {{"a": {{"do": [{{"loop": 200, "do": [{{"queue_work": "w"}}]}}]}}, {}}})",
+          numbered(50, [](int) { return R"({"complete": "c"})"; }), numbered(kFlushers, [](int i) {
+            return fmt::format(
+                R"("f{}": {{"do": [{{"usleep": "20ms"}}, {{"flush_workqueue": "q"}}]}})", i);
+          })));
+  CHECK(report.defect);
+  CHECK(report.stuck.cycles.empty());
+  CHECK(report.stuck.sleepers.size() == kFlushers + 200);
+  CHECK(sleeper(report, "f7").waits_for == "the end of q");
+  CHECK_THAT(report_text(report), Contains("and 568 more: see --metrics"));
+  CHECK(report_text(report).size() < 100'000);
+}
+
+TEST_CASE("a long circle of works that flush each other", "[stuck][workqueue]") {
+  constexpr int kWorks = 300;
+  const auto circle = [](int works, bool closed) {
+    return simulate(
+        "idle",
+        fmt::format(
+            R"("machine": {{"cpus": 4}}, "workqueues": {{"q": {{"flags": ["WQ_UNBOUND"], "max_active": 512}}}},
+      "works": {{{}}}, "kthreads": {{"t": {{"do": [{}]}}}})",
+            numbered(works,
+                     [works, closed](int i) {
+                       const bool last = i == works - 1;
+                       return fmt::format(
+                           R"("w{}": {{"workqueue": "q", "do": [{{"msleep": "100ms"}}, {}]}})", i,
+                           !last    ? fmt::format(R"({{"flush_work": "w{}"}})", i + 1)
+                           : closed ? R"({"msleep": "300ms"}, {"flush_work": "w0"})"
+                                    : R"({"msleep": "300ms"})");
+                     }),
+            numbered(works, [](int i) { return fmt::format(R"({{"queue_work": "w{}"}})", i); })));
+  };
+  CHECK_FALSE(circle(kWorks, false).defect);
+  const Report report = circle(kWorks, true);
+  CHECK(report.ending == Ending::kDefect);
+  CHECK_THAT(report.message,
+             Contains("circular flush") && Contains("(runs w299 of q) waits for work w0") &&
+                 Contains("(runs w298 of q) waits for work w299") && Contains(" more; "));
+  CHECK(report.message.size() < 4'000);
+}
+
+TEST_CASE("a circle of queues that flush each other", "[stuck][workqueue]") {
+  constexpr int kQueues = 40;
+  const Report report = simulate(
+      "idle",
+      fmt::format(
+          R"("machine": {{"cpus": 2}}, "workqueues": {{{}}}, "works": {{{}}}, "kthreads": {{"t": {{"do": [{}]}}}})",
+          numbered(kQueues, [](int i) { return fmt::format(R"("q{}": {{"max_active": 1}})", i); }),
+          numbered(
+              kQueues,
+              [](int i) {
+                return fmt::format(
+                    R"("w{0}": {{"workqueue": "q{0}", "count": 20, "do": [{{"msleep": "50ms"}}, {{"flush_workqueue": "q{1}"}}]}})",
+                    i, (i + 1) % kQueues);
+              }),
+          numbered(kQueues, [](int i) {
+            return fmt::format(R"({{"loop": 20, "do": [{{"queue_work": "w{}"}}]}})", i);
+          })));
+  CHECK(report.ending == Ending::kDefect);
+  CHECK_THAT(report.message, Contains("circular flush") && Contains("waits for all works of q0"));
+  CHECK(report.message.size() < 4'000);
+}
+
+// Found at the end of the run: each waits for the next by name.
+TEST_CASE("a long chain of threads is walked once", "[stuck]") {
+  constexpr int kThreads = 2'000;
+  const Report report = simulate(
+      "1s",
+      fmt::format(
+          R"("mutexes": [{}], "kthreads": {{{}}})",
+          numbered(kThreads, [](int i) { return fmt::format(R"("m{}")", i); }),
+          numbered(kThreads, [](int i) {
+            return fmt::format(
+                R"("k{0}": {{"do": [{{"lock": "m{0}"}}, {{"msleep": "400ms"}}, {{"lock": "m{1}"}}]}})",
+                i, (i + 1) % kThreads);
+          })));
+  CHECK(report.defect);
+  REQUIRE(report.stuck.cycles.size() == 1);
+  CHECK(report.stuck.cycles[0].size() == kThreads);
 }

@@ -71,7 +71,8 @@ TEST_CASE("the machine is read", "[scenario][load]") {
     "nodes": [{"cpus": "0-3", "memory": "16G"}, {"cpus": "4-7", "memory": "512M"}],
     "distance": [[10, 21], [20, 10]], "llc": ["0-1", "2-3", "4-7"],
     "freq": {"pstates": ["3GHz", "1.5GHz"], "governor": "schedutil"},
-    "disks": {"sda": {"read": "500M", "write": "200M", "latency": "80us", "node": 1}},
+    "disks": {"sda": {"read": "500M", "write": "200M", "latency": "80us", "node": 1,
+      "scheduler": "mq-deadline"}},
     "costs": {"context_switch": "1.2us"}, "idle": "hlt",
     "power": {"busy": 10, "idle": 1.5}})")
                               .machine;
@@ -90,6 +91,7 @@ TEST_CASE("the machine is read", "[scenario][load]") {
   CHECK(machine.disks[0].read_bandwidth == 500 << 20);
   CHECK(machine.disks[0].latency == 80'000);
   CHECK(machine.disks[0].node == 1);
+  CHECK(machine.disks[0].mq_deadline);
   CHECK(machine.idle == Idle::kHlt);
   REQUIRE(machine.costs.overrides.size() == 1);
   CHECK(machine.costs.overrides[0].value == 1'200);

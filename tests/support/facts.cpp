@@ -80,6 +80,8 @@ class Extractor {
 
   void note(const TraceLine& line) {
     if (line.event == "mark") facts_.marks.push_back({at(line), line.payload, by(line), line.cpu});
+    if (line.event == "suspend_resume")
+      facts_.suspend_resume.push_back({at(line), line.payload, by(line), line.cpu});
     if (line.event == "return")
       facts_.returns.push_back({at(line), line.payload, by(line), line.cpu});
   }
@@ -101,7 +103,7 @@ class Extractor {
     if (line.event != "cpuhp_enter" && line.event != "cpuhp_multi_enter") return;
     const HotplugStep step = parse_cpuhp_enter(line.payload);
     facts_.cpuhp.push_back(
-        {step.cpu, step.step, step.function, step.cpu == static_cast<std::int64_t>(line.cpu)});
+        {step.cpu, step.step, step.function, line.comm.starts_with("cpuhp/")});
   }
 
   void sched(const TraceLine& line) {

@@ -74,6 +74,7 @@ struct Facts {
   sim::Time end = 0;
   std::vector<Note> marks;  ///< with "ktoracle start" and "ktoracle stop"
   std::vector<Note> returns;
+  std::vector<Note> suspend_resume;  ///< "dpm_suspend[2] begin"
   std::vector<ThreadForked> workers_forked;  ///< kworkers
   std::vector<ThreadForked> threads_forked;  ///< all others
   std::vector<ThreadExit> exits;

@@ -11,7 +11,7 @@ std::vector<Violation> check_invariants(const TraceText& trace) {
   std::vector<std::unique_ptr<Checker>> checkers;
   for (const auto make : {switch_checker, wakeup_checker, placement_checker, softirq_checker,
                           timer_checker, kthread_checker, park_checker, kthread_worker_checker,
-                          workqueue_checker, hotplug_checker})
+                          workqueue_checker, hotplug_checker, suspend_checker})
     checkers.push_back(make(found));
   World world(trace.preempt_rt);
   for (const TraceLine& line : trace.lines) {

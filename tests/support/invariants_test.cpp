@@ -108,7 +108,7 @@ TEST_CASE("the recorded kernel keeps the invariants", "[conformance][invariants]
   namespace fs = std::filesystem;
   for (const auto& entry :
        fs::directory_iterator(fs::path(KTSIM_SOURCE_DIR) / "tests/conformance")) {
-    if (!entry.is_directory()) continue;
+    if (!fs::exists(entry.path() / "trace.txt")) continue;
     INFO(entry.path());
     const auto trace = support::parse_trace(support::read_text(entry.path() / "trace.txt"));
     const auto violations = support::check_invariants(trace);
@@ -359,4 +359,41 @@ TEST_CASE("kthread_worker events that do not fit are found", "[invariants]") {
                              "expires=9 [timeout=5] "
                              "bucket_expiry=10 cpu=0 idx=10 flags=I")
                    .line(0, "a-10", "d..1.", queue("A"))) == Names{"kthread 15"});
+}
+
+TEST_CASE("suspends that go the wrong way are found", "[invariants]") {
+  const auto action = [](Script script, std::initializer_list<const char*> texts) {
+    for (const char* text : texts) {
+      script.line(0, "control-1", ".....", std::string("suspend_resume: ") + text);
+    }
+    return script;
+  };
+  const Script frozen =
+      action({}, {"suspend_enter[1] begin", "sync_filesystems[0] begin", "sync_filesystems[0] end",
+                  "freeze_processes[0] begin", "freeze_processes[0] end", "suspend_enter[1] end"});
+  const Script down = action(frozen, {"dpm_prepare[2] begin", "dpm_prepare[2] end"});
+  CHECK(broken(action(down, {"resume_console[1] begin", "resume_console[1] end",
+                             "thaw_processes[0] begin", "thaw_processes[0] end"}))
+            .empty());
+  CHECK(broken(action(down, {"dpm_suspend[2] begin", "dpm_resume[16] end"})) ==
+        Names{"suspend 33"});
+  CHECK(broken(action(frozen, {"thaw_processes[0] begin", "thaw_processes[0] end",
+                               "freeze_processes[0] begin"})) == Names{"suspend 35"});
+  CHECK(broken(action(down, {"CPU_OFF[1] begin"})) == Names{"suspend 42"});
+  const Script deep =
+      action({}, {"suspend_enter[3] begin", "sync_filesystems[0] begin", "sync_filesystems[0] end",
+                  "freeze_processes[0] begin", "freeze_processes[0] end", "suspend_enter[3] end"});
+  CHECK(broken(action(deep, {"CPU_OFF[2] begin", "CPU_OFF[2] end", "CPU_OFF[1] begin",
+                             "CPU_OFF[1] end", "syscore_suspend[0] begin", "CPU_ON[1] begin",
+                             "CPU_ON[1] end", "CPU_ON[2] begin", "CPU_ON[2] end"}))
+            .empty());
+  CHECK(broken(action(deep, {"CPU_OFF[1] begin", "CPU_OFF[1] end", "CPU_OFF[2] begin"})) ==
+        Names{"suspend 34"});
+  CHECK(broken(Script(down).swap(0, "control-1", "D", "user0-50")) == Names{"suspend 36"});
+  CHECK(broken(action(
+            {}, {"suspend_enter[1] begin", "sync_filesystems[0] begin", "sync_filesystems[0] end",
+                 "freeze_processes[0] begin", "thaw_processes[0] begin", "thaw_processes[0] end",
+                 "freeze_processes[0] end", "suspend_enter[1] end"})) == Names{"suspend 41"});
+  CHECK(broken(Script(down).line(0, "khungtaskd-30", ".....",
+                                 "sched_process_hang: comm=a pid=50")) == Names{"suspend 43"});
 }

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <random>
 #include <string_view>
 #include <vector>
+
+#include "tests/support/random_draws.hpp"
 
 namespace support {
 
@@ -13,9 +14,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kPreempt{"none", "voluntary", "full", "rt"};
 
-class Generator {
+class Generator : RandomDraws {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  explicit Generator(std::uint64_t seed) : RandomDraws(seed) {}
 
   std::string scenario() {
     cpus_ = kCpus[below(kCpus.size())];
@@ -46,9 +47,6 @@ class Generator {
 
  private:
   static constexpr std::array<int, 6> kCpus{1, 2, 3, 4, 6, 8};
-
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool one_in(std::uint64_t n) { return below(n) == 0; }
 
   std::string machine() {
     std::string text = fmt::format(R"({{"cpus": {})", cpus_);
@@ -259,7 +257,6 @@ class Generator {
     }
   }
 
-  std::mt19937_64 random_;
   int cpus_ = 1;
   std::vector<std::string> names_;
 };

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <random>
 #include <string_view>
 #include <vector>
+
+#include "tests/support/random_draws.hpp"
 
 namespace support {
 
@@ -26,9 +27,9 @@ struct Work {
   bool modified = false;  ///< by mod_delayed_work; the others are disabled at times
 };
 
-class Generator {
+class Generator : RandomDraws {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  explicit Generator(std::uint64_t seed) : RandomDraws(seed), rt_(seed % 5 == 0) {}
 
   std::string scenario() {
     constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
@@ -38,7 +39,7 @@ class Generator {
     std::string text = fmt::format(
         R"({{"name": "random_works", "version": 1, "duration": "idle", "kernel": {{"boot": "minimal", )"
         R"("preempt": "{}"}}, "machine": {}, "mutexes": ["m"], "variables": {{"budget": {}}}, )",
-        kPreempt[below(kPreempt.size())], machine(), below(40));
+        rt_ ? "rt" : kPreempt[below(kPreempt.size())], machine(), below(40));
     text += R"("workqueues": {)" + list(1 + below(4), [this](std::uint64_t i) { return queue(i); });
     for (std::uint64_t i = 0, works = 1 + below(5); i < works; ++i) declare(i);
     text += R"(}, "works": {)" + list(works_.size(), [this](std::uint64_t i) { return work(i); });
@@ -51,16 +52,6 @@ class Generator {
 
  private:
   static constexpr std::size_t kNobody = SIZE_MAX;
-
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool one_in(std::uint64_t n) { return below(n) == 0; }
-
-  template <class Item>
-  static std::string list(std::uint64_t count, Item item) {
-    std::string text;
-    for (std::uint64_t i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + item(i);
-    return text;
-  }
 
   std::string machine() {
     std::string text = fmt::format(R"({{"cpus": {})", cpus_);
@@ -261,7 +252,7 @@ class Generator {
                        queue.name, 1 + below(4));
   }
 
-  std::mt19937_64 random_;
+  const bool rt_;
   int cpus_ = 1;
   bool steals_ = false;           ///< works are cancelled, disabled, modified
   std::size_t inside_ = kNobody;  ///< the work whose body is being made

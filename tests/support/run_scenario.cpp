@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <stdexcept>
 
 #include "models/trace/ftrace_sink.hpp"
@@ -39,13 +39,14 @@ struct Inspector {
   kt::run::System& system;
   const RunOptions& options;
   std::string& found;
+  bool lowers;
   int left = 2'000;
 
   void arm() { system.calendar().at(system.now() + options.inspect_every, &look, this); }
   static void look(void* self, std::uint64_t) {
     Inspector& inspector = *static_cast<Inspector*>(self);
-    for (const std::string& line :
-         check_workqueue_state(inspector.system.workqueues(), inspector.options.steals)) {
+    for (const std::string& line : check_workqueue_state(
+             inspector.system.workqueues(), {inspector.options.steals, inspector.lowers})) {
       inspector.found += fmt::format("t={}: {}\n", inspector.system.now(), line);
     }
     if (--inspector.left != 0) inspector.arm();
@@ -60,7 +61,13 @@ void run_system(const kt::scenario::Scenario& scenario, sim::Trace& trace,
   system_options.tick_offset = options.tick_offset;
   kt::run::System system(scenario, trace, system_options);
   system.calendar().allow_inline(options.inline_advance);
-  Inspector inspector{system, options, run.state_violations};
+  const bool lowers =
+      std::any_of(scenario.programs.begin(), scenario.programs.end(), [](const auto& program) {
+        return std::any_of(program.ops.begin(), program.ops.end(), [](const auto& op) {
+          return op.verb == kt::scenario::Verb::kSetMaxActive;
+        });
+      });
+  Inspector inspector{system, options, run.state_violations, lowers};
   if (options.inspect_every != 0) inspector.arm();
   system.run();
   run.ending = system.ending();
@@ -165,11 +172,6 @@ std::string unfinished(const Run& run) {
     if (of_scenario && task.state != kt::sched::kTaskDead) names += name + " ";
   }
   return names;
-}
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
 }  // namespace support

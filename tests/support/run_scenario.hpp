@@ -72,9 +72,6 @@ std::string violations(const Run& run);
 /// Threads that a random scenario has declared and that have not come to their end.
 std::string unfinished(const Run& run);
 
-/// The number in an environment variable, if it is set: which seeds a property test takes.
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise);
-
 /// On-CPU time of each task (by comm) from t = 0 to `end`.
 std::map<std::string, sim::Time> on_cpu_times(const TraceText& trace, sim::Time end);
 

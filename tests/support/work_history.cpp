@@ -21,8 +21,15 @@ struct Item {
   std::uint64_t fence = 0;           ///< somebody has waited for all up to this one
 };
 
+/// An execution of wq_barrier_func, and the work that its worker ran last before it.
+struct Barrier {
+  std::size_t line = 0;
+  std::string behind;
+};
+
 /// Who waits, and for all that was queued up to when.
 struct Wait {
+  std::size_t line = 0;
   std::string work;  ///< empty: for a whole queue
   std::string workqueue;
   std::uint64_t until = 0;
@@ -82,8 +89,19 @@ class History {
     return taken;
   }
 
+  static std::string executor(const TraceLine& line) {
+    return line.in_softirq() ? fmt::format("softirq {}", line.cpu)
+                             : fmt::format("task {}", line.pid);
+  }
+
   void start(const TraceLine& line) {
     const std::string name = name_of(line);
+    std::string& last = last_run_[executor(line)];
+    if (line.payload.ends_with("wq_barrier_func")) {
+      barriers_.push_back({line.number, last});
+      return;
+    }
+    last = name;
     if (name.empty()) return;
     Item& item = items_[name];
     --balance_[declared(name)];
@@ -123,13 +141,13 @@ class History {
     const std::string& text = line.payload;
     const auto rest = [&text](std::string_view word) { return text.substr(word.size()); };
     if (text.starts_with("flush all ")) {
-      waits_[line.pid] = {"", rest("flush all "), queueings_};
+      waits_[line.pid] = {line.number, "", rest("flush all "), queueings_};
     } else if (text.starts_with("flushed ")) {
       waited(line);
     } else if (text.starts_with("flush ") && !steals_) {
-      waits_[line.pid] = {rest("flush "), "", queueings_};
+      waits_[line.pid] = {line.number, rest("flush "), "", queueings_};
     } else if (text.starts_with("cancel ")) {
-      waits_[line.pid] = {rest("cancel "), "", queueings_};
+      waits_[line.pid] = {line.number, rest("cancel "), "", queueings_};
     } else if (text.starts_with("limit ")) {
       const std::string queue = text.substr(6, text.rfind(' ') - 6);
       limits_[queue].push_back(std::stoi(text.substr(text.rfind(' '))));
@@ -145,7 +163,19 @@ class History {
     const bool takes = verb.starts_with("cancel_") || verb.starts_with("disable_");
     if ((queues && one) || (verb == "mod_delayed_work" && !one)) ++balance_[name];
     if (takes && one) --balance_[name];
+    const bool flushes = verb == "flush_work" || verb == "flush_delayed_work";
+    if (flushes && one && !steals_) behind_barrier(line);
     if (verb.starts_with("flush_") || verb.ends_with("_sync")) waited(line);
+  }
+
+  // workqueue 40: the worker that ran the work runs the barrier next.
+  void behind_barrier(const TraceLine& line) {
+    const auto wait = waits_.find(line.pid);
+    if (wait == waits_.end()) return;
+    const bool found = std::any_of(barriers_.begin(), barriers_.end(), [&](const Barrier& barrier) {
+      return barrier.line > wait->second.line && barrier.behind == wait->second.work;
+    });
+    if (!found) report(line, fmt::format("no barrier ran behind {}", wait->second.work));
   }
 
   void waited(const TraceLine& line) {
@@ -173,6 +203,8 @@ class History {
   std::map<std::string, std::uint64_t> last_ordered_;
   std::map<std::pair<std::string, std::int64_t>, int> executing_;  ///< by queue and CPU of the pool
   std::map<std::int32_t, Wait> waits_;                             ///< by pid
+  std::map<std::string, std::string> last_run_;                    ///< by who executes
+  std::vector<Barrier> barriers_;
 };
 
 }  // namespace

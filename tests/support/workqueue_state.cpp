@@ -26,8 +26,8 @@ bool is_cursor(const Work& work) {
 
 class StateChecker {
  public:
-  StateChecker(const Workqueues& workqueues, bool steals)
-      : workqueues_(workqueues), names_(workqueues.machine().trace().names()), steals_(steals) {}
+  StateChecker(const Workqueues& workqueues, const StateOptions& options)
+      : workqueues_(workqueues), names_(workqueues.machine().trace().names()), options_(options) {}
 
   std::vector<std::string> check() {
     pool_ids();
@@ -124,7 +124,7 @@ class StateChecker {
     if (!pool.need_more_worker()) return;
     const auto comes = [this](const Worker& worker) {
       if ((worker.flags & kWorkerIdle) != 0) return worker.task->state != kt::sched::kTaskIdle;
-      return worker.current_work == nullptr || steals_;  // inside its loop
+      return worker.current_work == nullptr || options_.steals;  // inside its loop
     };
     expect(std::any_of(pool.workers.begin(), pool.workers.end(), comes), 24,
            "pool {}: works wait, and nobody comes", pool.id);
@@ -160,6 +160,7 @@ class StateChecker {
                                      : pwq->nr_active >= wq.max_active;
       expect(held, 29, "{}: works of pool {} wait without need", wq.name, pwq->pool->id);
     }
+    if (!options_.lowers) within(wq);
     for (std::size_t i = 0; i < wq.node_nr_active.size(); ++i) {
       const int node = i + 1 == wq.node_nr_active.size() ? -1 : static_cast<int>(i);
       int active = 0;
@@ -171,6 +172,19 @@ class StateChecker {
     }
   }
 
+  // Where no limit was lowered while more were at work.
+  static bool limited(const Workqueue& wq) { return !wq.unbound() && (wq.flags & kWqBh) == 0; }
+
+  void within(const Workqueue& wq) {
+    for (const auto& pwq : wq.pwqs) {
+      expect(!limited(wq) || pwq->nr_active <= wq.max_active, 8, "{}: pool {}: {} active of {}",
+             wq.name, pwq->pool->id, pwq->nr_active, wq.max_active);
+    }
+    for (const NodeNrActive& node : wq.node_nr_active) {
+      expect(node.nr <= node.max, 9, "{}: {} active on a node, of {}", wq.name, node.nr, node.max);
+    }
+  }
+
   void executing(const Workqueue& wq) {
     std::uint64_t started = 0;
     std::uint64_t completed = 0;
@@ -179,6 +193,9 @@ class StateChecker {
     for (const auto& pwq : wq.pwqs) {
       started += pwq->stats[kStarted];
       completed += pwq->stats[kCompleted];
+      expect(pwq->stats[kCpuIntensive] <= pwq->stats[kStarted], 19,
+             "{}: {} times CPU intensive, {} started", wq.name, pwq->stats[kCpuIntensive],
+             pwq->stats[kStarted]);
       if (!pools.insert(pwq->pool).second) continue;
       if (locked(*pwq->pool)) return;
       each_busy(*pwq->pool, [&](const Worker& worker) { busy += worker.current_pwq->wq == &wq; });
@@ -221,14 +238,15 @@ class StateChecker {
 
   const Workqueues& workqueues_;
   const sim::NameTable& names_;
-  const bool steals_;
+  const StateOptions options_;
   std::vector<std::string> found_;
 };
 
 }  // namespace
 
-std::vector<std::string> check_workqueue_state(const Workqueues& workqueues, bool steals) {
-  return StateChecker(workqueues, steals).check();
+std::vector<std::string> check_workqueue_state(const Workqueues& workqueues,
+                                               const StateOptions& options) {
+  return StateChecker(workqueues, options).check();
 }
 
 }  // namespace support

@@ -19,6 +19,12 @@ std::vector<Benchmark> machine_cases();
 /// Works/s through irq, queue_work, kworker; by CPUs and by queues.
 std::vector<Benchmark> workqueue_cases();
 
+/// Offline and online cycles/s of a loaded machine.
+std::vector<Benchmark> hotplug_cases();
+
+/// Seconds to simulate a suspend and a resume of a big machine.
+std::vector<Benchmark> suspend_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

@@ -11,6 +11,7 @@ namespace kt::cli {
 
 int run_command(const std::vector<std::string>& arguments);
 int check_command(const std::vector<std::string>& arguments);
+int diff_command(const std::vector<std::string>& arguments);
 int ps_command(const std::vector<std::string>& arguments);
 int wq_command(const std::vector<std::string>& arguments);
 

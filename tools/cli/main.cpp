@@ -15,6 +15,7 @@ namespace {
 constexpr std::array kCommands{
     Command{"run", "simulate scenarios and report what happened", &run_command},
     Command{"check", "check scenarios and show the machine that they ask for", &check_command},
+    Command{"diff", "run two scenarios and compare what happened", &diff_command},
     Command{"ps", "list the threads of a scenario's machine at a moment", &ps_command},
     Command{"wq", "show worker pools and workqueues at a moment, or monitor them", &wq_command},
 };

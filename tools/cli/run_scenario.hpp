@@ -28,6 +28,9 @@ struct RunResult {
   std::string text;             ///< the report for people
   nlohmann::ordered_json json;  ///< the same for programs
   nlohmann::ordered_json full;  ///< the same with every number
+
+  /// Whether it was a run: what failed before has a message and no report.
+  [[nodiscard]] bool has_report() const { return json.contains("ending"); }
 };
 
 /// Throws sim::UserError for what keeps the run from starting or its trace from being written.

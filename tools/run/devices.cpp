@@ -8,7 +8,8 @@ using trace::Event;
 
 namespace {
 
-// A node's memory controllers and a link between two nodes, as on a two-socket server of about 2020.
+// A node's memory controllers and a link between two nodes, as on a two-socket server of about
+// 2020.
 constexpr double kMemoryBandwidth = 100e9;       // bytes/s
 constexpr double kInterconnectBandwidth = 40e9;  // bytes/s each way
 constexpr int kFirstIrq = 24;                    // after the legacy ones
@@ -22,10 +23,11 @@ sim::PlatformSpec platform_spec(const scenario::Machine& machine) {
       spec.interconnects.push_back({node, other, kInterconnectBandwidth, 0});
     }
   }
+  spec.energy = machine.power.given;
   constexpr double kHertz = 2.5e9;
   for (std::int32_t cpu = 0; cpu < machine.cpus; ++cpu) {
-    sim::PlatformSpec::Cpu host{fmt::format("cpu{}", cpu),
-                                static_cast<std::uint32_t>(machine.node_of(cpu)), {}, 0};
+    sim::PlatformSpec::Cpu host{
+        fmt::format("cpu{}", cpu), static_cast<std::uint32_t>(machine.node_of(cpu)), {}, 0};
     const sim::PlatformSpec::PState state{kHertz, machine.power.idle, machine.power.busy};
     host.pstates.push_back(state);
     host.watts_off = machine.power.off;
@@ -69,12 +71,10 @@ void PlatformDevices::stream_done(void* segment, std::uint64_t) {
   cpu::Cpu::release(*static_cast<cpu::Segment*>(segment), 0);
 }
 
-void PlatformDevices::stream(std::int64_t bytes, int from_node, int to_node,
-                             cpu::Segment& stall) {
-  simulation_.platform()->start_stream(static_cast<std::uint64_t>(bytes),
-                                       static_cast<std::uint32_t>(from_node),
-                                       static_cast<std::uint32_t>(to_node),
-                                       {&stream_done, &stall, 0});
+void PlatformDevices::stream(std::int64_t bytes, int from_node, int to_node, cpu::Segment& stall) {
+  simulation_.platform()->start_stream(
+      static_cast<std::uint64_t>(bytes), static_cast<std::uint32_t>(from_node),
+      static_cast<std::uint32_t>(to_node), {&stream_done, &stall, 0});
 }
 
 void PlatformDevices::io(int disk, std::int64_t bytes, bool write, locking::Completion& done) {
@@ -84,6 +84,57 @@ void PlatformDevices::io(int disk, std::int64_t bytes, bool write, locking::Comp
   simulation_.platform()->start_io(
       static_cast<std::uint32_t>(disk), static_cast<std::uint64_t>(bytes),
       write ? sim::IoOperation::kWrite : sim::IoOperation::kRead, {&request_done, &request, 0});
+}
+
+bool PlatformDevices::uses_kblockd(const scenario::Machine& machine) {
+  return std::ranges::any_of(machine.disks, &scenario::Disk::mq_deadline);
+}
+
+void PlatformDevices::boot() {
+  workqueue::Workqueues& workqueues = models_.workqueues;
+  kblockd_ = workqueues.find_workqueue("kblockd");
+  if (kblockd_ == nullptr) {
+    using enum workqueue::WqFlag;
+    kblockd_ = &workqueues.boot_workqueue("kblockd", kWqMemReclaim | kWqHighpri, 0);
+  }
+  constexpr std::uint64_t kAddress = 0xffff888005000040;  // a token, as of a slab object
+  constexpr std::uint64_t kStride = 0x400;
+  for (std::size_t disk = 0; disk < machine_.disks.size(); ++disk) {
+    HardwareQueue& queue = hardware_queues_.emplace_back();
+    queue.devices = this;
+    queue.disk = static_cast<int>(disk);
+    workqueues.init_delayed_work(queue.run_work, &blk_mq_run_work_fn, "blk_mq_run_work_fn",
+                                 kAddress + disk * kStride);
+    queue.run_work.object = &queue;
+  }
+}
+
+// block/blk-mq.c: blk_mq_submit_bio: without a plug, a request that has a scheduler is inserted,
+// and the queue is run from kblockd.
+Co<> PlatformDevices::submit_bio(int disk, std::int64_t bytes, bool write,
+                                 locking::Completion& done) {
+  if (!machine_.disks[static_cast<std::size_t>(disk)].mq_deadline) {
+    io(disk, bytes, write, done);
+    co_return;
+  }
+  HardwareQueue& queue = hardware_queues_[static_cast<std::size_t>(disk)];
+  queue.inserted.push_back({bytes, write, &done});
+  co_await models_.workqueues.mod_delayed_work_on(workqueue::kWorkCpuUnbound, *kblockd_,
+                                                  queue.run_work, 0);
+}
+
+Co<> PlatformDevices::blk_mq_run_work_fn(workqueue::Workqueues&, workqueue::Work& work) {
+  HardwareQueue& queue = *static_cast<HardwareQueue*>(work.object);
+  return queue.devices->run_hw_queue(queue);
+}
+
+Co<> PlatformDevices::run_hw_queue(HardwareQueue& queue) {
+  while (!queue.inserted.empty()) {
+    const HardwareQueue::Waiting next = queue.inserted.front();
+    queue.inserted.pop_front();
+    co_await models_.machine.run(models_.machine.costs().dispatch_request);
+    io(queue.disk, next.bytes, next.write, *next.done);
+  }
 }
 
 // The device is done: after its latency it interrupts the CPU that has submitted the request.

@@ -18,6 +18,13 @@ class PlatformDevices final : public Devices {
 
   void stream(std::int64_t bytes, int from_node, int to_node, cpu::Segment& stall) override;
   void io(int disk, std::int64_t bytes, bool write, locking::Completion& done) override;
+  Co<> submit_bio(int disk, std::int64_t bytes, bool write, locking::Completion& done) override;
+  [[nodiscard]] sim::FramePool& frame_pool() const { return models_.machine.frame_pool(); }
+
+  /// Readies kblockd for the disks with an I/O scheduler, when the kernel has booted.
+  void boot();
+  /// Whether some disk has one.
+  static bool uses_kblockd(const scenario::Machine& machine);
 
   /// Whether a program of the scenario uses memory streams or disks.
   static bool needed(const scenario::Scenario& scenario);
@@ -32,6 +39,21 @@ class PlatformDevices final : public Devices {
     int cpu = -1;  ///< where it was submitted: its interrupt comes there
     bool in_use = false;
   };
+  /// The hardware queue of a disk with an I/O scheduler (struct blk_mq_hw_ctx). Requests are
+  /// dispatched in order: which of them are neighbours on the disk is not known.
+  struct HardwareQueue {
+    struct Waiting {
+      std::int64_t bytes = 0;
+      bool write = false;
+      locking::Completion* done = nullptr;
+    };
+    PlatformDevices* devices = nullptr;
+    int disk = -1;
+    std::deque<Waiting> inserted;
+    workqueue::DelayedWork run_work;
+  };
+  static Co<> blk_mq_run_work_fn(workqueue::Workqueues& workqueues, workqueue::Work& work);
+  Co<> run_hw_queue(HardwareQueue& queue);
   static void stream_done(void* segment, std::uint64_t);
   static void request_done(void* request, std::uint64_t);
   static Co<> device_interrupt(void* self, cpu::Cpu& cpu);
@@ -41,6 +63,8 @@ class PlatformDevices final : public Devices {
   irq::Irqs& irqs_;
   const scenario::Machine& machine_;
   std::deque<Request> requests_;
+  workqueue::Workqueue* kblockd_ = nullptr;
+  std::deque<HardwareQueue> hardware_queues_;   // of each disk
   std::vector<std::deque<Request*>> finished_;  // for each CPU, in order
 };
 

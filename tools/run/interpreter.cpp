@@ -25,7 +25,7 @@ struct Environment {
       case Call::kShouldPark:
         return self.kthread != nullptr && self.kthread->should_park;
       case Call::kFreezing:
-        return 0;  // nothing freezes: suspend is refused
+        return interpreter.models().kthreads.freezing(self);
       case Call::kCpu:
         return self.cpu->id();
       case Call::kNode:
@@ -81,13 +81,28 @@ Co<int> Interpreter::kthread_body(kthread::Kthreads&, Task& self, void* data) {
   Body& body = *static_cast<Body*>(data);
   const scenario::Kthread& kthread =
       body.interpreter->scenario_.kthreads[static_cast<std::size_t>(body.index)];
+  if (kthread.freezable) return body.interpreter->freezable_body(self, kthread.program);
   return body.interpreter->run_body(self, kthread.program);
+}
+
+Co<int> Interpreter::freezable_body(Task& self, std::int32_t program) {
+  co_await models_.kthreads.set_freezable();
+  const int result = co_await run_body(self, program);
+  co_return result;
 }
 
 // A handler runs as the task that it interrupted; what is atomic, or about to sleep, is inside a
 // system call.
 bool Interpreter::in_user_mode(const Task& self) const {
   return self.is_user() && &self != control_ && self.preempt_count == 0 &&
+         !self.cpu->irqs_disabled() && self.state == sched::kTaskRunning;
+}
+
+// Between two statements. What the control task does is one system call each for a shell, so that it
+// sees to signals there, if to nothing else.
+bool Interpreter::leaves_kernel(const Task& self) const {
+  if (in_user_mode(self)) return true;
+  return &self == control_ && self.sigpending && self.preempt_count == 0 &&
          !self.cpu->irqs_disabled() && self.state == sched::kTaskRunning;
 }
 
@@ -129,8 +144,8 @@ Co<int> Interpreter::run_program(Frame frame) {
         co_await statement;
     }
     statement.reset();
-    if (in_user_mode(frame.self)) {
-      if (frame.self.need_resched) {
+    if (leaves_kernel(frame.self)) {
+      if (models_.scheduler.exit_work(frame.self)) {
         statement = models_.scheduler.exit_to_user_mode();
         co_await statement;
       }
@@ -317,7 +332,7 @@ Co<> Interpreter::io(const Op& op) {
   locking::Completion done;
   done.name = intern(scenario_.machine.disks[static_cast<std::size_t>(op.object)].name);
   const bool write = static_cast<scenario::IoDirection>(op.choice) == scenario::IoDirection::kWrite;
-  devices_->io(op.object, op.number, write, done);
+  co_await devices_->submit_bio(op.object, op.number, write, done);
   co_await models_.completions.wait_for_completion(done, sched::kTaskUninterruptible,
                                                    timers::kMaxScheduleTimeout,
                                                    {WaitKind::kIo, done.name, nullptr});

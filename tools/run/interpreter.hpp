@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "models/fs/file_system.hpp"
 #include "models/kthread/kthread.hpp"
 #include "models/kthread/kthread_worker.hpp"
 #include "models/locking/completion.hpp"
@@ -15,6 +16,7 @@
 #include "models/locking/spinlock.hpp"
 #include "models/locking/wait.hpp"
 #include "models/mm/memory.hpp"
+#include "models/power/suspend.hpp"
 #include "models/sched/scheduler.hpp"
 #include "models/softirq/tasklet.hpp"
 #include "models/timers/timers.hpp"
@@ -45,6 +47,7 @@ struct Models {
   kthread::KthreadWorkers& workers;
   workqueue::Workqueues& workqueues;
   mm::Memory& memory;
+  power::Suspend& suspend;
   kthread::SmpbootThreads& smpboot;
   hotplug::Hotplug& hotplug;
 };
@@ -57,6 +60,8 @@ class Devices {
   virtual void stream(std::int64_t bytes, int from_node, int to_node, cpu::Segment& stall) = 0;
   /// Completes `done` from the device's interrupt when the request is done.
   virtual void io(int disk, std::int64_t bytes, bool write, locking::Completion& done) = 0;
+  /// The same for a request that is alone: through the disk's I/O scheduler, if it has one.
+  virtual Co<> submit_bio(int disk, std::int64_t bytes, bool write, locking::Completion& done) = 0;
 };
 
 /// What the scenario's words mean to the models.
@@ -109,6 +114,7 @@ class Interpreter {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
   [[nodiscard]] Models& models() const { return models_; }
   void set_devices(Devices& devices) { devices_ = &devices; }
+  void set_file_system(fs::FileSystem& file_system) { file_system_ = &file_system; }
   /// The task that runs the events: inside the kernel, as a write to a control file, so that
   /// between two statements it does not return to user mode.
   void set_control(const Task& control) { control_ = &control; }
@@ -120,6 +126,8 @@ class Interpreter {
   [[nodiscard]] std::int64_t queued_work_pending(std::int64_t argument) const;
   /// The queues and works that the scenario declares; once, when the kernel has booted.
   void make_workqueues();
+  /// The devices and wakeup sources that it declares; once, after those.
+  void make_devices();
   /// By their indices in the scenario.
   [[nodiscard]] const workqueue::WorkStats& work_stats(std::size_t index) const {
     return queued_works_[index].stats;
@@ -148,6 +156,7 @@ class Interpreter {
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
   [[nodiscard]] bool in_user_mode(const Task& self) const;
+  [[nodiscard]] bool leaves_kernel(const Task& self) const;
   Co<int> run_program(Frame frame);
   bool segment_of(const Frame& frame, const scenario::Op& op, cpu::Segment& segment);
   bool execute_inline(Frame& frame, const scenario::Op& op);
@@ -164,6 +173,7 @@ class Interpreter {
   Co<> execute_worker(const scenario::Op& op);
   Co<> execute_workqueue(const scenario::Op& op);
   Co<> execute_memory(const scenario::Op& op);
+  Co<> execute_power(const scenario::Op& op);
   Co<> execute_hotplug(const scenario::Op& op);
 
   Co<> cpu_updown(const scenario::Op& op, bool up);
@@ -175,6 +185,7 @@ class Interpreter {
   Co<> io(const scenario::Op& op);
   Co<> alloc(const scenario::Op& op);
   Co<> free(const scenario::Op& op);
+  Co<> write(const scenario::Op& op);
   Co<> cond_resched();
   Co<> wake(const scenario::Op& op);
   Co<> prepare_to_wait(Frame& frame, const scenario::Op& op);
@@ -184,6 +195,12 @@ class Interpreter {
   Co<> wait_for_completion(const scenario::Op& op);
   Co<> schedule_timeout(const scenario::Op& op);
   Co<> preempt_enable(Task& self, const scenario::Op& op);
+  Co<> try_to_freeze();
+  Co<> set_freezable();
+  Co<int> freezable_body(Task& self, std::int32_t program);
+  Co<> suspend(const scenario::Op& op);
+  static Co<int> device_callback(void* body, power::Device& device, power::DevicePhase phase);
+  Co<int> run_callback(std::int32_t program);
   Co<> kthread_create(const scenario::Op& op, bool run);
   Co<> kthread_stop(const scenario::Op& op);
   Co<> kthread_park(const scenario::Op& op);
@@ -222,6 +239,7 @@ class Interpreter {
   const scenario::Scenario& scenario_;
   Models& models_;
   Devices* devices_ = nullptr;
+  fs::FileSystem* file_system_ = nullptr;
   const Task* control_ = nullptr;
   std::vector<std::int64_t> variables_;
   std::vector<locking::WaitQueue> waitqueues_;
@@ -258,6 +276,8 @@ class Interpreter {
   std::vector<workqueue::Workqueue*> workqueues_;
   std::vector<workqueue::WorkStats> workqueue_stats_;
   std::deque<QueuedWork> queued_works_;
+  std::vector<Body> device_bodies_;
+  std::vector<power::WakeupSource*> wakeup_sources_;
   std::vector<Body> softirq_bodies_;
   struct ScenarioTasklet {
     softirq::Tasklet tasklet;

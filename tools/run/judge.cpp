@@ -4,6 +4,7 @@
 #include "sim/error.hpp"
 #include "tools/run/comparison.hpp"
 #include "tools/run/expect.hpp"
+#include "tools/run/freeze_failures.hpp"
 #include "tools/run/judge_works.hpp"
 #include "tools/run/task_state.hpp"
 #include "tools/run/time_text.hpp"
@@ -89,6 +90,8 @@ class Judge {
         return tripped(Watchdog::Alarm::kWorkqueueStall);
       case Property::kStarvation:
         return starvation();
+      case Property::kFreezeFailure:
+        return freeze_failure();
       default:
         return {};
     }
@@ -111,6 +114,16 @@ class Judge {
     const CycleStep& step = stuck_.cycles.front().front();
     return fmt::format("{} (pid {}) waits for {}, in a cycle of {}", step.name, step.pid,
                        step.waits_for, stuck_.cycles.front().size());
+  }
+
+  // A wakeup that comes in time is not one.
+  [[nodiscard]] std::string freeze_failure() const {
+    for (const FreezeFailure& failure : system_.freeze_failures().all()) {
+      if (failure.aborted) continue;
+      return fmt::format("t={}: {}", time_text(failure.start + failure.elapsed),
+                         failure.headline());
+    }
+    return {};
   }
 
   [[nodiscard]] std::string starvation() const {

@@ -107,6 +107,11 @@ Report build_report(System& system, const ExpectationSink& expectations,
   for (int id = 0; id < system.memory().nr_nodes(); ++id) {
     report.memory.push_back(memory_use(system.memory().node(id)));
   }
+  for (const mm::OomVictim& victim : system.memory().oom_victims()) {
+    report.oom_kills.push_back({victim.task->pid,
+                                std::string(system.trace().names()[victim.task->full_name]),
+                                victim.at, victim.pages * mm::kPageSize});
+  }
   const std::vector<Task*> named = system.scenario_threads();
   for (const Task* task : named) {
     report.threads.push_back(thread_use(system, *task, true));
@@ -123,7 +128,12 @@ Report build_report(System& system, const ExpectationSink& expectations,
   for (const CpuUse& use : report.cpus) busy.push_back(use.busy);
   report.workqueues = workqueue_use(system, busy);
   report.interrupts = irq_report(system);
+  report.suspends = suspend_report(system);
   report.hotplug = hotplug_report(system);
+  if (system.energy() != nullptr) {
+    report.energy = system.energy()->phases();
+    for (CpuUse& use : report.cpus) use.joules = system.energy()->joules(use.cpu);
+  }
   report.stuck = find_stuck(system);
   report.defect = is_defect(system, report.stuck);
   report.expectations = judge(system, expectations, report.stuck);

@@ -11,6 +11,7 @@
 #include "tools/run/irq_report.hpp"
 #include "tools/run/latency.hpp"
 #include "tools/run/stuck.hpp"
+#include "tools/run/suspend_report.hpp"
 #include "tools/run/system.hpp"
 #include "tools/run/workqueue_report.hpp"
 
@@ -34,6 +35,7 @@ struct CpuUse {
   Time busy = 0;  ///< ns with something but the idle task
   std::uint64_t switches = 0;
   std::uint64_t migrations_in = 0;
+  double joules = 0;  ///< drawn; 0 if nobody says what CPUs draw
 };
 
 /// The memory of a node; sizes in bytes.
@@ -48,6 +50,14 @@ struct MemoryUse {
   std::uint64_t allocated = 0;  ///< by alloc, and not freed
   std::uint64_t hogged = 0;     ///< by memory_pressure
   mm::NodeStats stats;
+};
+
+/// A task that the OOM killer has killed.
+struct OomKill {
+  std::int32_t pid = 0;
+  std::string name;
+  Time at = 0;
+  std::uint64_t bytes = 0;  ///< what it had
 };
 
 struct ThreadUse {
@@ -76,11 +86,14 @@ struct Report {
   std::string message;  ///< of a defect or a watchdog
   std::uint64_t events = 0;
   std::vector<CpuUse> cpus;
+  std::vector<EnergyPhase> energy;  ///< empty if nobody says what CPUs draw
   std::vector<MemoryUse> memory;   ///< one a node
+  std::vector<OomKill> oom_kills;  ///< in order
   std::vector<ThreadUse> threads;  ///< those of the scenario in its order, then others that ran
   Latency wakeups;                 ///< of all tasks
   WorkqueueUse workqueues;
   IrqReport interrupts;
+  std::vector<SuspendUse> suspends;
   HotplugReport hotplug;
   std::vector<Verdict> expectations;
   Stuck stuck;

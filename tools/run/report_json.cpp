@@ -1,5 +1,6 @@
 #include "tools/run/report_json.hpp"
 
+#include "tools/run/suspend_json.hpp"
 #include "tools/run/workqueue_json.hpp"
 
 namespace kt::run {
@@ -17,7 +18,8 @@ Json cpu_json(const CpuUse& use) {
           {"node", use.node},
           {"busy", use.busy},
           {"switches", use.switches},
-          {"migrations_in", use.migrations_in}};
+          {"migrations_in", use.migrations_in},
+          {"joules", use.joules}};
 }
 
 Json memory_json(const MemoryUse& use) {
@@ -40,6 +42,17 @@ Json memory_json(const MemoryUse& use) {
           {"written_pages", use.stats.written}};
 }
 
+Json energy_json(const std::vector<EnergyPhase>& phases) {
+  Json list = Json::array();
+  for (const EnergyPhase& phase : phases) {
+    list.push_back({{"name", phase.name},
+                    {"start", phase.start},
+                    {"time", phase.duration},
+                    {"joules", phase.joules}});
+  }
+  return list;
+}
+
 Json thread_json(const ThreadUse& use, bool full) {
   return {{"pid", use.pid},
           {"name", use.name},
@@ -56,14 +69,10 @@ Json thread_json(const ThreadUse& use, bool full) {
 }
 
 Json irq_json(const IrqUse& use, bool full) {
-  Json json{{"irq", use.irq},
-            {"name", use.name},
-            {"cpu", use.cpu},
-            {"arrivals", use.arrivals},
-            {"merged", use.merged},
-            {"handled", use.handled},
-            {"by_cpu", use.by_cpu},
-            {"latency", latency_json(use.latency, full)}};
+  Json json{{"irq", use.irq},       {"name", use.name},
+            {"cpu", use.cpu},       {"arrivals", use.arrivals},
+            {"merged", use.merged}, {"handled", use.handled},
+            {"by_cpu", use.by_cpu}, {"latency", latency_json(use.latency, full)}};
   if (use.thread.empty()) return json;
   json["thread"] = use.thread;
   json["thread_runs"] = use.thread_runs;
@@ -89,29 +98,6 @@ Json irqs_json(const IrqReport& report, bool full) {
   return {{"irqs", std::move(irqs)},
           {"softirqs", std::move(softirqs)},
           {"tasklets", std::move(tasklets)}};
-}
-
-Json sleeper_json(const Sleeper& sleeper) {
-  Json wakers = Json::array();
-  for (const Waker& waker : sleeper.wakers) {
-    wakers.push_back({{"statement", waker.statement},
-                      {"of", waker.who},
-                      {"which", waker.fate},
-                      {"at", waker.where}});
-  }
-  Json json{{"name", sleeper.name},
-            {"pid", sleeper.pid},
-            {"state", std::string(1, sleeper.state)},
-            {"waits_for", sleeper.waits_for},
-            {"since", sleeper.since},
-            {"at", sleeper.where},
-            {"wakers", std::move(wakers)}};
-  if (sleeper.lost) {
-    json["lost_wakeup"] = {{"time", sleeper.lost->time},
-                           {"waker", sleeper.lost->waker},
-                           {"pid", sleeper.lost->waker_pid}};
-  }
-  return json;
 }
 
 Json stuck_json(const Stuck& stuck) {
@@ -155,11 +141,39 @@ std::string_view ending_name(Ending ending) {
 
 }  // namespace
 
+Json sleeper_json(const Sleeper& sleeper) {
+  Json wakers = Json::array();
+  for (const Waker& waker : sleeper.wakers) {
+    wakers.push_back({{"statement", waker.statement},
+                      {"of", waker.who},
+                      {"which", waker.fate},
+                      {"at", waker.where}});
+  }
+  Json json{{"name", sleeper.name},
+            {"pid", sleeper.pid},
+            {"state", std::string(1, sleeper.state)},
+            {"waits_for", sleeper.waits_for},
+            {"since", sleeper.since},
+            {"at", sleeper.where},
+            {"wakers", std::move(wakers)}};
+  if (sleeper.lost) {
+    json["lost_wakeup"] = {{"time", sleeper.lost->time},
+                           {"waker", sleeper.lost->waker},
+                           {"pid", sleeper.lost->waker_pid}};
+  }
+  return json;
+}
+
 Json report_json(const Report& report, bool full) {
   Json cpus = Json::array();
   for (const CpuUse& use : report.cpus) cpus.push_back(cpu_json(use));
   Json memory = Json::array();
   for (const MemoryUse& use : report.memory) memory.push_back(memory_json(use));
+  Json oom_kills = Json::array();
+  for (const OomKill& kill : report.oom_kills) {
+    oom_kills.push_back(
+        {{"pid", kill.pid}, {"name", kill.name}, {"at", kill.at}, {"bytes", kill.bytes}});
+  }
   Json threads = Json::array();
   for (const ThreadUse& use : report.threads) {
     if (full || use.of_scenario) threads.push_back(thread_json(use, full));
@@ -186,10 +200,13 @@ Json report_json(const Report& report, bool full) {
           {"wakeup_latency", latency_json(report.wakeups, full)},
           {"cpus", std::move(cpus)},
           {"memory", std::move(memory)},
+          {"oom_kills", std::move(oom_kills)},
           {"threads", std::move(threads)},
           {"workqueues", workqueue_json(report.workqueues, full)},
           {"interrupts", irqs_json(report.interrupts, full)},
+          {"suspends", suspend_json(report.suspends)},
           {"hotplug", hotplug_json(report.hotplug)},
+          {"energy", energy_json(report.energy)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};
 }

@@ -31,11 +31,14 @@ std::string cpu_table(const Report& report) {
   std::string text;
   auto out = std::back_inserter(text);
   if (report.cpus.size() <= kMostCpuRows) {
-    fmt::format_to(out, "\n{:>5} {:>5} {:>8} {:>10} {:>14}\n", "CPU", "node", "busy", "switches",
-                   "migrations in");
+    const bool energy = !report.energy.empty();
+    fmt::format_to(out, "\n{:>5} {:>5} {:>8} {:>10} {:>14}{}\n", "CPU", "node", "busy", "switches",
+                   "migrations in", energy ? "       energy" : "");
     for (const CpuUse& use : report.cpus) {
-      fmt::format_to(out, "{:>5} {:>5} {:>7.2f}% {:>10} {:>14}\n", use.cpu, use.node,
+      fmt::format_to(out, "{:>5} {:>5} {:>7.2f}% {:>10} {:>14}", use.cpu, use.node,
                      percent(use.busy, report.end), use.switches, use.migrations_in);
+      if (energy) fmt::format_to(out, " {:>10.6f} J", use.joules);
+      text += '\n';
     }
     return text;
   }
@@ -122,6 +125,15 @@ std::string memory_table(const Report& report) {
         size_text(use.cache), size_text(use.dirty), stats.allocations, stats.failures,
         stats.direct_reclaims, short_time_text(stats.direct_time), stats.kswapd_wakes,
         stats.kswapd_pages);
+  }
+  return text;
+}
+
+std::string oom_lines(const Report& report) {
+  std::string text;
+  for (const OomKill& kill : report.oom_kills) {
+    text += fmt::format("\nout of memory at t={}: {} (pid {}) was killed, which had {}\n",
+                        time_text(kill.at), kill.name, kill.pid, size_text(kill.bytes));
   }
   return text;
 }
@@ -227,11 +239,14 @@ std::string report_text(const Report& report) {
   std::string text = header(report);
   text += cpu_table(report);
   text += memory_table(report);
+  text += oom_lines(report);
   text += thread_table(report);
   text += latency_line(report.wakeups);
   text += workqueue_text(report.workqueues);
   if (report.interrupts.of_scenario) text += irq_report_text(report.interrupts);
+  text += suspend_report_text(report.suspends);
   text += hotplug_report_text(report.hotplug);
+  text += energy_text(report.energy);
   text += expectations_text(report);
   text +=
       report.defect ? ending_line(report) + stuck_text(report.stuck) : asleep_line(report.stuck);

@@ -49,11 +49,10 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
       return kthread_bind(op);
     case Verb::kParkme:
       return models_.kthreads.kthread_parkme();
-    case Verb::kTryToFreeze:  // nothing freezes: suspend is refused
-      return {};
+    case Verb::kTryToFreeze:
+      return try_to_freeze();
     case Verb::kSetFreezable:
-      frame.self.flags &= ~static_cast<std::uint32_t>(sched::kPfNofreeze);
-      return {};
+      return set_freezable();
     case Verb::kSchedSetscheduler:
       return sched_setscheduler(op);
     case Verb::kSetCpusAllowed:
@@ -72,6 +71,10 @@ Co<> Interpreter::execute_kthread(Frame& frame, const Op& op) {
   }
 }
 
+Co<> Interpreter::try_to_freeze() { co_await models_.kthreads.try_to_freeze(); }
+
+Co<> Interpreter::set_freezable() { co_await models_.kthreads.set_freezable(); }
+
 Co<Created> Interpreter::create_kthread(std::int32_t index) {
   const scenario::Kthread& spec = scenario_.kthreads[static_cast<std::size_t>(index)];
   void* body = &kthread_bodies_[static_cast<std::size_t>(index)];
@@ -89,7 +92,6 @@ Co<Created> Interpreter::create_kthread(std::int32_t index) {
   const scenario::Scheduling& scheduling = spec.scheduling;
   models_.scheduler.init_policy(task, policy_of(scheduling.policy), scheduling.priority,
                                 scheduling.nice);
-  if (spec.freezable) task.flags &= ~static_cast<std::uint32_t>(sched::kPfNofreeze);
   co_return created;
 }
 

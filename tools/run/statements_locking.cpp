@@ -112,6 +112,10 @@ Co<> Interpreter::wait_event(Frame& frame, const Op& op, std::uint32_t state) {
   const std::int64_t result = co_await models_.waits.wait_event(
       waitqueues_[static_cast<std::size_t>(op.object)], {&until_true, &until}, state, op.flag,
       timeout);
+  if (result == -locking::kErestartsys && frame.self.is_user() && !frame.self.fatal_signal) {
+    --frame.at;  // the freezer's signal: the system call is made again once it has been seen to
+    co_return;
+  }
   returned(op, scenario_.waitqueues[static_cast<std::size_t>(op.object)].name, result);
 }
 

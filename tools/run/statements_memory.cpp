@@ -44,6 +44,10 @@ Co<> Interpreter::execute_memory(const Op& op) {
       return alloc(op);
     case Verb::kFree:
       return free(op);
+    case Verb::kWrite:
+      return write(op);
+    case Verb::kFsync:
+      return file_system_->fsync();
     case Verb::kMemoryPressure:
       models_.memory.pressure(static_cast<mm::Level>(op.choice), op.time);
       return {};
@@ -59,6 +63,11 @@ Co<> Interpreter::alloc(const Op& op) {
   const std::int64_t error = taken ? 0 : -ENOMEM;
   if (op.object >= 0) variables_[static_cast<std::size_t>(op.object)] = error;
   returned(op, kind_of(op).name, error);
+}
+
+Co<> Interpreter::write(const Op& op) {
+  const bool written = co_await file_system_->write(static_cast<std::uint64_t>(op.number), op.node);
+  returned(op, "write", written ? op.number : -ENOMEM);
 }
 
 Co<> Interpreter::free(const Op& op) {

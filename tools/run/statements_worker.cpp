@@ -103,7 +103,8 @@ Co<> Interpreter::execute_worker(const Op& op) {
     case Verb::kKthreadDestroyWorker:
       return models_.workers.kthread_destroy_worker(worker(op, op.object));
     default:
-      return execute_memory(op);
+      return op.verb >= Verb::kSuspend && op.verb <= Verb::kPmSystemWakeup ? execute_power(op)
+                                                                           : execute_memory(op);
   }
 }
 

@@ -20,18 +20,18 @@ struct Edge {
 
 class Finder {
  public:
-  explicit Finder(System& system) : system_(system), names_(system.trace().names()) {}
+  explicit Finder(System& system)
+      : system_(system), names_(system.trace().names()), wakers_(system) {}
 
   Stuck find() {
     collect_edges();
     const auto& threads = system_.scenario().threads;
     for (std::size_t i = 0; i < threads.size(); ++i) {
-      const auto index = static_cast<std::int32_t>(i);
-      const Task* task = system_.interpreter().thread(index);
-      if (task != nullptr && threads[i].kind != scenario::ThreadKind::kKthreadd) add(*task, index);
+      const Task* task = system_.interpreter().thread(static_cast<std::int32_t>(i));
+      if (task != nullptr && threads[i].kind != scenario::ThreadKind::kKthreadd) add(*task);
     }
     const Task& control = system_.control();
-    if (control.wait.kind != WaitKind::kNothing) add(control, -1);
+    if (control.wait.kind != WaitKind::kNothing) add(control);
     add_workers();
     add_hotplug();
     add_cycles();
@@ -39,16 +39,45 @@ class Finder {
     return std::move(result_);
   }
 
+  std::vector<Sleeper> describe(const std::vector<const Task*>& tasks) {
+    collect_edges();
+    for (const Task* task : tasks) {
+      if (is_asleep(*task)) {
+        add(*task);
+      } else {
+        result_.sleepers.push_back(awake(*task));
+      }
+    }
+    return std::move(result_.sleepers);
+  }
+
  private:
   [[nodiscard]] std::string name(const Task& task) const {
     return std::string(names_[task.full_name]);
   }
   [[nodiscard]] std::string holder(const Task& task) const {
-    return fmt::format("held by {} (pid {}{})", name(task), task.pid,
-                       has_exited(task) ? ", which has exited" : "");
+    const bool frozen = (task.state & sched::kTaskFrozen) != 0;
+    return fmt::format("held by {} (pid {}{}{})", name(task), task.pid,
+                       has_exited(task) ? ", which has exited" : "",
+                       frozen ? ", which is frozen" : "");
   }
   [[nodiscard]] std::string where(const Task& task) const {
     return task.location == 0 ? std::string() : system_.scenario().where(task.location);
+  }
+
+  [[nodiscard]] Sleeper awake(const Task& task) const {
+    const sched::Rq& rq = system_.scheduler().rq(task.cpu->id());
+    Sleeper sleeper;
+    sleeper.name = name(task);
+    sleeper.pid = task.pid;
+    sleeper.state = state_letter(task);
+    sleeper.where = where(task);
+    sleeper.since = task.runnable_since >= 0 ? task.runnable_since : rq.last_switch;
+    sleeper.waits_for =
+        rq.curr == &task
+            ? fmt::format("nothing: it runs on CPU {}", rq.id())
+            : fmt::format("CPU {}, which runs {} (pid {})", rq.id(), name(*rq.curr), rq.curr->pid);
+    return sleeper;
   }
 
   void collect_edges() {
@@ -86,7 +115,7 @@ class Finder {
     for (const auto& pool : system_.interpreter().models().workqueues.pools()) {
       if (pool == nullptr) continue;
       for (const workqueue::Worker& worker : pool->workers) {
-        if (worker.task != nullptr && worker.current_pwq != nullptr) add(*worker.task, -1);
+        if (worker.task != nullptr && worker.current_pwq != nullptr) add(*worker.task);
       }
     }
   }
@@ -107,7 +136,7 @@ class Finder {
     if (operation == nullptr) return;
     const Task& thread = system_.hotplug().thread(operation->cpu);
     if (thread.wait.kind == WaitKind::kPercpuIdle || thread.wait.kind == WaitKind::kParked) return;
-    if (thread.wait.kind != WaitKind::kNothing) add(thread, -1);
+    if (thread.wait.kind != WaitKind::kNothing) add(thread);
   }
 
   // "cpuhp/2, in step 235 (sched_cpu_deactivate)"
@@ -121,7 +150,7 @@ class Finder {
     return name(thread);
   }
 
-  void add(const Task& task, std::int32_t index) {
+  void add(const Task& task) {
     if (!is_asleep(task)) return;
     const sched::Wait& wait = task.wait;
     const Task* runs = system_.interpreter().models().workqueues.flushed_by(task);
@@ -150,7 +179,7 @@ class Finder {
     sleeper.waits_for = waits_for(task);
     sleeper.where = where(task);
     sleeper.since = task.sleep_start;
-    sleeper.wakers = find_wakers(system_, task, index);
+    sleeper.wakers = wakers_.of(task);
     sleeper.lost = lost_wakeup(task);
     result_.sleepers.push_back(std::move(sleeper));
   }
@@ -169,28 +198,32 @@ class Finder {
   [[nodiscard]] std::optional<LostWakeup> lost_wakeup(const Task& task) const {
     const sched::NoopWake& wake = task.noop_wake;
     if (task.wait.kind != WaitKind::kSchedule && task.wait.kind != WaitKind::kWaitQueue) return {};
-    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.last_test)
-      return {};
+    if (wake.time < 0 || wake.time > task.sleep_start || wake.time < task.last_test) return {};
     return LostWakeup{wake.time, std::string(names_[wake.waker]), wake.waker_pid};
   }
 
-  // Each task waits for one other at most: a walk that returns to its start is a cycle.
+  // Each task waits for one other at most: a walk that meets itself has found a cycle. It is shown
+  // from its first task on.
   void add_cycles() {
-    std::vector<const Task*> done;
-    for (const Task* start : order_) {
+    std::map<const Task*, std::size_t> walk_of;
+    for (std::size_t walk = 0; walk < order_.size(); ++walk) {
       std::vector<const Task*> path;
-      const Task* at = start;
-      while (edges_.contains(at) && std::ranges::find(path, at) == path.end()) {
+      const Task* at = order_[walk];
+      for (; edges_.contains(at) && walk_of.try_emplace(at, walk).second; at = edges_.at(at).to) {
         path.push_back(at);
-        at = edges_.at(at).to;
       }
-      if (at != start || std::ranges::find(done, start) != done.end()) continue;
-      std::vector<CycleStep>& cycle = result_.cycles.emplace_back();
-      for (const Task* task : path) {
-        cycle.push_back({name(*task), task->pid, edges_.at(task).what, where(*task)});
-        done.push_back(task);
-        blocked_.push_back(task);
-      }
+      const auto met = std::ranges::find(path, at);
+      if (met != path.end()) add_cycle({met, path.end()});
+    }
+  }
+
+  void add_cycle(std::vector<const Task*> path) {
+    const auto first = std::ranges::find_first_of(order_, path);
+    std::ranges::rotate(path, std::ranges::find(path, *first));
+    std::vector<CycleStep>& cycle = result_.cycles.emplace_back();
+    for (const Task* task : path) {
+      cycle.push_back({name(*task), task->pid, edges_.at(task).what, where(*task)});
+      blocked_.push_back(task);
     }
   }
 
@@ -216,6 +249,7 @@ class Finder {
 
   System& system_;
   const sim::NameTable& names_;
+  Wakers wakers_;
   std::map<const Task*, Edge> edges_;
   std::vector<const Task*> order_;
   std::map<std::int32_t, std::string> spinners_;  // by PID: what for
@@ -227,6 +261,10 @@ class Finder {
 
 bool Stuck::lost_wakeup() const {
   return std::ranges::any_of(sleepers, [](const Sleeper& s) { return s.lost.has_value(); });
+}
+
+std::vector<Sleeper> describe_tasks(System& system, const std::vector<const Task*>& tasks) {
+  return Finder(system).describe(tasks);
 }
 
 Stuck find_stuck(System& system) {

@@ -60,6 +60,9 @@ struct Stuck {
 /// How things stand at the end of a run.
 Stuck find_stuck(System& system);
 
+/// These tasks as they stand now, in this order: asleep, or (state R) on a CPU or waiting for one.
+std::vector<Sleeper> describe_tasks(System& system, const std::vector<const Task*>& tasks);
+
 /// Whether that is a defect: a defect or a watchdog ended the run; threads wait in a cycle; or
 /// nothing can happen any more and a thread sleeps that should not: any but a parked one in a run
 /// that lasts until "idle", else one in D or one that lost a wakeup.

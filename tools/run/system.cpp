@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/error.hpp"
+#include "tools/run/freeze_failures.hpp"
 #include "tools/run/kernel_parameters.hpp"
 
 namespace kt::run {
@@ -68,12 +69,30 @@ std::vector<mm::NodeConfig> node_configs(const scenario::Machine& machine) {
   return configs;
 }
 
+// Whether somebody writes files: a statement, or the background's logger.
+bool writes_files(const scenario::Scenario& scenario) {
+  if (scenario.machine.disks.empty()) return false;
+  if (scenario.kernel.background != scenario::BackgroundLoad::kNone) return true;
+  return std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
+    return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
+      return op.verb == scenario::Verb::kWrite || op.verb == scenario::Verb::kFsync;
+    });
+  });
+}
+
+// Whether pages are dirty, or can be.
+bool writes_back(const scenario::Scenario& scenario) {
+  return writes_files(scenario) ||
+         std::ranges::any_of(scenario.machine.nodes,
+                             [](const scenario::Node& node) { return node.dirty > 0; });
+}
+
 // Whether memory can get short by what the scenario says.
 bool uses_memory(const scenario::Scenario& scenario) {
   const bool given = std::ranges::any_of(scenario.machine.nodes, &scenario::Node::memory_given);
   return given || std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
            return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
-             return op.verb == scenario::Verb::kAlloc ||
+             return op.verb == scenario::Verb::kAlloc || op.verb == scenario::Verb::kWrite ||
                     op.verb == scenario::Verb::kMemoryPressure;
            });
          });
@@ -84,8 +103,11 @@ bool uses_hotplug(const scenario::Scenario& scenario) {
   return !scenario.hotplug_states.empty() ||
          std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
            return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
-             return op.verb >= scenario::Verb::kCpuDown &&
-                    op.verb <= scenario::Verb::kCpusReadUnlock;
+             const bool deep = op.verb == scenario::Verb::kSuspend &&
+                               static_cast<scenario::SleepState>(op.choice) ==
+                                   scenario::SleepState::kDeep;
+             return deep || (op.verb >= scenario::Verb::kCpuDown &&
+                             op.verb <= scenario::Verb::kCpusReadUnlock);
            });
          });
 }
@@ -128,7 +150,8 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   kthreads_ = std::make_unique<kthread::Kthreads>(*scheduler_, *timers_, *completions_);
   workers_ = std::make_unique<kthread::KthreadWorkers>(*kthreads_, *spinlocks_);
   workqueues_ = std::make_unique<workqueue::Workqueues>(
-      workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_, *kthreads_},
+      workqueue::Base{*timers_, *softirqs_, *tasklets_, *completions_, *mutexes_, *spinlocks_,
+                      *kthreads_},
       workqueue_params(scenario.kernel, machine_->topology()));
   smpboot_ = std::make_unique<kthread::SmpbootThreads>(*kthreads_);
   rcu_ = std::make_unique<rcu::Rcu>(*workers_, *softirqs_);
@@ -139,16 +162,25 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       hotplug::Base{*scheduler_, *timers_, *softirqs_, *tasklets_, *waits_, *completions_, *mutexes_,
                     *smpboot_, *rcu_, *workqueues_, *irqs_},
       boot_->cpuhp_threads);
+  suspend_ = std::make_unique<power::Suspend>(
+      power::SuspendBase{*timers_, *waits_, *completions_, *kthreads_, *workqueues_});
+  suspend_->attach(*irqs_);
+  suspend_->attach(*hotplug_);
+  suspend_->attach(*rcu_);
   models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
                                             *timers_, *waits_,
                                             *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_, *memory_, *smpboot_, *hotplug_});
+                                            *workers_, *workqueues_, *memory_, *suspend_, *smpboot_,
+                                            *hotplug_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
-  if (PlatformDevices::needed(scenario) || Flusher::needed(scenario.machine)) {
+  const bool power = scenario.machine.power.given;
+  if (PlatformDevices::needed(scenario) || writes_back(scenario) || power) {
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
-  watchdog_ = std::make_unique<Watchdog>(*scheduler_, simulation_.calendar());
+  if (power) energy_ = std::make_unique<Energy>(simulation_, *scheduler_, *hotplug_);
+  watchdog_ = std::make_unique<Watchdog>(*scheduler_, *suspend_, simulation_.calendar());
+  freeze_failures_ = std::make_unique<FreezeFailures>(*this);
   boot(options.start_cpu);
 }
 
@@ -162,23 +194,28 @@ void System::boot(int start_cpu) {
   const int nr_cpus = machine_->nr_cpus();
   scheduler_->make_idle_tasks();
   boot::BootConfig config{.minimal = scenario_.kernel.boot == scenario::Boot::kMinimal,
-                          .workers = uses_workqueues(scenario_) || Flusher::needed(scenario_.machine)};
+                          .workers = uses_workqueues(scenario_) || writes_back(scenario_) ||
+                                     PlatformDevices::uses_kblockd(scenario_.machine)};
   if (scenario_.kernel.kworkers) {
     for (const scenario::PoolWorkers& pool : *scenario_.kernel.kworkers) {
       config.kworkers.push_back({pool.cpu, pool.highpri, pool.count});
     }
   }
+  config.reclaim = config.minimal && uses_memory(scenario_);
   config.hotplug = uses_hotplug(scenario_);
   config.workers |= config.hotplug;
-  config.kswapd = config.minimal && uses_memory(scenario_);
   boot_->boot(config);
   memory_->set_kswapds(boot_->kswapds());
-  if (Flusher::needed(scenario_.machine)) {
-    flusher_ = std::make_unique<Flusher>(*models_, *devices_, scenario_.machine);
-  }
+  Task* oom_reaper = boot_->find_thread("oom_reaper");
+  if (oom_reaper != nullptr) memory_->set_oom_reaper(*oom_reaper);
+  if (devices_ != nullptr && PlatformDevices::uses_kblockd(scenario_.machine)) devices_->boot();
+  make_file_system();
+  make_background();
   interpreter_->make_workqueues();
+  interpreter_->make_devices();
   irq_sources_ =
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
+  suspend_->outside = {irq_sources_.get(), &IrqSources::next_wakeup, &IrqSources::slept};
   control_ = &boot_->control();
   scheduler_->set_cpus_mask(*control_, scheduler_->domain_cpus());  // sched_init_smp()
   interpreter_->set_control(*control_);
@@ -209,6 +246,30 @@ void System::boot(int start_cpu) {
   scheduler_->start(control_);
 }
 
+void System::make_file_system() {
+  if (!writes_back(scenario_)) return;
+  disk_writer_ = std::make_unique<DiskWriter>(*models_, *devices_, scenario_.machine);
+  file_system_ = std::make_unique<fs::FileSystem>(
+      *workqueues_, *kthreads_, *waits_, *memory_, *disk_writer_,
+      DiskWriter::disk_of_node(scenario_.machine), writes_files(scenario_));
+  interpreter_->set_file_system(*file_system_);
+}
+
+void System::make_background() {
+  const scenario::Kernel& kernel = scenario_.kernel;
+  if (kernel.background == scenario::BackgroundLoad::kNone) return;
+  if (horizon_ == sim::kNever) {
+    throw sim::UserError(fmt::format(
+        "{}: the background never ends, and the run lasts until nothing is left to happen; "
+        "expected a \"duration\", or the background \"none\"",
+        scenario_.where(kernel.background_origin)));
+  }
+  const bool server = kernel.background == scenario::BackgroundLoad::kServer;
+  background_ =
+      std::make_unique<boot::Background>(*boot_, *workqueues_, *memory_, file_system_.get(),
+                                         server ? boot::Chatter::kServer : boot::Chatter::kIdle);
+}
+
 Co<> System::task_body(Task& self, std::int32_t index) {
   co_await scheduler_->schedule_tail();
   const scenario::Task& spec = scenario_.tasks[static_cast<std::size_t>(index)];
@@ -216,7 +277,8 @@ Co<> System::task_body(Task& self, std::int32_t index) {
   co_await kthreads_->do_exit(self);
 }
 
-// The init task: makes the scenario's threads at t = 0, in file order, then does what `events` says.
+// The init task: makes the scenario's threads at t = 0, in file order, then does what `events`
+// says.
 Co<> System::control_body() {
   Task& self = *control_;
   co_await interpreter_->register_percpu_threads();
@@ -297,7 +359,9 @@ void System::run() {
   }
 }
 
-void System::run_until(Time when) { go(when); }
+void System::run_until(Time when) {
+  go(when);
+}
 
 std::vector<Task*> System::scenario_threads() {
   std::vector<Task*> threads;

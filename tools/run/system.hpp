@@ -7,14 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "models/boot/background.hpp"
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
+#include "models/power/suspend.hpp"
 #include "models/softirq/softirq.hpp"
 #include "models/softirq/tasklet.hpp"
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
-#include "tools/run/flusher.hpp"
+#include "tools/run/disk_writer.hpp"
+#include "tools/run/energy.hpp"
 #include "tools/run/interpreter.hpp"
 #include "tools/run/irq_sources.hpp"
 #include "tools/run/watchdog.hpp"
@@ -23,12 +26,14 @@
 namespace kt::run {
 
 struct SystemOptions {
-  std::optional<std::uint64_t> seed;   ///< instead of the scenario's
-  std::optional<Time> duration;        ///< instead of the scenario's
-  int start_cpu = 0;                   ///< where the init task runs at t = 0
-  Time tick_offset = 0;                ///< t = 0 lies so many ns after a tick
-  bool visit_each_step = false;        ///< visit SimGrid at every event (for tests)
+  std::optional<std::uint64_t> seed;  ///< instead of the scenario's
+  std::optional<Time> duration;       ///< instead of the scenario's
+  int start_cpu = 0;                  ///< where the init task runs at t = 0
+  Time tick_offset = 0;               ///< t = 0 lies so many ns after a tick
+  bool visit_each_step = false;       ///< visit SimGrid at every event (for tests)
 };
+
+class FreezeFailures;
 
 /// How a run ended.
 enum class Ending : std::uint8_t {
@@ -67,8 +72,12 @@ class System {
   [[nodiscard]] sched::Scheduler& scheduler() { return *scheduler_; }
   [[nodiscard]] workqueue::Workqueues& workqueues() { return *workqueues_; }
   [[nodiscard]] Interpreter& interpreter() { return *interpreter_; }
+  [[nodiscard]] const power::Suspend& suspend() const { return *suspend_; }
+  [[nodiscard]] const FreezeFailures& freeze_failures() const { return *freeze_failures_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  /// Null unless the machine says what its CPUs draw.
+  [[nodiscard]] const Energy* energy() const { return energy_.get(); }
   [[nodiscard]] const hotplug::Hotplug& hotplug() const { return *hotplug_; }
   [[nodiscard]] const irq::Irqs& irqs() const { return *irqs_; }
   [[nodiscard]] sim::Trace& trace() { return trace_; }
@@ -82,6 +91,8 @@ class System {
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
   void boot(int start_cpu);
+  void make_file_system();
+  void make_background();
   static void nothing_left(void* self);
   void go(Time until);
 
@@ -105,6 +116,7 @@ class System {
   std::unique_ptr<kthread::SmpbootThreads> smpboot_;
   std::unique_ptr<rcu::Rcu> rcu_;
   std::unique_ptr<mm::Memory> memory_;
+  std::unique_ptr<power::Suspend> suspend_;
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<irq::Irqs> irqs_;
   std::unique_ptr<hotplug::Hotplug> hotplug_;
@@ -112,8 +124,12 @@ class System {
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<IrqSources> irq_sources_;
   std::unique_ptr<PlatformDevices> devices_;
-  std::unique_ptr<Flusher> flusher_;
+  std::unique_ptr<Energy> energy_;
+  std::unique_ptr<DiskWriter> disk_writer_;
+  std::unique_ptr<fs::FileSystem> file_system_;
+  std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::unique_ptr<FreezeFailures> freeze_failures_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
   Task* control_ = nullptr;
   Ending ending_ = Ending::kDone;

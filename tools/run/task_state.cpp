@@ -25,7 +25,7 @@ bool is_asleep(const sched::Task& task) {
 }
 
 std::string_view wait_words(sched::WaitKind kind) {
-  constexpr std::array<std::string_view, 19> kWords{
+  constexpr std::array<std::string_view, 21> kWords{
       "nothing that is known",         // kNothing
       "a wakeup in schedule()",        // kSchedule
       "a timer of its own",            // kTimeout
@@ -42,6 +42,8 @@ std::string_view wait_words(sched::WaitKind kind) {
       "disk",                          // kIo
       "works",                         // kWorkerIdle
       "the end of",                    // kWorkFlush
+      "a wakeup of the system",        // kSystemWakeup
+      "the callback of device",        // kDevice
       "rwsem",                         // kRwsem
       "its thread_should_run()",       // kPercpuIdle
       "CPU hotplug:",                  // kHotplugStep

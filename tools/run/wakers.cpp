@@ -12,66 +12,39 @@ using sched::WaitKind;
 
 namespace {
 
-// A body and who runs it.
-struct Body {
-  std::string who;
-  std::int32_t program = -1;
-  std::string fate;
-};
-
 std::string fate_of(const Task* task) {
   if (task == nullptr) return "does not exist";
   if (has_exited(*task)) return "has exited";
   return is_asleep(*task) ? "sleeps too" : "can run";
 }
 
-// All but the sleeper's own, which cannot get there.
-std::vector<Body> bodies_but(System& system, const Task& sleeper) {
-  const Scenario& scenario = system.scenario();
-  const Interpreter& interpreter = system.interpreter();
-  std::vector<Body> list;
-  for (std::size_t i = 0; i < scenario.threads.size(); ++i) {
-    const scenario::ThreadName& thread = scenario.threads[i];
-    const auto index = static_cast<std::size_t>(thread.index);
-    std::int32_t program = -1;
-    if (thread.kind == scenario::ThreadKind::kKthread) program = scenario.kthreads[index].program;
-    if (thread.kind == scenario::ThreadKind::kTask) program = scenario.tasks[index].program;
-    const Task* task = interpreter.thread(static_cast<std::int32_t>(i));
-    if (program < 0 || task == &sleeper) continue;
-    list.push_back({thread.name, program, fate_of(task)});
+// Whether a statement may end the sleep of anybody.
+bool can_wake(Verb verb) {
+  switch (verb) {
+    case Verb::kWake:
+    case Verb::kSignal:
+    case Verb::kKthreadStop:
+    case Verb::kKthreadUnpark:
+    case Verb::kKthreadPark:
+    case Verb::kComplete:
+    case Verb::kCompleteAll:
+    case Verb::kUnlock:
+    case Verb::kParkme:
+      return true;
+    default:
+      return verb >= Verb::kWakeUp && verb <= Verb::kWakeUpInterruptible;
   }
-  const std::string handler = "runs only if something starts it";
-  for (const auto& timer : scenario.timers) {
-    list.push_back({"timer " + timer.name, timer.program, handler});
-  }
-  for (const auto& timer : scenario.hrtimers) {
-    list.push_back({"hrtimer " + timer.name, timer.program, handler});
-  }
-  for (const auto& work : scenario.kthread_works) {
-    list.push_back({"kthread work " + work.name, work.program, handler});
-  }
-  for (const auto& event : scenario.events) {
-    const bool passed = event.time <= system.now();
-    list.push_back({fmt::format("the event at {}", time_text(event.time)), event.program,
-                    passed ? "is past or waits" : "is still to come"});
-  }
-  return list;
 }
 
 // What could end one sleep.
 class Match {
  public:
-  Match(System& system, const Task& sleeper, std::int32_t index)
-      : scenario_(system.scenario()), sleeper_(sleeper), index_(index) {
+  Match(System& system, const Task& sleeper, const std::map<const Task*, std::int32_t>& indices)
+      : scenario_(system.scenario()), sleeper_(sleeper) {
     const sched::Wait& wait = sleeper.wait;
     object_ = system.trace().names()[wait.name];
-    target_ = wait.on;
-    for (std::size_t i = 0; i < scenario_.threads.size(); ++i) {
-      if (target_ == system.interpreter().thread(static_cast<std::int32_t>(i)) &&
-          target_ != nullptr) {
-        target_index_ = static_cast<std::int32_t>(i);
-      }
-    }
+    if (const auto own = indices.find(&sleeper); own != indices.end()) index_ = own->second;
+    parks_ours_ = wait.kind == WaitKind::kKthreadPark && indices.contains(wait.on);
   }
 
   [[nodiscard]] bool operator()(const Op& op) const {
@@ -131,7 +104,7 @@ class Match {
       case WaitKind::kKthreadStop:
         return false;  // the end of the other thread, whatever ends it
       case WaitKind::kKthreadPark:
-        return op.verb == Verb::kParkme && target_index_ >= 0;
+        return op.verb == Verb::kParkme && parks_ours_;
       default:
         return false;
     }
@@ -139,24 +112,57 @@ class Match {
 
   const Scenario& scenario_;
   const Task& sleeper_;
-  std::int32_t index_;
+  std::int32_t index_ = -1;  // in Scenario::threads; -1: it is not of the scenario
   std::string_view object_;
-  const Task* target_ = nullptr;
-  std::int32_t target_index_ = -1;
+  bool parks_ours_ = false;  // it waits for a thread of the scenario to park
 };
 
 }  // namespace
 
-std::vector<Waker> find_wakers(System& system, const Task& sleeper, std::int32_t index) {
+Wakers::Wakers(System& system) : system_(system) {
   const Scenario& scenario = system.scenario();
-  const Match match(system, sleeper, index);
+  for (std::size_t i = 0; i < scenario.threads.size(); ++i) {
+    const scenario::ThreadName& thread = scenario.threads[i];
+    const auto index = static_cast<std::size_t>(thread.index);
+    const Task* task = system.interpreter().thread(static_cast<std::int32_t>(i));
+    if (task != nullptr) indices_[task] = static_cast<std::int32_t>(i);
+    std::int32_t program = -1;
+    if (thread.kind == scenario::ThreadKind::kKthread) program = scenario.kthreads[index].program;
+    if (thread.kind == scenario::ThreadKind::kTask) program = scenario.tasks[index].program;
+    if (program < 0) continue;
+    add(program, {task, thread.name, fate_of(task)});
+  }
+  const std::string handler = "runs only if something starts it";
+  for (const auto& timer : scenario.timers) {
+    add(timer.program, {nullptr, "timer " + timer.name, handler});
+  }
+  for (const auto& timer : scenario.hrtimers) {
+    add(timer.program, {nullptr, "hrtimer " + timer.name, handler});
+  }
+  for (const auto& work : scenario.kthread_works) {
+    add(work.program, {nullptr, "kthread work " + work.name, handler});
+  }
+  for (const auto& event : scenario.events) {
+    const bool passed = event.time <= system.now();
+    add(event.program, {nullptr, fmt::format("the event at {}", time_text(event.time)),
+                        passed ? "is past or waits" : "is still to come"});
+  }
+}
+
+void Wakers::add(std::int32_t program, const Body& body) {
+  for (const Op& op : system_.scenario().programs[static_cast<std::size_t>(program)].ops) {
+    if (can_wake(op.verb)) statements_.push_back({body, &op});
+  }
+}
+
+std::vector<Waker> Wakers::of(const Task& sleeper) const {
+  const Match match(system_, sleeper, indices_);
   std::vector<Waker> wakers;
-  for (const Body& body : bodies_but(system, sleeper)) {
-    for (const Op& op : scenario.programs[static_cast<std::size_t>(body.program)].ops) {
-      if (!match(op)) continue;
-      wakers.push_back({scenario.where(op.origin), std::string(scenario::info(op.verb).name),
-                        body.who, body.fate});
-    }
+  for (const Statement& statement : statements_) {
+    const auto& [body, op] = statement;
+    if (body.task == &sleeper || !match(*op)) continue;  // its own it cannot get to
+    wakers.push_back({system_.scenario().where(op->origin),
+                      std::string(scenario::info(op->verb).name), body.who, body.fate});
   }
   return wakers;
 }

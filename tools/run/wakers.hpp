@@ -2,6 +2,7 @@
 // signal what it waits for, found in the programs without running them.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,29 @@ struct Waker {
   std::string fate;       ///< what became of it: "has exited", "sleeps too", "runs", …
 };
 
-/// For scenario thread `index` (Scenario::threads; -1: the control task), which sleeps.
-std::vector<Waker> find_wakers(System& system, const Task& sleeper, std::int32_t index);
+/// The statements of a scenario that can wake somebody, looked for once for all sleepers.
+class Wakers {
+ public:
+  explicit Wakers(System& system);
+
+  [[nodiscard]] std::vector<Waker> of(const Task& sleeper) const;
+
+ private:
+  struct Body {
+    const Task* task = nullptr;  // null: a handler, an event, or a thread that does not exist
+    std::string who;
+    std::string fate;
+  };
+  struct Statement {
+    Body body;
+    const scenario::Op* op = nullptr;
+  };
+
+  void add(std::int32_t program, const Body& body);
+
+  System& system_;
+  std::map<const Task*, std::int32_t> indices_;  // in Scenario::threads
+  std::vector<Statement> statements_;
+};
 
 }  // namespace kt::run

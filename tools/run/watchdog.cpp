@@ -43,6 +43,7 @@ std::string Watchdog::check() {
                          names[curr.comm], curr.pid);
     }
   }
+  if (suspend_.hung_task_detector_suspended()) return {};
   for (const sched::Task& task : scheduler_.tasks()) {
     const bool uninterruptible = (task.state & sched::kTaskUninterruptible) != 0 &&
                                  (task.state & (sched::kTaskWakekill | sched::kTaskNoload |

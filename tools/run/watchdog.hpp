@@ -1,12 +1,12 @@
 // The kernel's watchdogs (kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h) as one
 // sampler: a task that stays in D for 120 s, a CPU that does not reschedule for 20 s, a CPU that
-// withholds a quiescent state for 21 s. It looks every 4 simulated seconds and costs nothing in
+// withholds a quiescent state for 21 s. Tasks may stay in D while the system suspends. It looks every 4 simulated seconds and costs nothing in
 // shorter runs.
 #pragma once
 
 #include <string>
 
-#include "models/sched/scheduler.hpp"
+#include "models/power/suspend.hpp"
 
 namespace kt::run {
 
@@ -19,8 +19,8 @@ class Watchdog {
 
   enum class Alarm : std::uint8_t { kNone, kSoftLockup, kRcuStall, kHungTask, kWorkqueueStall };
 
-  Watchdog(sched::Scheduler& scheduler, sim::Calendar& calendar)
-      : scheduler_(scheduler), calendar_(calendar) {}
+  Watchdog(sched::Scheduler& scheduler, const power::Suspend& suspend, sim::Calendar& calendar)
+      : scheduler_(scheduler), suspend_(suspend), calendar_(calendar) {}
   void start();
   /// What tripped, in the kernel's words; empty if nothing did. The calendar is then stopped.
   [[nodiscard]] const std::string& message() const { return message_; }
@@ -36,6 +36,7 @@ class Watchdog {
   [[nodiscard]] std::string check();
 
   sched::Scheduler& scheduler_;
+  const power::Suspend& suspend_;
   sim::Calendar& calendar_;
   std::string message_;
   Alarm alarm_ = Alarm::kNone;

@@ -156,6 +156,9 @@ class ArgumentReader {
       case Argument::kTimer:
         refer(Section::kTimer, argument_);
         return true;
+      case Argument::kWakeupSource:
+        refer(Section::kWakeupSource, argument_);
+        return true;
       default:
         return false;
     }
@@ -221,6 +224,7 @@ class ArgumentReader {
   void read_structure() const {
     switch (verb_.argument) {
       case Argument::kMem:
+      case Argument::kWrite:
         return mem();
       case Argument::kIo:
         return io();
@@ -260,6 +264,8 @@ class ArgumentReader {
         return workqueue_attrs();
       case Argument::kSuspend:
         return suspend();
+      case Argument::kWakeupEvent:
+        return wakeup_event();
       case Argument::kMemoryPressure:
         return memory_pressure();
       default:
@@ -299,8 +305,8 @@ class ArgumentReader {
     if (gfp) op_.choice = gfp_flags(*gfp);
     const auto kind = static_cast<Gfp>(op_.choice & kGfpKind);
     if (kind < Gfp::kNowait && where_ < Context::kTask)
-      gfp.value_or(argument_).fail({"this allocation may sleep",
-                                    "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
+      gfp.value_or(argument_).fail(
+          {"this allocation may sleep", "GFP_ATOMIC or GFP_NOWAIT where nothing can sleep"});
     if (const auto result = optional("result")) refer(Section::kVariable, *result);
   }
 
@@ -316,8 +322,7 @@ class ArgumentReader {
     const std::size_t bar = std::min(text.find('|'), text.size());
     const auto kind = std::ranges::find(kKinds, text.substr(0, bar));
     if (kind == kKinds.end())
-      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)),
-                  join(kKinds),
+      value.fail({fmt::format("unknown allocation flags \"{}\"", text.substr(0, bar)), join(kKinds),
                   nearest(text.substr(0, bar), std::span<const std::string_view>(kKinds))});
     auto flags = static_cast<std::uint8_t>(kind - kKinds.begin());
     for (std::size_t at = bar; at < text.size();) {
@@ -396,6 +401,15 @@ class ArgumentReader {
     op_.choice = static_cast<std::uint8_t>(read_choice(member("state"), kStates, "sleep state"));
     const auto wake_after = optional("wake_after");
     op_.time = wake_after ? read_time(*wake_after) : sim::kNever;
+    if (const auto count = optional("wakeup_count")) op_.flag = read_boolean(*count);
+    if (const auto result = optional("result")) refer(Section::kVariable, *result);
+  }
+
+  void wakeup_event() const {
+    refer(Section::kWakeupSource, named("source"));
+    if (!is_object()) return;
+    if (const auto time = optional("for")) op_.time = read_time(*time);
+    if (const auto hard = optional("hard")) op_.flag = read_boolean(*hard);
   }
 
   void memory_pressure() const {

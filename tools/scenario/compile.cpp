@@ -167,6 +167,9 @@ class BodyCompiler {
   }
 
   void check_context(const Value& at, const VerbInfo& verb) const {
+    const bool writes = verb.verb == Verb::kWrite || verb.verb == Verb::kFsync;
+    if (writes && context_.scenario.machine.disks.empty())
+      at.fail({"the machine has no disk", "\"disks\" in \"machine\""});
     if (verb.context <= where_) return;
     if (verb.context == Context::kKthread)
       at.fail({fmt::format("\"{}\" stands outside a kthread", verb.name),

@@ -82,6 +82,8 @@ class Declarations {
          &Declarations::hotplug_state);
     each("tasks", Section::kTask, scenario_.tasks, &Declarations::task);
     each("irqs", Section::kIrq, scenario_.irqs, &Declarations::irq);
+    each("devices", Section::kDevice, scenario_.devices, &Declarations::device);
+    name_list("wakeup_sources", Section::kWakeupSource, scenario_.wakeup_sources);
     each("softirqs", Section::kSoftirq, scenario_.softirqs, &Declarations::softirq);
     each("tasklets", Section::kTasklet, scenario_.tasklets, &Declarations::tasklet);
     each("timers", Section::kTimer, scenario_.timers, &Declarations::timer);
@@ -277,7 +279,17 @@ class Declarations {
     if (const auto invoke = item.find("invoke")) state.invoke = read_boolean(*invoke);
   }
 
-  void irq(const Value& item, Irq& irq) { placement(item, irq.cpu, irq.cpus); }
+  void irq(const Value& item, Irq& irq) {
+    placement(item, irq.cpu, irq.cpus);
+    if (const auto wake = item.find("wake")) irq.wake = read_boolean(*wake);
+  }
+
+  /// The parent stands before: as in the kernel, it has been added first.
+  void device(const Value& item, Device& device) {
+    if (const auto parent = item.find("parent"))
+      device.parent = read_reference(context_, Section::kDevice, *parent);
+    if (const auto async = item.find("async")) device.async = read_boolean(*async);
+  }
 
   void softirq(const Value& item, Softirq& softirq) {
     std::array<std::string_view, kVectors.size()> names;

@@ -11,20 +11,21 @@ namespace {
 template <std::size_t N>
 using Keys = std::array<std::string_view, N>;
 
-constexpr Keys<29> kTop{
+constexpr Keys<31> kTop{
     "name",       "version",   "description",     "seed",          "duration",    "machine",
     "kernel",     "variables", "mutexes",         "spinlocks",     "completions", "waitqueues",
     "workqueues", "works",     "kthread_workers", "kthread_works", "kthreads",    "percpu_threads",
     "tasks",      "irqs",      "softirqs",        "tasklets",      "timers",      "hrtimers",
-    "events",     "expect",    "trace",           "$schema",       "hotplug_states"};
+    "events",     "expect",    "trace",           "$schema",       "devices",     "wakeup_sources",
+    "hotplug_states"};
 constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
                             "freq",   "disks", "platform", "costs", "power",    "idle"};
 constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
 constexpr Keys<2> kFreq{"pstates", "governor"};
-constexpr Keys<4> kDisk{"read", "write", "latency", "node"};
+constexpr Keys<5> kDisk{"read", "write", "latency", "node", "scheduler"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
-constexpr Keys<7> kKernel{"hz",   "preempt",  "cmdline",        "memory_model",
-                          "boot", "kworkers", "workqueue_model"};
+constexpr Keys<9> kKernel{"hz",   "preempt",  "cmdline",         "memory_model",
+                          "boot", "kworkers", "workqueue_model", "background", "pm_freeze_timeout"};
 constexpr Keys<8> kWorkqueue{"flags",          "max_active",      "ordered", "nice", "cpus",
                              "affinity_scope", "affinity_strict", "start"};
 constexpr Keys<5> kWork{"workqueue", "do", "count", "delayed", "init"};
@@ -35,7 +36,9 @@ constexpr Keys<7> kPercpuThread{"should_run", "do",      "park",       "unpark",
                                 "setup",      "cleanup", "selfparking"};
 constexpr Keys<4> kHotplugState{"startup", "teardown", "section", "invoke"};
 constexpr Keys<5> kTask{"do", "cpu", "cpus", "policy", "nice"};
-constexpr Keys<5> kIrq{"cpu", "cpus", "arrival", "do", "threaded"};
+constexpr Keys<6> kIrq{"cpu", "cpus", "arrival", "do", "threaded", "wake"};
+constexpr Keys<10> kDevice{"parent",        "async",        "prepare",      "suspend", "suspend_late",
+                           "suspend_noirq", "resume_noirq", "resume_early", "resume",  "complete"};
 constexpr Keys<6> kArrival{"poisson", "periodic", "jitter", "at", "trace", "mmpp"};
 constexpr Keys<2> kMmpp{"rates", "dwell"};
 constexpr Keys<2> kSoftirq{"vector", "do"};
@@ -71,6 +74,7 @@ constexpr std::array kSections{
     SectionKeys{"hotplug_states", kHotplugState},
     SectionKeys{"tasks", kTask},
     SectionKeys{"irqs", kIrq},
+    SectionKeys{"devices", kDevice},
     SectionKeys{"arrival", kArrival},
     SectionKeys{"mmpp", kMmpp},
     SectionKeys{"softirqs", kSoftirq},

@@ -72,8 +72,11 @@ class KernelLoader {
     }
     if (const auto boot = object.find("boot"))
       kernel_.boot = static_cast<Boot>(read_choice(*boot, kBoots, "kind of boot"));
+    if (const auto background = object.find("background")) read_background(*background);
     if (const auto workers = object.find("kworkers")) read_kworkers(*workers);
     if (const auto cmdline = object.find("cmdline")) read_cmdline(*cmdline);
+    if (const auto timeout = object.find("pm_freeze_timeout"))
+      kernel_.pm_freeze_timeout = read_time(*timeout);
   }
 
  private:
@@ -84,6 +87,14 @@ class KernelLoader {
     kernel_.hz = read_int(value, 100, 1000);
     if (std::find(kRates.begin(), kRates.end(), kernel_.hz) == kRates.end())
       value.fail({fmt::format("HZ cannot be {}", kernel_.hz), "100, 250, 300 or 1000"});
+  }
+
+  void read_background(const Value& value) {
+    static constexpr std::array<std::string_view, 3> kLoads{"none", "idle", "server"};
+    kernel_.background = static_cast<BackgroundLoad>(read_choice(value, kLoads, "background"));
+    kernel_.background_origin = context_.origin(value);
+    if (kernel_.background != BackgroundLoad::kNone && kernel_.boot == Boot::kMinimal)
+      value.fail({"the threads of the background are missing", "\"boot\": \"full\" with it"});
   }
 
   void read_kworkers(const Value& object) {

@@ -235,11 +235,13 @@ class MachineLoader {
   }
 
   void disks() {
+    static constexpr std::array<std::string_view, 2> kSchedulers{"none", "mq-deadline"};
     const auto section = find("disks");
     if (!section) return;
     require_kind(*section, Kind::kObject, "an object of disks");
     for (const Value& item : section->children()) {
-      require_keys(item, keys_of("disk"), "a disk: {\"read\", \"write\", \"latency\", \"node\"}");
+      require_keys(item, keys_of("disk"),
+                   "a disk: {\"read\", \"write\", \"latency\", \"node\", \"scheduler\"}");
       Disk disk;
       disk.name = item.key();
       disk.origin = context_.origin(item);
@@ -248,6 +250,8 @@ class MachineLoader {
       if (const auto latency = item.find("latency")) disk.latency = read_time(*latency);
       if (const auto node = item.find("node"))
         disk.node = read_int(*node, 0, static_cast<std::int32_t>(machine_.nodes.size()) - 1);
+      if (const auto scheduler = item.find("scheduler"))
+        disk.mq_deadline = read_choice(*scheduler, kSchedulers, "I/O scheduler") == 1;
       context_.names.add(Section::kDisk, disk.name,
                          static_cast<std::int32_t>(machine_.disks.size()));
       machine_.disks.push_back(std::move(disk));

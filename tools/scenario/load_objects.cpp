@@ -39,6 +39,8 @@ class BodyLoader {
              [&](HotplugState& state, const Value& item) { hotplug_state(state, item); });
     bodies("tasks", scenario_.tasks, Context::kTask);
     for_each(root_, "irqs", scenario_.irqs, [&](Irq& i, const Value& item) { irq(i, item); });
+    for_each(root_, "devices", scenario_.devices,
+             [&](Device& device, const Value& item) { callbacks(device, item); });
     bodies("softirqs", scenario_.softirqs, Context::kSoftirq);
     bodies("tasklets", scenario_.tasklets, Context::kSoftirq);
     bodies("timers", scenario_.timers, Context::kSoftirq);
@@ -70,6 +72,12 @@ class BodyLoader {
     thread.unpark = callback("unpark");
     thread.setup = callback("setup");
     thread.cleanup = callback("cleanup");
+  }
+
+  void callbacks(Device& device, const Value& item) {
+    for (std::size_t phase = 0; phase < kDevicePhases.size(); ++phase)
+      if (const auto list = item.find(kDevicePhases[phase]))
+        device.programs[phase] = compile_body(context_, *list, Context::kTask);
   }
 
   void hotplug_state(HotplugState& state, const Value& item) {

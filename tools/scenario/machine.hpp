@@ -31,6 +31,7 @@ struct Disk {
   std::int64_t write_bandwidth = 0;  ///< bytes a second
   sim::Time latency = 0;
   std::int32_t node = 0;
+  bool mq_deadline = false;  ///< requests of io go through an I/O scheduler
   std::uint32_t origin = 0;
 };
 
@@ -84,6 +85,8 @@ struct Machine {
 enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull, kRt };
 enum class MemoryModel : std::uint8_t { kSc, kTso };
 enum class Boot : std::uint8_t { kFull, kMinimal };
+/// What runs beside the scenario.
+enum class BackgroundLoad : std::uint8_t { kNone, kIdle, kServer };
 
 /// One word of the kernel command line.
 struct KernelParameter {
@@ -110,10 +113,13 @@ struct Kernel {
   MemoryModel memory_model = MemoryModel::kSc;
   bool legacy_workqueues = false;  ///< "workqueue_model": "legacy"
   Boot boot = Boot::kFull;
+  BackgroundLoad background = BackgroundLoad::kNone;
+  sim::Time pm_freeze_timeout = 20'000'000'000;  ///< ns; /sys/power/pm_freeze_timeout
   std::optional<std::vector<PoolWorkers>> kworkers;  ///< unset: a freshly booted 6.12's
   std::uint32_t origin = 0;
   std::uint32_t preempt_origin = 0;
   std::uint32_t memory_model_origin = 0;
+  std::uint32_t background_origin = 0;
 };
 
 }  // namespace kt::scenario

@@ -36,7 +36,18 @@ void verb_used(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 
 /// The completion interrupts of disks are not threads.
 void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.preempt == Preempt::kRt) verb_used<Verb::kIo>(scenario, places);
+  if (scenario.kernel.preempt != Preempt::kRt) return;
+  verb_used<Verb::kIo>(scenario, places);
+  verbs_used<Verb::kWrite, Verb::kFsync>(scenario, places);
+  if (scenario.kernel.background != BackgroundLoad::kNone && !scenario.machine.disks.empty())
+    places.push_back(scenario.kernel.background_origin);
+}
+
+/// The works and timers of the background neither leave a CPU nor freeze.
+void background_power(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  if (scenario.kernel.background == BackgroundLoad::kNone) return;
+  verbs_used<Verb::kCpuDown, Verb::kCpusReadUnlock>(scenario, places);
+  verb_used<Verb::kSuspend>(scenario, places);
 }
 
 void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
@@ -58,17 +69,12 @@ void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
 }
 
-void energy(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.machine.power.given) places.push_back(scenario.machine.origin);
-}
-
 constexpr std::array kMissing{
-    Missing{"suspend", verb_used<Verb::kSuspend>},
     Missing{"io under preempt rt", rt_io},
+    Missing{"CPU hotplug or suspend with a background", background_power},
     Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"frequency governors", governors},
-    Missing{"energy accounting (power)", energy},
 };
 
 }  // namespace

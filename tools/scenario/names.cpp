@@ -14,7 +14,8 @@ namespace {
 constexpr std::array<std::string_view, static_cast<std::size_t>(Section::kCount)> kNouns{
     "variable", "mutex",          "spinlock",     "completion", "waitqueue",      "workqueue",
     "work",     "kthread worker", "kthread work", "kthread",    "per-CPU thread", "hotplug state", "task",
-    "irq",      "softirq",        "tasklet",      "timer",      "hrtimer",        "disk"};
+    "irq",      "softirq",        "tasklet",      "timer",      "hrtimer",        "disk",
+    "device",   "wakeup source"};
 
 bool allowed_in(ThreadSet set, ThreadKind kind) {
   switch (set) {

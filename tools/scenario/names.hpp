@@ -34,6 +34,8 @@ enum class Section : std::uint8_t {
   kTimer,
   kHrtimer,
   kDisk,
+  kDevice,
+  kWakeupSource,
   kCount,
 };
 

@@ -56,6 +56,7 @@ enum class AffinityScope : std::uint8_t {
 ///   alloc                                 object [variables] for the result (-1: none), number
 ///                                         bytes, choice Gfp and kGfp…, node (-1: the local one)
 ///   free                                  number bytes, node (-1: the nearest)
+///   write                                 number bytes, node (-1: the local one)
 ///   set                                   object [variables], choice SetOperator, expression
 ///   assert                                expression
 ///   mark                                  object [texts]
@@ -85,7 +86,10 @@ enum class AffinityScope : std::uint8_t {
 ///   mod_timer, start_hrtimer              object [timers], [hrtimers], time delay
 ///   del_timer, del_timer_sync             object [timers]
 ///   cpu_down, cpu_up                      cpu
-///   suspend                               choice SleepState, time wake_after (kNever: none)
+///   suspend                               choice SleepState, time wake_after (kNever: none), flag
+///                                         wakeup_count, object [variables] for the result (-1)
+///   pm_stay_awake, pm_relax               object [wakeup_sources]
+///   pm_wakeup_event                       object [wakeup_sources], time for, flag hard
 ///   sched_setscheduler                    object [threads], choice Policy, number priority, nice,
 ///                                         time runtime (0: the base slice)
 ///   set_cpus_allowed                      object [threads], cpus [cpu_sets]

@@ -4,6 +4,7 @@
 // An index of -1 means "not given".
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -175,6 +176,21 @@ struct Irq {
   Arrival arrival;
   std::int32_t program = -1;   ///< the hardirq handler; -1: only wakes the thread
   std::int32_t threaded = -1;  ///< body of the thread function; -1: not threaded
+  bool wake = false;           ///< it ends a suspend (enable_irq_wake)
+  std::uint32_t origin = 0;
+};
+
+/// The callbacks of a device's driver, in the order in which a suspend calls them.
+inline constexpr std::array<std::string_view, 8> kDevicePhases{
+    "prepare",      "suspend",      "suspend_late", "suspend_noirq",
+    "resume_noirq", "resume_early", "resume",       "complete"};
+
+/// A device, as power management sees it. Order is that of the kernel's list: parents first.
+struct Device {
+  std::string name;
+  std::int32_t parent = -1;  ///< [devices]
+  bool async = false;        ///< its callbacks run on kworkers
+  std::array<std::int32_t, kDevicePhases.size()> programs{-1, -1, -1, -1, -1, -1, -1, -1};
   std::uint32_t origin = 0;
 };
 
@@ -302,6 +318,8 @@ struct Scenario {
   std::vector<HotplugState> hotplug_states;
   std::vector<Task> tasks;
   std::vector<Irq> irqs;
+  std::vector<Device> devices;
+  std::vector<Named> wakeup_sources;
   std::vector<Softirq> softirqs;
   std::vector<Tasklet> tasklets;
   std::vector<Timer> timers;

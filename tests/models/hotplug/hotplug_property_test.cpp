@@ -1,19 +1,16 @@
 // What holds in every run while CPUs go and come: random works, threads and timers, and a control
 // task that takes random CPUs down and up.
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "tests/support/property.hpp"
 #include "tests/support/random_work_scenario.hpp"
-#include "tests/support/run_scenario.hpp"
 
 namespace {
 
 using nlohmann::json;
-using support::from_environment;
-using support::Run;
-using support::run_scenario;
-
 // Bottom halves may not be queued on a CPU that is offline (the kernel warns): none is named.
 void forget_cpus(json& node) {
   if (node.is_object()) node.erase("cpu");
@@ -57,24 +54,15 @@ std::string storm(std::uint64_t seed) {
 void check(std::uint64_t seed) {
   const std::string text = storm(seed);
   CAPTURE(seed, text);
-  const Run run = run_scenario(text);
-  REQUIRE(run.message == "");
-  REQUIRE(support::unfinished(run) == "");
-  REQUIRE(support::violations(run) == "");
-  const Run untraced = run_scenario(text, {.traced = false});
-  REQUIRE(untraced.statistics() == run.statistics());
-  const Run stepped = run_scenario(text, {.inline_advance = false});
-  REQUIRE((stepped.text == run.text));
+  support::require_sound(text, support::run_scenario(text));
 }
 
 }  // namespace
 
 TEST_CASE("random works survive random CPU hotplug", "[hotplug][property]") {
-  const std::uint64_t first = from_environment("KTSIM_PROPERTY_FIRST", 1);
-  const std::uint64_t seeds = from_environment("KTSIM_PROPERTY_SEEDS", 60);
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) check(seed);
+  support::for_each_seed(60, &check);
 }
 
 TEST_CASE("print the storm of one seed", "[.print]") {
-  std::printf("%s\n", storm(from_environment("KTSIM_PROPERTY_FIRST", 1)).c_str());
+  std::printf("%s\n", storm(support::first_seed()).c_str());
 }

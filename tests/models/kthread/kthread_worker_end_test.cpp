@@ -90,17 +90,21 @@ struct Freezer {
   bool on = false;
   int frozen = 0;
   Run* run = nullptr;
+  [[nodiscard]] sim::FramePool& frame_pool() const { return run->frame_pool(); }
+  Co<bool> freeze(Task& self) {
+    ++frozen;
+    self.state = kt::sched::kTaskFrozen;
+    co_await run->m.scheduler.schedule();
+    co_return true;
+  }
 };
 
 bool is_freezing(void* object, const Task& p) {
   return static_cast<Freezer*>(object)->on && (p.flags & kt::sched::kPfNofreeze) == 0;
 }
 
-Co<> refrigerator(void* object, Kthreads& kthreads, Task& self) {
-  Freezer& freezer = *static_cast<Freezer*>(object);
-  ++freezer.frozen;
-  self.state = kt::sched::kTaskFrozen;
-  co_await kthreads.scheduler().schedule();
+Co<bool> refrigerator(void* object, Task& self, bool) {
+  return static_cast<Freezer*>(object)->freeze(self);
 }
 
 Co<int> freeze_and_thaw(Kthreads& kthreads, Task&, void* data) {
@@ -125,7 +129,7 @@ Co<int> freeze_and_thaw(Kthreads& kthreads, Task&, void* data) {
 TEST_CASE("kthread_worker: a freezable worker freezes between two works", "[kthread]") {
   Run run;
   Freezer freezer{.run = &run};
-  run.workers.freezer = {&freezer, &is_freezing, &refrigerator};
+  run.m.kthreads.freezer = {&freezer, &is_freezing, &refrigerator};
   run.m.thread("freezer", &freeze_and_thaw, &freezer);
   run.m.run_until(kEnd);
   // The wakeup for a ends its sleep; what it finds first is the freezer.

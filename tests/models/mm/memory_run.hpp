@@ -54,10 +54,11 @@ struct MemoryRun {
     return a;
   }
 
-  static sim::Co<int> body(kt::kthread::Kthreads& kthreads, kt::sched::Task&, void* data) {
+  static sim::Co<int> body(kt::kthread::Kthreads& kthreads, kt::sched::Task& self, void* data) {
     Allocator& a = *static_cast<Allocator*>(data);
     for (const Allocator::Step& step : a.steps) {
       if (step.sleep != 0) co_await kthreads.timers().msleep(step.sleep);
+      if (self.fatal_signal) break;
       const sim::Time start = a.run->m.calendar.now();
       bool ok = true;
       for (int i = 0; i < step.times && ok; ++i) {

@@ -51,6 +51,7 @@ class Sample {
   void hrtimers();
   void rest();
   void vmscan();
+  void power();
   void contexts();
 
   [[nodiscard]] std::vector<sim::TraceRecord> take() { return std::move(records_); }
@@ -179,6 +180,23 @@ void Sample::vmscan() {
   add(Event::kVmscanDirectReclaimEnd, {32});
   for (const std::uint64_t reason : {0, 1, 2})
     add(Event::kVmscanThrottled, {0, pair(100'000, 4'000), reason});
+  add(Event::kOomMarkVictim, {task("hog", 120), 131072});
+  add(Event::kJbd2StartCommit, {pair(8, 1), 2, 1});
+  add(Event::kJbd2EndCommit, {pair(8, 1), 2, 1});
+}
+
+void Sample::power() {
+  using namespace kt::trace;
+  context("control", 1, 0);
+  add(Event::kSuspendResume, {name("suspend_enter"), pair(3, 1)});
+  add(Event::kSuspendResume, {name("suspend_enter"), pair(3, 0)});
+  add(Event::kDevicePmCallbackStart,
+      {name("nvme"), name("nvme0"), name("none"), pair(name("driver "), 2)});
+  add(Event::kDevicePmCallbackEnd, {name("nvme"), name("nvme0"), 0xfffffff0});
+  add(Event::kDevicePmCallbackStart, {name("i2c"), name("i2c-1"), name("nvme0"), pair(name(""), 16)});
+  add(Event::kDevicePmCallbackEnd, {name("i2c"), name("i2c-1"), 0});
+  add(Event::kWakeupSourceActivate, {name("alarmtimer"), 0x1});
+  add(Event::kWakeupSourceDeactivate, {name("alarmtimer"), 0x10000});
 }
 
 void Sample::contexts() {
@@ -204,5 +222,6 @@ std::vector<sim::TraceRecord> sample_records(sim::NameTable& names) {
   sample.rest();
   sample.contexts();
   sample.vmscan();
+  sample.power();
   return sample.take();
 }

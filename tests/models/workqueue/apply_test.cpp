@@ -142,3 +142,36 @@ TEST_CASE("only unbound queues have attributes", "[workqueue][apply]") {
                  .message,
              Catch::Contains("apply_workqueue_attrs(p) by t[") && Catch::Contains("not unbound"));
 }
+
+// The worker of a scope that is not strict may be pulled out of its pod while it computes. When it
+// is woken for the next work it is looked for a CPU inside.
+TEST_CASE("a worker that has left its pod is put back", "[workqueue][apply]") {
+  const auto keys = [](bool strict) {
+    return fmt::format(R"("duration": "200ms", "machine": {{"cpus": 8, "llc": ["0-3", "4-7"]}},
+    "workqueues": {{"w": {{"flags": ["WQ_UNBOUND"], "affinity_scope": "cache", "affinity_strict": {}}}}},
+    "works": {{"b": {{"workqueue": "w", "count": 8, "do": [{{"run": "20ms"}}]}},
+      "c": {{"workqueue": "w", "do": [{{"run": "100us"}}]}}}},
+    "kthreads": {{"t": {{"cpu": 0, "do": [{{"loop": 8, "do": [{{"queue_work": "b"}}]}}, {{"msleep": "100ms"}},
+      {{"mark": "again"}}, {{"loop": 20, "do": [{{"queue_work": "c"}}, {{"msleep": "4ms"}}]}}]}}}})",
+                       strict);
+  };
+  const auto repatriated = [&](bool strict) {
+    BootedSystem machine(keys(strict));
+    machine.system.run();
+    std::uint64_t count = 0;
+    for (const auto& pwq : machine.workqueue("w").pwqs) {
+      count += pwq->stats[kt::workqueue::kRepatriated];
+    }
+    return count;
+  };
+  CHECK(repatriated(false) > 0);
+  CHECK(repatriated(true) == 0);
+  const Run run = run_keys(keys(false));
+  bool outside = false;
+  for (const auto* line : support::lines_of(run.trace, "workqueue_execute_start")) {
+    if (line->time < run.mark("again")) outside = outside || line->cpu > 3;
+    if (line->payload.ends_with("function c")) CHECK(line->cpu <= 3);
+  }
+  CHECK(outside);
+  CHECK(support::violations(run) == "");
+}

@@ -122,9 +122,9 @@ TEST_CASE("the first work of a pool with one worker waits for the second worker"
 // The timer is deferrable: it needs a CPU that wakes up for something else.
 TEST_CASE("workers that idle for 300 s go, but for two, and their numbers are used again",
           "[workqueue]") {
-  const Run run = run_keys(R"("duration": "700s", "machine": {"cpus": 1},
+  const Run run = run_keys(R"("duration": "700s", "machine": {"cpus": 2},
     "works": {"w": {"count": 6, "do": [{"usleep": "1ms"}]}},
-    "kthreads": {"a": {"do": [
+    "kthreads": {"a": {"cpu": 0, "do": [
       {"queue_work": "w/0"}, {"queue_work": "w/1"}, {"queue_work": "w/2"}, {"queue_work": "w/3"},
       {"loop": 65, "do": [{"msleep": "10s"}]}, {"mark": "again"},
       {"queue_work": "w/0"}, {"queue_work": "w/1"}, {"queue_work": "w/2"}]}})");

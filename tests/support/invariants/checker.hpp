@@ -35,6 +35,7 @@ std::unique_ptr<Checker> kthread_checker(std::vector<Violation>& found);
 std::unique_ptr<Checker> park_checker(std::vector<Violation>& found);
 std::unique_ptr<Checker> kthread_worker_checker(std::vector<Violation>& found);
 std::unique_ptr<Checker> workqueue_checker(std::vector<Violation>& found);
+std::unique_ptr<Checker> suspend_checker(std::vector<Violation>& found);
 std::unique_ptr<Checker> hotplug_checker(std::vector<Violation>& found);
 
 }  // namespace support

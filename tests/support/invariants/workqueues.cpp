@@ -59,7 +59,7 @@ class WorkqueueChecker : public Checker {
     if (event == "workqueue_activate_work") activate(line);
     if (event == "workqueue_execute_start") start(line, world);
     if (event == "workqueue_execute_end") end(line);
-    if (event == "sched_waking") waking(line);
+    if (event == "sched_waking") waking(line, world);
     if (event == "sched_switch") out_since_[line.number_of("prev_pid")] = line.time;
     if (event == "sched_process_exit") exits(line);
     if (event == "softirq_entry") heads_[line.cpu] = 0;
@@ -159,12 +159,14 @@ class WorkqueueChecker : public Checker {
     executions_.erase(found);
   }
 
-  /// kernel/workqueue.c: create_worker sets the nice value before the first wakeup.
-  void waking(const TraceLine& line) {
+  /// kernel/workqueue.c: create_worker sets the nice value before the first wakeup. Under
+  /// PREEMPT_RT somebody more urgent may lend a worker his priority.
+  void waking(const TraceLine& line, const World& world) {
     const std::string_view comm = line.text_of("comm");
     if (!comm.starts_with("kworker/") || !bound_cpu(comm)) return;
     const std::int64_t wanted = comm.ends_with('H') ? 100 : 120;
-    if (line.number_of("prio") != wanted)
+    const std::int64_t prio = line.number_of("prio");
+    if (prio != wanted && !(world.preempt_rt() && prio < wanted))
       report("workqueue 37", line, fmt::format("its priority is not {}", wanted));
   }
 

@@ -1,0 +1,27 @@
+// Random suspend storms: whatever they abort and wherever they fail, everybody runs to its end, and
+// what was queued has run.
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/property.hpp"
+#include "tests/support/random_suspend_scenario.hpp"
+
+namespace {
+
+void check(std::uint64_t seed) {
+  const std::string text = support::random_suspend_scenario(seed);
+  CAPTURE(seed, text);
+  support::require_sound(text, support::run_scenario(text));
+}
+
+}  // namespace
+
+TEST_CASE("random suspends lose nothing", "[power][property]") {
+  support::for_each_seed(100, &check);
+}
+
+// Not run by itself: prints the scenario of KTSIM_PROPERTY_FIRST, for ktsim run.
+TEST_CASE("print the suspend scenario of one seed", "[.print-suspend]") {
+  fmt::print("{}\n", support::random_suspend_scenario(support::first_seed()));
+}

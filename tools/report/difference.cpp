@@ -1,0 +1,198 @@
+#include "tools/report/difference.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <map>
+
+#include "sim/time.hpp"
+
+namespace kt::report {
+
+using Json = nlohmann::ordered_json;
+
+std::optional<double> DifferenceRow::change() const {
+  if (!a || !b || *a == 0) return std::nullopt;
+  return (*b - *a) / *a;
+}
+
+namespace {
+
+// What a report says of the run, not of the machine.
+constexpr std::array<std::string_view, 12> kLeftOut{
+    "file",  "name",         "seed",  "exit_code", "ending",       "message",
+    "stuck", "expectations", "worst", "repeat",    "defect",       "horizon"};
+// What tells the objects of a list apart, beside their name.
+constexpr std::array<std::string_view, 7> kKeys{"pid", "id",    "cpu",   "node",
+                                                "irq", "state", "start"};
+constexpr std::array<std::string_view, 22> kTimes{
+    "busy", "time",      "end",         "mean",    "max",        "p50",
+    "p90",  "p99",       "p99.9",       "latency", "cpu_time",   "run_delay",
+    "from", "to",        "lock_waited", "waited",  "queued_at",  "most_since",
+    "min",  "nothing_since", "duration", "direct_reclaim_time"};
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+Unit unit_of(std::string_view section, std::string_view leaf) {
+  if (leaf == "joules") return Unit::kJoules;
+  if (section == "memory" && leaf != "direct_reclaim_time") return Unit::kCount;  // bytes, pages
+  return is_one_of(kTimes, leaf) ? Unit::kTime : Unit::kCount;
+}
+
+std::string words(std::string_view key) {
+  std::string text(key);
+  std::ranges::replace(text, '_', ' ');
+  return text;
+}
+
+// How a person calls an object of a list.
+std::string label(std::string_view list, const Json& object) {
+  if (list == "hotplug") {
+    return fmt::format("CPU {} {}", object["cpu"].get<int>(),
+                       object["up"].get<bool>() ? "online" : "offline");
+  }
+  if (list == "phases" && object.contains("callback")) return object["callback"];
+  if (object.contains("name")) return object["name"];
+  for (const std::string_view key : kKeys) {
+    if (object.contains(key)) return fmt::format("{} {}", words(key), object[std::string(key)].dump());
+  }
+  return {};
+}
+
+class Flattener {
+ public:
+  explicit Flattener(const Json& report) {
+    for (const auto& [section, value] : report.items()) {
+      section_ = section;
+      if (!is_one_of(kLeftOut, section)) visit(section, value, {}, section);
+    }
+  }
+  [[nodiscard]] std::vector<DifferenceRow> take() { return std::move(rows_); }
+
+ private:
+  void visit(std::string_view key, const Json& value, const std::string& path,
+             std::string_view leaf) {
+    if (value.is_object()) {
+      for (const auto& [name, child] : value.items()) {
+        if (is_one_of(kLeftOut, name) || is_key(value, name)) continue;
+        visit(name, child, child.is_array() ? path : join(path, words(name)), name);
+      }
+    } else if (value.is_array()) {
+      std::map<std::string, int> seen;
+      for (const Json& child : value) {
+        if (!child.is_object()) continue;
+        std::string name = label(key, child);
+        const int before = seen[name]++;
+        if (before != 0) name += fmt::format(" #{}", before + 1);
+        visit(key, child, join(path, name), key);
+      }
+    } else if (value.is_number()) {
+      rows_.push_back({section_, path.empty() ? words(leaf) : path, unit_of(section_, leaf),
+                       value.get<double>(), std::nullopt});
+    }
+  }
+
+  // Its own identity is no measurement; where something begins is none to compare.
+  static bool is_key(const Json& object, std::string_view name) {
+    if (name == "start") return true;
+    return is_one_of(kKeys, name) && object[std::string(name)].is_number();
+  }
+
+  static std::string join(const std::string& path, const std::string& name) {
+    return path.empty() ? name : path + ", " + name;
+  }
+
+  std::string section_;
+  std::vector<DifferenceRow> rows_;
+};
+
+}  // namespace
+
+std::vector<DifferenceRow> difference(const Json& a, const Json& b) {
+  std::vector<DifferenceRow> rows = Flattener(a).take();
+  std::map<std::pair<std::string, std::string>, std::size_t> places;
+  for (std::size_t i = 0; i < rows.size(); ++i) places[{rows[i].section, rows[i].what}] = i;
+  for (DifferenceRow& row : Flattener(b).take()) {
+    const auto found = places.find({row.section, row.what});
+    if (found != places.end()) {
+      rows[found->second].b = row.a;
+    } else {
+      row.b = std::exchange(row.a, std::nullopt);
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+namespace {
+
+std::string number_text(const std::optional<double>& value, Unit unit) {
+  if (!value) return "-";
+  switch (unit) {
+    case Unit::kTime:
+      return sim::format_time(static_cast<sim::Time>(std::llround(*value)));
+    case Unit::kJoules:
+      return fmt::format("{:.6f} J", *value);
+    case Unit::kCount:
+      break;
+  }
+  return fmt::format("{:.{}f}", *value, *value == std::floor(*value) ? 0 : 4);
+}
+
+std::string change_text(const DifferenceRow& row) {
+  if (!row.a) return "only B";
+  if (!row.b) return "only A";
+  const auto change = row.change();
+  return change ? fmt::format("{:+.1f} %", *change * 100) : std::string("from 0");
+}
+
+}  // namespace
+
+std::string difference_text(const std::vector<DifferenceRow>& rows, double least) {
+  std::string text;
+  auto out = std::back_inserter(text);
+  std::string section;
+  std::size_t small = 0;
+  for (const DifferenceRow& row : rows) {
+    if (!row.differs()) continue;
+    const auto change = row.change();
+    if (change && std::abs(*change) < least) {
+      ++small;
+      continue;
+    }
+    if (row.section != section) {
+      section = row.section;
+      fmt::format_to(out, "\n{:<52} {:>14} {:>14} {:>10}\n", words(section), "A", "B", "change");
+    }
+    fmt::format_to(out, "  {:<50} {:>14} {:>14} {:>10}\n", row.what, number_text(row.a, row.unit),
+                   number_text(row.b, row.unit), change_text(row));
+  }
+  if (text.empty()) text = small == 0 ? "no difference\n" : "";
+  if (small != 0) fmt::format_to(out, "\n{} more numbers differ by less than {} %\n", small, least * 100);
+  return text;
+}
+
+Json difference_json(const std::vector<DifferenceRow>& rows) {
+  const auto value = [](const std::optional<double>& number) {
+    return number ? Json(*number) : Json();
+  };
+  constexpr std::array<std::string_view, 3> kUnits{"count", "ns", "J"};
+  Json list = Json::array();
+  for (const DifferenceRow& row : rows) {
+    if (!row.differs()) continue;
+    list.push_back({{"section", row.section},
+                    {"what", row.what},
+                    {"unit", kUnits[static_cast<std::size_t>(row.unit)]},
+                    {"a", value(row.a)},
+                    {"b", value(row.b)}});
+  }
+  return list;
+}
+
+}  // namespace kt::report
