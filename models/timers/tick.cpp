@@ -45,6 +45,9 @@ void Timers::retract_global(Base& base) {
 // The jiffy for which an idle CPU has to be woken; `now` + kMaxDelta if there is none.
 Jiffies Timers::next_wheel_event(Base& base, bool serve_all, Jiffies now) {
   Jiffies next = wheel(base, TimerBaseKind::kLocal).next_event(now);
+  // What is due by the next tick is not left to others (fetch_next_timer_interrupt).
+  const bool soon = base.remote_expiry != 0 && !time_before(now + 1, base.remote_expiry);
+  if (soon && time_before(base.remote_expiry, next)) next = base.remote_expiry;
   if (serve_all && !remote_.empty() && time_before(remote_.begin()->first, next)) {
     next = remote_.begin()->first;
   }
