@@ -76,17 +76,19 @@ bool Scheduler::update_newidle_cost(DomainState& state, Time cost, std::uint32_t
 bool Scheduler::wants_newidle_balance(Rq& rq) {
   if (rq.ttwu_pending) return false;
   rq.idle_stamp = rq.clock();
-  const Domain* sd = domains_->lowest(rq.id());
-  if (sd == nullptr || !active_.test(rq.id())) return false;
-  const DomainState& state = state_of(*sd);
-  if (overloaded_ && rq.avg_idle >= state.max_newidle_lb_cost) return true;
-  rq.next_balance = std::min(rq.next_balance, state.last_balance + state.idle_interval);
+  if (!active_.test(rq.id())) return false;
+  rq.next_balance = std::min(rq.next_balance, last_tick() + kSecond);
+  if (const Domain* sd = domains_->lowest(rq.id())) {
+    const DomainState& state = state_of(*sd);
+    if (overloaded_ && rq.avg_idle >= state.max_newidle_lb_cost) return true;
+    rq.next_balance = std::min(rq.next_balance, state.last_balance + state.idle_interval);
+  }
   nohz_newidle_balance(rq);
   return false;
 }
 
-// The rest of it. The kernel throws a dice of 1,024 sides that falls as often as pulls have
-// succeeded; here the same share of calls goes ahead, evenly spread.
+// The rest of it. The kernel throws a dice of 1,024 sides for each domain, and goes ahead about as
+// often as pulls have succeeded there; here the same share of calls goes ahead, evenly spread.
 Co<> Scheduler::sched_balance_newidle(Rq& rq) {
   const std::shared_ptr<const SchedDomains> held = domains_;
   Time cost = 0;
@@ -99,7 +101,7 @@ Co<> Scheduler::sched_balance_newidle(Rq& rq) {
     if (rq.avg_idle < cost + state.max_newidle_lb_cost) break;
     if ((sd->flags & kSdBalanceNewidle) == 0) continue;
     const std::uint32_t weight = 1 + state.newidle_ratio;
-    state.dice += weight;
+    state.dice += weight + 1;  // the sides from 0 to weight
     if (state.dice < kDice) {
       update_newidle_stats(state, 0);
       continue;

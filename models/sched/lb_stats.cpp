@@ -64,7 +64,7 @@ DomainStats Scheduler::update_sd_lb_stats(const LbEnv& env) {
     util += figures.util;
   }
   if (env.sd->parent == nullptr) {  // the whole root domain has been seen
-    for (const int cpu : *env.sd->span) overloaded |= rq(cpu).nr_running > 1;
+    for (const int cpu : *env.sd->span) overloaded |= lb_cpus_.test(cpu) && rq(cpu).nr_running > 1;
     overloaded_ = overloaded;
   }
   if (env.idle != CpuIdle::kNewlyIdle && domains_->llc(dst) != nullptr &&

@@ -54,8 +54,7 @@ int Scheduler::move_tasks(LbEnv& env) {
 
 // From the busiest queue of the busiest group, and from the next one if all tasks there are pinned.
 Scheduler::Pass Scheduler::balance_once(LbEnv& env, bool& continue_balancing) {
-  lb_cpus_ = *env.sd->span;
-  lb_cpus_ &= active_;
+  lb_cpus_ = *env.sd->span & active_;
   int moved = 0;
   for (;;) {
     if (!should_we_balance(env)) {
@@ -111,7 +110,7 @@ bool Scheduler::wants_active_balance(LbEnv& env, bool& pinned) {
 Co<int> Scheduler::sched_balance_rq(Rq& rq, const Domain& sd, CpuIdle idle,
                                     bool& continue_balancing) {
   LbEnv env{.sd = &sd, .idle = idle, .this_cpu = rq.id(), .dst = &rq};
-  lb_cpus_ = *sd.span;
+  lb_cpus_ = *sd.span & active_;
   if (should_we_balance(env)) co_await machine_.run(machine_.costs().balance);
   const Pass pass = balance_once(env, continue_balancing);
   DomainState& state = state_of(sd);
@@ -135,8 +134,8 @@ Co<int> Scheduler::sched_balance_rq(Rq& rq, const Domain& sd, CpuIdle idle,
   }
   if (active) {
     Stopper& stopper = stoppers_[static_cast<std::size_t>(env.src->id())];
-    stopper.active_balance =
-        co_await stop_one_cpu_nowait(env.src->id(), stopper.active_balance_work);
+    const bool queued = co_await stop_one_cpu_nowait(env.src->id(), stopper.active_balance_work);
+    if (!queued) stopper.active_balance = false;  // it may have run by now, and clears it itself
   }
   co_return pinned ? 0 : pass.moved;
 }

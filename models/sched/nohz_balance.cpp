@@ -2,6 +2,9 @@
 // (kernel/sched/fair.c: nohz_balancer_kick(), kick_ilb(), nohz_idle_balance()). That CPU also sees
 // to it that what sleepers have left behind on idle queues decays; here averages are brought up to
 // date when they are read, and only the interrupts for it are left of that.
+#include <algorithm>
+#include <utility>
+
 #include "models/sched/scheduler.hpp"
 
 namespace kt::sched {
@@ -98,11 +101,15 @@ void Scheduler::nohz_newidle_balance(Rq& rq) {
   if (rq.avg_idle < kMigrationCost || !nohz_has_blocked_) return;
   const Time now = last_tick();
   if (now < nohz_next_blocked_) return;
+  Time next_balance = sim::kNever;
   nohz_has_blocked_ = false;
   for (const int cpu : nohz_idle_) {
     Rq& other = this->rq(cpu);
-    if (other.idle_cpu() && update_nohz_stats(other)) nohz_has_blocked_ = true;
+    if (!other.idle_cpu()) continue;
+    if (update_nohz_stats(other)) nohz_has_blocked_ = true;
+    next_balance = std::min(next_balance, other.next_balance);
   }
+  if (next_balance != sim::kNever) nohz_next_balance_ = next_balance;
   nohz_next_blocked_ = now + kBlockedPeriod;
 }
 
