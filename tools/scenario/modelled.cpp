@@ -65,6 +65,12 @@ void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places
   verb_used<Verb::kAllocWorkqueue>(scenario, places);
 }
 
+// All that it asks for is that the tick stops.
+void isolation_nohz(const Scenario& scenario, std::vector<std::uint32_t>& places) {
+  for (const std::string& flag : scenario.kernel.isolcpus_flags)
+    if (flag == "nohz") places.push_back(scenario.kernel.origin);
+}
+
 void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
 }
@@ -74,6 +80,7 @@ constexpr std::array kMissing{
     Missing{"CPU hotplug or suspend with a background", background_power},
     Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
+    Missing{"isolcpus=nohz", isolation_nohz},
     Missing{"frequency governors", governors},
 };
 

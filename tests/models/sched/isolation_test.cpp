@@ -44,7 +44,7 @@ constexpr std::string_view kHogs = R"("tasks": {
 
 TEST_CASE("only who is bound to an isolated CPU runs there", "[sched][isolation]") {
   for (const char* cmdline : {"isolcpus=2-3", "isolcpus=domain,managed_irq,2-3",
-                              "isolcpus=nohz,domain,2-3 nohz_full=2-3"}) {
+                              "isolcpus=domain,2-3 nohz_full=2-3"}) {
     CAPTURE(cmdline);
     const Run run = isolated(cmdline, kHogs);
     CHECK(violations(run) == "");
