@@ -25,6 +25,8 @@ class SwitchChecker : public Checker {
       in(line, world);
       woken_idle_.erase(line.cpu);
       woken_stopper_.erase(line.cpu);
+    } else if (line.event == "sched_waking") {
+      waking(line, world);
     } else if (line.event == "sched_wakeup" || line.event == "sched_wakeup_new") {
       woken(line, world);
     }
@@ -55,7 +57,7 @@ class SwitchChecker : public Checker {
       report("sched 35", line, "blocked although it was woken before schedule()");
   }
 
-  /// A task that leaves a line of its own after the wakeup has gone on without sleeping, and may
+  /// A task that leaves a line of its own after the waking has gone on without sleeping, and may
   /// sleep for another reason (a mutex waiter that was woken while it span, say). So has one that two
   /// ticks find still running.
   void went_on(const TraceLine& line) {
@@ -68,6 +70,7 @@ class SwitchChecker : public Checker {
     if (!line.in_task() || line.event == "sched_switch" || line.event == "sched_stat_runtime")
       return;
     woken_while_running_.erase(line.pid);
+    waking_while_running_.erase(line.pid);
   }
 
   void in(const TraceLine& line, const World& world) {
@@ -102,12 +105,18 @@ class SwitchChecker : public Checker {
                fmt::format("idle is switched in, {}-{} is queued", task.comm, pid));
   }
 
+  void waking(const TraceLine& line, const World& world) {
+    const std::int64_t pid = line.number_of("pid");
+    const Task* task = world.find(pid);
+    if (task != nullptr && task->running_on) waking_while_running_.insert(pid);
+  }
+
   void woken(const TraceLine& line, const World& world) {
     const std::int64_t pid = line.number_of("pid");
     const auto target = static_cast<unsigned>(line.number_of("target_cpu"));
     const Task* task = world.find(pid);
     const bool running = task != nullptr && task->running_on;
-    if (running && line.event == "sched_wakeup") {
+    if (running && line.event == "sched_wakeup" && waking_while_running_.erase(pid) != 0) {
       woken_while_running_[pid] = true;
       ticks_since_.erase(pid);
     }
@@ -145,6 +154,7 @@ class SwitchChecker : public Checker {
     if (named->forked_by_kthreadd) report("kthread 8", line, "a dead kthread is woken");
   }
 
+  std::set<std::int64_t> waking_while_running_;  ///< since then they have not gone on
   std::map<std::int64_t, bool> woken_while_running_;
   std::map<std::int64_t, int> charged_since_;  ///< by itself, since that wakeup
   std::map<std::int64_t, int> ticks_since_;    ///< likewise
