@@ -51,7 +51,9 @@ struct Callbacks {
     co_return 0;
   }
   static Co<int> hrtimers_cpu_dying(Hotplug& hotplug, Cpu& cpu, void*) {
-    const int target = hotplug.scheduler_.active_mask().first();
+    const cpu::CpuMask& active = hotplug.scheduler_.active_mask();
+    int target = active.first_and(hotplug.scheduler_.housekeeping());
+    if (target < 0) target = active.first();
     hotplug.base_.timers.hrtimers_cpu_dying(cpu, hotplug.machine().cpu(target));
     co_return 0;
   }

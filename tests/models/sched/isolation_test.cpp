@@ -122,3 +122,35 @@ TEST_CASE("nohz_full keeps kernel threads and timers away", "[sched][isolation]"
   }
   CHECK(sleeps == 70);
 }
+
+TEST_CASE("lockup watchdogs and statistics leave CPUs of nohz_full alone", "[sched][isolation]") {
+  for (const char* cmdline : {"nohz_full=1", "isolcpus=1"}) {
+    CAPTURE(cmdline);
+    const Run run = support::run_scenario(fmt::format(R"({{"name": "t", "version": 1,
+        "duration": "9s", "machine": {{"cpus": 2}},
+        "kernel": {{"background": "server", "cmdline": "{}"}},
+        "kthreads": {{"fz": {{"cpu": 1, "do": [{{"loop": null, "do": [{{"msleep": "100ms"}}]}}]}}}}}})",
+                                                  cmdline));
+    CHECK(violations(run) == "");
+    int watchdogs = 0;
+    for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+      if (line->text_of("function") == "watchdog_timer_fn" && line->cpu == 1) ++watchdogs;
+    }
+    CHECK(watchdogs == (std::string_view(cmdline) == "nohz_full=1" ? 0 : 2));
+    for (const support::TraceLine* line : lines_of(run.trace, "workqueue_execute_start")) {
+      if (line->cpu == 1) CHECK(line->payload.find("vmstat_update") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a dying CPU hands its hrtimers to one outside of nohz_full", "[sched][isolation]") {
+  const Run run = isolated("nohz_full=0-1", R"("kthreads": {
+      "k": {"cpu": 3, "do": [{"usleep": "150ms"}, {"mark": "awake"}]}},
+      "events": [{"t": "10ms", "cpu_down": 3}])");
+  CHECK(violations(run) == "");
+  CHECK(run.mark("awake") > 150 * kMs);
+  for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+    const bool wakes = line->text_of("function") == "hrtimer_wakeup";
+    if (wakes && line->time > 140 * kMs) CHECK(line->cpu == 2);
+  }
+}
