@@ -44,6 +44,10 @@ class SoftirqChecker : public Checker {
       cpu.in_run = false;
       cpu.last_outside = line.number;
     }
+    // What is left to ksoftirqd ends a run, though the next one may follow without a line in between.
+    if (line.event == "sched_waking" && !cpu.open && line.in_softirq() &&
+        line.text_of("comm") == fmt::format("ksoftirqd/{}", line.cpu))
+      cpu.in_run = false;
     answer_raise(cpu, line, world);
     if (line.event == "softirq_raise") raise(cpu, line, world);
     if (line.event == "softirq_entry") entry(cpu, line);
@@ -105,9 +109,11 @@ class SoftirqChecker : public Checker {
   void raise(SoftirqCpu& cpu, const TraceLine& line, const World& world) {
     cpu.raised[line.number_of("vec")] = line.number;
     const bool bh_off = line.flags[0] == 'b' || line.flags[0] == 'D';
-    // The idle loop serves what others have asked of it itself (do_softirq_post_smp_call_flush).
+    // The idle loop serves itself what others have asked of it (do_softirq_post_smp_call_flush), and
+    // nohz_csd_func() raises without waking.
     const bool asked = line.pid == 0 && line.payload.find("SCHED") != std::string::npos;
-    if (line.in_task() && !bh_off && !asked && !world.preempt_rt() && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
+    const bool awake = world.preempt_rt() || ksoftirqd_awake(line.cpu, world);
+    if (line.in_task() && !bh_off && !asked && !awake) cpu.task_raise = line;
   }
 
   /// kernel/softirq.c: raise_softirq_irqoff. The waking comes before interrupts are on again, so
