@@ -20,7 +20,7 @@ void Scheduler::init_balancing() {
   group_imbalance_.assign(std::max<std::size_t>(group_imbalance_.size(), domains_->nr_groups()), 0);
   cache_state_.assign(static_cast<std::size_t>(machine_.nr_cpus()), {});
   for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
-    cache_state(cpu).nr_busy_cpus = cache_state(cpu).nr_idle_scan = domains_->llc_size(cpu);
+    cache_state(cpu).nr_busy_cpus = domains_->llc_size(cpu);
     for (const Domain* sd = domains_->lowest(cpu); sd != nullptr; sd = sd->parent) {
       state_of(*sd).last_balance = state_of(*sd).last_decay_max_lb_cost = last_tick();
       set_balance_interval(*sd, sd->min_interval);

@@ -39,6 +39,10 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
   for (Stopper& stopper : stoppers_) stopper.tail = &stopper.head;
   nohz_idle_ = lb_cpus_ = cpu::CpuMask(nr_cpus);
   rebuild_sched_domains();
+  for (int id = 0; id < nr_cpus; ++id) {  // it has been up for long and has balanced
+    cache_state(id).has_idle_cores = true;
+    cache_state(id).nr_idle_scan = domains_->llc_size(id);
+  }
   machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};

@@ -296,9 +296,10 @@ class Scheduler {
     StopWork active_balance_work;
     bool active_balance = false;
   };
-  // What the CPUs of a last-level cache share (struct sched_domain_shared).
+  // What the CPUs of a last-level cache share (struct sched_domain_shared). With new domains it
+  // starts anew: nobody looks for an idle CPU until one has balanced or a core went idle.
   struct CacheState {
-    bool has_idle_cores = true;
+    bool has_idle_cores = false;
     int nr_busy_cpus = 0;
     int nr_idle_scan = 0;
   };
