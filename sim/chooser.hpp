@@ -9,7 +9,9 @@ namespace sim {
 
 /// What a question is about. Each has a physical reading; the default is answer 0.
 enum class Question : std::uint8_t {
-  kAllocation,  ///< 0: the allocation succeeds; 1: it fails
+  kAllocation,      ///< 0: the allocation succeeds; 1: it fails
+  kSpuriousWakeup,  ///< 0: who sleeps is woken by a wakeup; 1: something else woke it at once
+  kStoreBuffer,     ///< 0: the store is seen by all CPUs at once; 1: with the CPU's next barrier
 };
 
 class Chooser {

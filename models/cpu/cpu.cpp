@@ -29,6 +29,7 @@ struct Cpu::ReturnFromInterrupt {
     cpu.machine_->free_irq_frames_ = frame;
     if (segment.halt) {
       --cpu.machine_->signals_in_flight_;
+      cpu.probed_code(segment);
       return segment.handle;
     }
     return cpu.begin(segment);
@@ -67,7 +68,8 @@ sim::Co<> interrupt(Machine& machine, Cpu& cpu, std::size_t vector, bool user) {
 sim::Co<> irq_loop(Machine& machine, Cpu::IrqFrame& frame) {
   for (;;) {
     if (frame.interrupted->halt) {
-      ++machine.signals_in_flight_;  // until the idle loop goes on: who looks must not see it halted
+      ++machine
+            .signals_in_flight_;  // until the idle loop goes on: who looks must not see it halted
       frame.cpu->local_irq_disable();
       co_await frame.cpu->run(frame.cpu->costs().idle_exit);
     }
@@ -75,6 +77,7 @@ sim::Co<> irq_loop(Machine& machine, Cpu::IrqFrame& frame) {
       Cpu& cpu = *frame.cpu;
       const auto vector = static_cast<std::size_t>(std::countr_zero(cpu.pending_));
       cpu.pending_ &= cpu.pending_ - 1;
+      if (cpu.pending_ == 0) --machine.signals_in_flight_;
       cpu.local_irq_disable();
       co_await interrupt(machine, cpu, vector, frame.interrupted->user);
       frame.cpu = frame.interrupted_task->cpu;  // it may have been switched out and moved
@@ -91,6 +94,20 @@ std::coroutine_handle<> Segment::await_suspend(std::coroutine_handle<> waiting) 
 
 Cpu::Cpu(Machine& machine, int id) : machine_(&machine), id_(id) {}
 
+// A segment is one step of its CPU: the code behind it. What takes no time belongs to the step
+// before.
+bool Cpu::probed_ready(Segment& segment) {
+  const bool no_time = segment.time == 0 && !segment.absolute;
+  if (no_time && !interrupt_due()) return true;
+  segment.step = probe_->segment_begins(*this);
+  if (segment.time != sim::kNever) segment.time += probe_->stall(segment.step);
+  if (interrupt_due() || segment.time == sim::kNever) return false;
+  const Time end = segment.absolute ? segment.time : now() + segment.time;
+  if (end > now() && !machine_->calendar().advance_inline(end)) return false;
+  probe_->code_begins(*this, segment.step);
+  return true;
+}
+
 // Starts or continues a segment: what is due first, an interrupt or time, decides.
 std::coroutine_handle<> Cpu::begin(Segment& segment) {
   KT_ASSERT(running_ == nullptr, "CPU {} runs two segments at once", id_);
@@ -101,6 +118,7 @@ std::coroutine_handle<> Cpu::begin(Segment& segment) {
   running_end_ = segment.absolute ? std::max(segment.time, now()) : now() + segment.time;
   if (running_end_ == now() || machine_->calendar().advance_inline(running_end_)) {
     running_ = nullptr;
+    probed_code(segment);
     return segment.handle;
   }
   running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);
@@ -113,6 +131,7 @@ void Cpu::segment_ended(void* self, std::uint64_t) {
   cpu.running_ = nullptr;
   cpu.machine_->this_cpu_ = &cpu;
   if (segment.halt) --cpu.machine_->signals_in_flight_;
+  cpu.probed_code(segment);
   segment.handle.resume();
 }
 
@@ -139,6 +158,21 @@ std::coroutine_handle<> Cpu::enter_interrupt(Segment& interrupted) {
 }
 
 void Cpu::raise(Vector vector) {
+  if (probe_ != nullptr) [[unlikely]] {
+    const Time late = probe_->interrupt_arrives(*this, static_cast<unsigned>(vector));
+    if (late != 0) {
+      ++machine_->signals_in_flight_;
+      machine_->calendar().at(now() + late, &Cpu::late_arrival, this,
+                              static_cast<std::uint64_t>(vector));
+      return;
+    }
+  }
+  deliver(vector);
+}
+
+// What is pending and not taken yet is under way: who looks must not think that nothing can happen.
+void Cpu::deliver(Vector vector) {
+  if (pending_ == 0) ++machine_->signals_in_flight_;
   pending_ |= 1U << static_cast<unsigned>(vector);
   if (running_ == nullptr || irqs_off_) return;
   Segment& interrupted = *running_;
@@ -147,21 +181,31 @@ void Cpu::raise(Vector vector) {
   enter_interrupt(interrupted).resume();
 }
 
-void Cpu::ipi_arrived(void* self, std::uint64_t vector) {
+void Cpu::late_arrival(void* self, std::uint64_t vector) {
   Cpu& cpu = *static_cast<Cpu*>(self);
   --cpu.machine_->signals_in_flight_;
-  cpu.raise(static_cast<Vector>(vector));
+  cpu.deliver(static_cast<Vector>(vector));
+}
+
+void Cpu::ipi_arrived(void* self, std::uint64_t vector_and_cause) {
+  Cpu& cpu = *static_cast<Cpu*>(self);
+  --cpu.machine_->signals_in_flight_;
+  if (cpu.probe_ != nullptr)
+    cpu.probe_->signalled_by(cpu, static_cast<std::uint32_t>(vector_and_cause >> 32));
+  cpu.raise(static_cast<Vector>(static_cast<std::uint8_t>(vector_and_cause)));
 }
 
 void Cpu::send_ipi(Cpu& target, Vector vector) {
   ++machine_->signals_in_flight_;
+  const std::uint64_t cause = probe_ != nullptr ? probe_->current_step() : 0;
   machine_->calendar().at(now() + machine_->ipi_latency(id_, target.id_), &Cpu::ipi_arrived,
-                          &target, static_cast<std::uint64_t>(vector));
+                          &target, cause << 32 | static_cast<std::uint64_t>(vector));
 }
 
 void Cpu::release(Segment& spinning, Time cost) {
-  spinning.time = cost;
   Cpu& cpu = *spinning.cpu;
+  cost += cpu.probed_stall(spinning);
+  spinning.time = cost;
   if (cpu.running_ != &spinning) return;  // interrupted: goes on when the interrupt returns
   cpu.running_end_ = cpu.now() + cost;
   cpu.running_event_ = cpu.machine_->calendar().at(cpu.running_end_, &Cpu::segment_ended, &cpu);
@@ -170,6 +214,7 @@ void Cpu::release(Segment& spinning, Time cost) {
 void Cpu::end_halt(Time cost) {
   if (!halted() || running_->time != sim::kNever) return;
   ++machine_->signals_in_flight_;
+  cost += probed_stall(*running_);
   running_->time = cost;
   running_end_ = now() + cost;
   running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);
@@ -185,13 +230,13 @@ void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& argumen
   record.cpu = static_cast<std::uint16_t>(id_);
   record.event = static_cast<std::uint16_t>(event);
   const std::uint32_t count = current->preempt_count;
-  record.flags = static_cast<std::uint8_t>(
-      (irqs_off_ ? trace::kIrqsOff : 0) |
-      (softirq_count() >= kSoftirqDisableOffset ? trace::kBhOff : 0) |
-      (current->need_resched ? trace::kNeedResched : 0) |
-      (current->resched_folded ? trace::kPreemptNeedResched : 0) |
-      ((count & kHardirqMask) != 0 ? trace::kHardirq : 0) |
-      (serving_softirq() ? trace::kSoftirq : 0));
+  record.flags =
+      static_cast<std::uint8_t>((irqs_off_ ? trace::kIrqsOff : 0) |
+                                (softirq_count() >= kSoftirqDisableOffset ? trace::kBhOff : 0) |
+                                (current->need_resched ? trace::kNeedResched : 0) |
+                                (current->resched_folded ? trace::kPreemptNeedResched : 0) |
+                                ((count & kHardirqMask) != 0 ? trace::kHardirq : 0) |
+                                (serving_softirq() ? trace::kSoftirq : 0));
   record.preempt_depth = static_cast<std::uint8_t>(count & kPreemptMask);
   record.arguments = arguments;
   machine_->trace().append(record);
@@ -207,6 +252,10 @@ Machine::Machine(sim::Calendar& calendar, Topology topology, const CostTable& co
 
 Machine::~Machine() = default;
 
+void Machine::set_probe(Probe* probe) {
+  for (Cpu& cpu : cpus_) cpu.probe_ = probe;
+}
+
 void Cpu::started(void* self, std::uint64_t code) {
   Cpu& cpu = *static_cast<Cpu*>(self);
   cpu.machine_->this_cpu_ = &cpu;
@@ -214,7 +263,8 @@ void Cpu::started(void* self, std::uint64_t code) {
 }
 
 void Machine::start_cpu(Cpu& cpu, std::coroutine_handle<> code) {
-  calendar_.at(calendar_.now(), &Cpu::started, &cpu, reinterpret_cast<std::uint64_t>(code.address()));
+  calendar_.at(calendar_.now(), &Cpu::started, &cpu,
+               reinterpret_cast<std::uint64_t>(code.address()));
 }
 
 namespace {
@@ -243,8 +293,7 @@ Time Machine::handover(int from, int to) const {
 }
 
 Time Machine::cold_cache(int from, int to) const {
-  return by_distance(topology_, from, to, 0, costs_.cold_llc, costs_.cold_node,
-                     costs_.cold_remote);
+  return by_distance(topology_, from, to, 0, costs_.cold_llc, costs_.cold_node, costs_.cold_remote);
 }
 
 }  // namespace kt::cpu

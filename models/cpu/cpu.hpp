@@ -4,8 +4,8 @@
 // interrupts enabled: between two segments code is atomic, as if interrupts were off.
 //
 // The contexts of one task form a stack: the task's own code, above it the frame of an interrupt
-// that hit it (handler, softirqs at irq exit, preemption). A task that is preempted on irq return is
-// switched out inside that frame and takes it along, as in the kernel.
+// that hit it (handler, softirqs at irq exit, preemption). A task that is preempted on irq return
+// is switched out inside that frame and takes it along, as in the kernel.
 //
 // Nothing here knows the scheduler. The layers above register what runs for each vector and at irq
 // exit (InterruptHooks).
@@ -21,6 +21,7 @@
 
 #include "models/cpu/costs.hpp"
 #include "models/cpu/cpu_mask.hpp"
+#include "models/cpu/probe.hpp"
 #include "models/cpu/topology.hpp"
 #include "models/trace/events.hpp"
 #include "sim/calendar.hpp"
@@ -53,17 +54,13 @@ struct ThreadInfo {
   std::int32_t pid = 0;
   std::uint32_t comm = 0;     ///< NameTable id; the trace prefix prints <idle> for pid 0
   bool need_resched = false;  ///< TIF_NEED_RESCHED
-  bool resched_folded = false;  ///< also folded into the preempt count: set locally, or the IPI came
+  bool resched_folded =
+      false;  ///< also folded into the preempt count: set locally, or the IPI came
 };
 
-/// Interrupt vectors, in order of x86 priority (arch/x86/include/asm/irq_vectors.h): lowest bit first.
-enum class Vector : std::uint8_t {
-  kReschedule,
-  kCallFunctionSingle,
-  kLocalTimer,
-  kDevice,
-  kCount
-};
+/// Interrupt vectors, in order of x86 priority (arch/x86/include/asm/irq_vectors.h): lowest bit
+/// first.
+enum class Vector : std::uint8_t { kReschedule, kCallFunctionSingle, kLocalTimer, kDevice, kCount };
 
 /// A stretch of CPU time that some coroutine waits for. Lives in the waiting coroutine's frame.
 struct Segment {
@@ -72,7 +69,8 @@ struct Segment {
                   ///< interrupt
   bool absolute = false;  ///< ends at the instant `time`, however long it was interrupted
   bool halt = false;
-  bool user = false;  ///< user mode: an interrupt returns by way of exit_to_user_mode
+  bool user = false;       ///< user mode: an interrupt returns by way of exit_to_user_mode
+  std::uint32_t step = 0;  ///< the id of its step in a probed run
   std::coroutine_handle<> handle{};
 
   bool await_ready();
@@ -88,9 +86,9 @@ struct InterruptHooks {
     void* object = nullptr;
   };
   std::array<Hook, static_cast<std::size_t>(Vector::kCount)> vectors{};
-  Hook softirq;              ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
-  Hook preempt;              ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
-  Hook exit_to_user;         ///< need_resched or a signal on return to user mode
+  Hook softirq;       ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
+  Hook preempt;       ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
+  Hook exit_to_user;  ///< need_resched or a signal on return to user mode
 };
 
 class Cpu {
@@ -154,9 +152,7 @@ class Cpu {
     return (current->preempt_count & kHardirqMask) != 0 || softirq_count() != 0;
   }
   [[nodiscard]] bool in_hardirq() const { return (current->preempt_count & kHardirqMask) != 0; }
-  [[nodiscard]] bool serving_softirq() const {
-    return (softirq_count() & kSoftirqOffset) != 0;
-  }
+  [[nodiscard]] bool serving_softirq() const { return (softirq_count() & kSoftirqOffset) != 0; }
   /// Neither interrupt nor preempt_disable: in_task() and preemptible but for irqs.
   [[nodiscard]] bool preemptible() const { return current->preempt_count == 0 && !irqs_off_; }
 
@@ -171,9 +167,19 @@ class Cpu {
 
   ThreadInfo* current = nullptr;      ///< the task on this CPU
   std::uint32_t softirq_pending = 0;  ///< one bit a vector (irq_cpustat_t)
-  std::uint32_t irq_work = 0;  ///< softirqs that other CPUs want raised here, a bit a vector
+  std::uint32_t irq_work = 0;         ///< softirqs that other CPUs want raised here, a bit a vector
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
   bool online = true;    ///< cpu_online(): tracepoints of a CPU that is not are not recorded
+
+  /// Says to whoever explores that the code which runs now reads or writes what other CPUs use too.
+  void touch(const void* object, Access access) const {
+    if (probe_ != nullptr) [[unlikely]]
+      probe_->touched(object, access);
+  }
+  /// Likewise, that it disarms a timer.
+  void cancels(Time due) const {
+    if (probe_ != nullptr) [[unlikely]] probe_->cancelled(due);
+  }
 
  private:
   friend struct Segment;
@@ -183,15 +189,29 @@ class Cpu {
   struct ReturnFromInterrupt;
 
   [[nodiscard]] bool interrupt_due() const { return pending_ != 0 && !irqs_off_; }
+  bool probed_ready(Segment& segment);
+  void probed_code(const Segment& segment) {
+    if (probe_ != nullptr) [[unlikely]]
+      probe_->code_begins(*this, segment.step);
+  }
+  [[nodiscard]] Time probed_stall(const Segment& segment) {
+    if (probe_ == nullptr) [[likely]]
+      return 0;
+    probe_->signalled(*this);
+    return probe_->stall(segment.step);
+  }
+  void deliver(Vector vector);
   std::coroutine_handle<> begin(Segment& segment);
   std::coroutine_handle<> enter_interrupt(Segment& interrupted);
   void pause(Segment& segment);
   void append(trace::Event event, const std::array<std::uint64_t, 5>& arguments);
   static void segment_ended(void* self, std::uint64_t);
-  static void ipi_arrived(void* self, std::uint64_t vector);
+  static void ipi_arrived(void* self, std::uint64_t vector_and_cause);
+  static void late_arrival(void* self, std::uint64_t vector);
   static void started(void* self, std::uint64_t code);
 
   Machine* machine_;
+  Probe* probe_ = nullptr;
   int id_;
   bool irqs_off_ = false;
   std::uint32_t pending_ = 0;
@@ -225,6 +245,7 @@ class Machine {
   /// The CPU whose code the simulator executes now (smp_processor_id). Changes across a co_await in
   /// code that can be preempted.
   [[nodiscard]] Cpu& this_cpu() { return *this_cpu_; }
+  void touch(const void* object, Access access) const { this_cpu_->touch(object, access); }
   /// Occupies the CPU that this code runs on.
   Segment run(Time cost) { return this_cpu_->run(cost); }
 
@@ -248,7 +269,9 @@ class Machine {
 
   InterruptHooks hooks;
   sim::Chooser* chooser = nullptr;  ///< null in a timed run
-  bool full_preemption = false;     ///< preempt=full: irq return and preempt_enable() reschedule
+  /// Has every CPU's steps numbered, told and perhaps stalled by `probe`; null: no more.
+  void set_probe(Probe* probe);
+  bool full_preemption = false;  ///< preempt=full: irq return and preempt_enable() reschedule
 
  private:
   friend class Cpu;
@@ -266,14 +289,22 @@ class Machine {
   int signals_in_flight_ = 0;
 };
 
-inline const CostTable& Cpu::costs() const { return machine_->costs(); }
-inline sim::FramePool& Cpu::frame_pool() const { return machine_->frame_pool(); }
-inline Time Cpu::now() const { return machine_->now(); }
+inline const CostTable& Cpu::costs() const {
+  return machine_->costs();
+}
+inline sim::FramePool& Cpu::frame_pool() const {
+  return machine_->frame_pool();
+}
+inline Time Cpu::now() const {
+  return machine_->now();
+}
 inline bool Cpu::traced(trace::Event event) const {
   return machine_->trace().enabled(static_cast<std::uint16_t>(event));
 }
 
 inline bool Segment::await_ready() {
+  if (cpu->probe_ != nullptr) [[unlikely]]
+    return cpu->probed_ready(*this);
   if (cpu->interrupt_due() || time == sim::kNever) [[unlikely]]
     return false;
   const Time end = absolute ? time : cpu->now() + time;

@@ -53,6 +53,7 @@ Co<> StopMachine::queue_stop_cpus_work(Multi& multi) {
 Co<> StopMachine::wait_for_all() {
   Task& self = scheduler_.current();
   for (;;) {
+    scheduler_.machine().touch(&self, cpu::Access::kWrite);
     self.state = sched::kTaskUninterruptible;
     if (left_ == 0) break;
     co_await scheduler_.schedule();

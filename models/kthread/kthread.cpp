@@ -14,6 +14,7 @@ Kthreads::Kthreads(Scheduler& scheduler, timers::Timers& timers,
                    locking::Completions& completions)
     : scheduler_(scheduler), timers_(timers), completions_(completions) {
   scheduler.should_stop_or_park = [](const Task& p) {
+    if (p.kthread != nullptr) p.cpu->touch(p.kthread, cpu::Access::kRead);
     return p.kthread != nullptr && (p.kthread->should_stop || p.kthread->should_park);
   };
 }
@@ -73,6 +74,28 @@ Task& Kthreads::boot_thread(std::string_view name, ThreadFunction function, void
 Co<> Kthreads::booted_thread(Task& self) {
   co_await scheduler_.schedule_tail();
   const int result = co_await self.kthread->function(*this, self, self.kthread->data);
+  co_await kthread_exit(self, result);
+}
+
+Task& Kthreads::created_thread(std::string_view name, ThreadFunction function, void* data) {
+  Task& k = new_kthread(name);
+  k.kthread->function = function;
+  k.kthread->data = data;
+  k.body = woken_first(k);
+  put_to_sleep(k, sched::kTaskUninterruptible);
+  k.wait = {WaitKind::kKthreadCreate, 0, nullptr};
+  return k;
+}
+
+// What kthread() does behind its handshake.
+Co<> Kthreads::woken_first(Task& self) {
+  co_await scheduler_.schedule_tail();
+  self.wait = {};
+  int result = -EINTR;
+  if (!should_stop(self)) {
+    co_await kthread_parkme();
+    result = co_await self.kthread->function(*this, self, self.kthread->data);
+  }
   co_await kthread_exit(self, result);
 }
 
@@ -157,7 +180,7 @@ Co<int> Kthreads::handshake(Task& self, Request& request) {
   co_await scheduler_.schedule_preempt_disabled();
   self.wait = {};
   co_await scheduler_.preempt_enable();
-  if (self.kthread->should_stop) co_return -EINTR;
+  if (should_stop(self)) co_return -EINTR;
   co_await kthread_parkme();
   co_return 0;
 }
@@ -227,6 +250,7 @@ Co<int> Kthreads::kthread_stop(Task& k) {
   cpu::Machine& machine = scheduler_.machine();
   machine.this_cpu().trace(Event::kSchedKthreadStop, cpu::pack(k.comm, k.pid));
   co_await machine.run(machine.costs().kthread_call);
+  machine.touch(k.kthread, cpu::Access::kWrite);
   k.kthread->should_stop = true;
   co_await kthread_unpark(k);
   k.sigpending = true;  // TIF_NOTIFY_SIGNAL: it cannot sleep in S any more
@@ -240,6 +264,7 @@ Co<int> Kthreads::kthread_stop(Task& k) {
 
 Co<int> Kthreads::kthread_park(Task& k) {
   co_await scheduler_.machine().run(scheduler_.machine().costs().kthread_call);
+  scheduler_.machine().touch(k.kthread, cpu::Access::kWrite);
   if ((k.flags & sched::kPfExiting) != 0) co_return -ENOSYS;
   if (k.kthread->should_park) co_return -EBUSY;
   k.kthread->should_park = true;
@@ -253,6 +278,7 @@ Co<int> Kthreads::kthread_park(Task& k) {
 }
 
 Co<> Kthreads::kthread_unpark(Task& k) {
+  scheduler_.machine().touch(k.kthread, cpu::Access::kRead);
   if (!k.kthread->should_park) co_return;
   co_await scheduler_.machine().run(scheduler_.machine().costs().kthread_call);
   if (k.per_cpu_kthread) {  // its mask may have been widened while its CPU was away
@@ -260,6 +286,7 @@ Co<> Kthreads::kthread_unpark(Task& k) {
     scheduler_.set_cpus_mask(k, cpu::CpuMask::of(scheduler_.machine().nr_cpus(), k.kthread->cpu));
     k.flags |= sched::kPfNoSetaffinity;
   }
+  scheduler_.machine().touch(k.kthread, cpu::Access::kWrite);
   k.kthread->should_park = false;
   co_await scheduler_.wake_up_state(k, sched::kTaskParked);
 }
@@ -269,7 +296,7 @@ Co<> Kthreads::kthread_parkme() {
   Task& self = scheduler_.current();
   for (;;) {
     co_await scheduler_.set_special_state(sched::kTaskParked);
-    if (!self.kthread->should_park) break;
+    if (!should_park(self)) break;
     // No preemption between the completion and the sleep: the parker waits for both.
     scheduler_.preempt_disable();
     self.wait = {WaitKind::kParked, 0, nullptr};
@@ -291,6 +318,7 @@ Co<> Kthreads::do_exit(Task& self) {
   co_await machine.run(machine.costs().kthread_call);
   self.flags |= sched::kPfExiting;
   if (self.kthread != nullptr) {
+    machine.touch(self.kthread, cpu::Access::kWrite);
     scheduler_.preempt_disable();  // task_lock
     co_await completions_.complete_all(self.kthread->exited);
     co_await scheduler_.preempt_enable();

@@ -71,6 +71,10 @@ class Kthreads {
   Task& boot_thread(std::string_view name, ThreadFunction function, void* data,
                     std::uint32_t state);
 
+  /// Makes a thread as kthread_create() leaves it, before t = 0: it sleeps in D, and its function
+  /// starts with its first wakeup, unless it is stopped before.
+  Task& created_thread(std::string_view name, ThreadFunction function, void* data);
+
   /// kernel/kthread.c: kthread_create_on_node. The thread exists and sleeps in D.
   Co<Created> kthread_create(std::string_view name, ThreadFunction function, void* data);
   /// include/linux/kthread.h: kthread_run: creates and wakes.
@@ -92,8 +96,14 @@ class Kthreads {
   Co<> kthread_unpark(Task& k);
   /// Parks the current thread while it is told to. kernel/kthread.c: kthread_parkme
   Co<> kthread_parkme();
-  [[nodiscard]] static bool should_stop(const Task& k) { return k.kthread->should_stop; }
-  [[nodiscard]] static bool should_park(const Task& k) { return k.kthread->should_park; }
+  [[nodiscard]] static bool should_stop(const Task& k) {
+    k.cpu->touch(k.kthread, cpu::Access::kRead);
+    return k.kthread->should_stop;
+  }
+  [[nodiscard]] static bool should_park(const Task& k) {
+    k.cpu->touch(k.kthread, cpu::Access::kRead);
+    return k.kthread->should_park;
+  }
 
   /// kernel/exit.c: do_exit, for kernel threads and user tasks alike. Never returns.
   Co<> do_exit(Task& self);
@@ -136,6 +146,7 @@ class Kthreads {
   Co<> kthread(Task& self, Request& request);
   Co<int> handshake(Task& self, Request& request);
   Co<> booted_thread(Task& self);
+  Co<> woken_first(Task& self);
   Co<> kthread_exit(Task& self, int result);
   Task& new_kthread(std::string_view name);
   Request& new_request();

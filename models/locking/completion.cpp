@@ -27,6 +27,7 @@ Co<> Completions::complete(Completion& x, bool all) {
   cpu::Cpu& cpu = scheduler_.machine().this_cpu();
   const bool irqs_were_off = cpu.lock_irqsave();
   co_await cpu.run(cpu.costs().completion);
+  cpu.touch(&x, cpu::Access::kWrite);
   if (all) x.done = kAll;
   if (x.done != kAll) ++x.done;
   while (Completion::Waiter* first = x.head) {
@@ -46,6 +47,7 @@ Co<std::int64_t> Completions::wait_for_completion(Completion& x, std::uint32_t s
   co_await scheduler_.might_sleep();
   co_await current.cpu->run(current.cpu->costs().completion);
   std::int64_t result = static_cast<std::int64_t>(timeout);
+  current.cpu->touch(&x, cpu::Access::kWrite);
   if (x.done == 0) {
     Completion::Waiter waiter{.task = &current};
     do {
@@ -54,10 +56,12 @@ Co<std::int64_t> Completions::wait_for_completion(Completion& x, std::uint32_t s
         break;
       }
       if (!waiter.linked) link(x, waiter);
+      current.cpu->touch(&current, cpu::Access::kWrite);
       current.state = state;
       current.wait = why;
       timeout = co_await timers_.schedule_timeout(timeout);
       result = static_cast<std::int64_t>(timeout);
+      current.cpu->touch(&x, cpu::Access::kWrite);
     } while (x.done == 0 && timeout != 0);
     unlink(x, waiter);
     current.state = sched::kTaskRunning;

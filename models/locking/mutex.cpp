@@ -25,6 +25,7 @@ void remove_waiter(Mutex& mutex, Mutex::Waiter& waiter) {
 // kernel/locking/mutex.c: __mutex_trylock_common. With `handoff` a failure asks the owner to hand
 // the lock over when it unlocks.
 bool Mutexes::trylock(Mutex& mutex, Task& current, bool handoff) {
+  current.cpu->touch(&mutex, cpu::Access::kWrite);
   if (mutex.owner != nullptr) {
     if (mutex.pickup && mutex.owner == &current) {
       mutex.pickup = false;
@@ -98,6 +99,7 @@ Co<> Mutexes::lock(Mutex& mutex) {
   if (!acquired && !trylock(mutex, current, false)) {
     Mutex::Waiter waiter{.task = &current};
     add_waiter(mutex, waiter);
+    current.cpu->touch(&current, cpu::Access::kWrite);
     current.state = sched::kTaskUninterruptible;
     current.wait = {sched::WaitKind::kMutex, mutex.name, mutex.owner};
     while (!trylock(mutex, current, false)) {
@@ -136,6 +138,7 @@ Co<> Mutexes::unlock(Mutex& mutex) {
     co_return;
   }
   co_await current.cpu->run(current.cpu->costs().lock);
+  current.cpu->touch(&mutex, cpu::Access::kWrite);
   Task* next = mutex.head != nullptr ? mutex.head->task : nullptr;
   if (mutex.handoff) {
     mutex.owner = next;

@@ -21,6 +21,7 @@ bool Acquire::await_ready() {
   }
   cpu.preempt_disable();
   Task& current = static_cast<Task&>(*cpu.current);
+  cpu.touch(lock, cpu::Access::kWrite);
   if (lock->owner == nullptr) [[likely]] {
     const int last = std::exchange(lock->owner_cpu, cpu.id());
     lock->owner = &current;
@@ -52,6 +53,7 @@ void Spinlocks::release(Spinlock& lock) {
                                   machine.trace().names()[lock.name],
                                   machine.trace().names()[machine.this_cpu().current->comm]));
   }
+  machine.touch(&lock, cpu::Access::kWrite);
   Spinlock::Waiter* next = lock.head;
   if (next == nullptr) {
     lock.owner = nullptr;

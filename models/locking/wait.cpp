@@ -33,11 +33,13 @@ void unlink(WaitQueue& queue, WaitEntry& entry) {
 
 Co<> Waits::add_wait_queue(WaitQueue& queue, WaitEntry& entry) {
   while (queue.locked) co_await scheduler_.machine().run(cpu::kSpinPoll);
+  scheduler_.machine().touch(&queue, cpu::Access::kWrite);
   link_head(queue, entry);
 }
 
 Co<> Waits::remove_wait_queue(WaitQueue& queue, WaitEntry& entry) {
   while (queue.locked) co_await scheduler_.machine().run(cpu::kSpinPoll);
+  scheduler_.machine().touch(&queue, cpu::Access::kWrite);
   unlink(queue, entry);
 }
 
@@ -46,6 +48,8 @@ Co<> Waits::prepare_to_wait(WaitQueue& queue, WaitEntry& entry, std::uint32_t st
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
   while (queue.locked) co_await current.cpu->run(cpu::kSpinPoll);
+  current.cpu->touch(&queue, cpu::Access::kWrite);
+  current.cpu->touch(&current, cpu::Access::kWrite);
   entry.task = &current;
   entry.exclusive = exclusive;
   if (!entry.linked) exclusive ? link_tail(queue, entry) : link_head(queue, entry);
@@ -56,10 +60,13 @@ Co<> Waits::prepare_to_wait(WaitQueue& queue, WaitEntry& entry, std::uint32_t st
 Co<> Waits::finish_wait(WaitQueue& queue, WaitEntry& entry) {
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
+  current.cpu->touch(&current, cpu::Access::kWrite);
+  current.cpu->touch(&queue, cpu::Access::kRead);
   current.state = sched::kTaskRunning;
   current.wait = {};
   if (!entry.linked) co_return;
   while (queue.locked) co_await current.cpu->run(cpu::kSpinPoll);
+  current.cpu->touch(&queue, cpu::Access::kWrite);
   unlink(queue, entry);
 }
 
@@ -68,6 +75,8 @@ Co<int> Waits::prepare_to_wait_event(WaitQueue& queue, WaitEntry& entry, std::ui
   Task& current = scheduler_.current();
   co_await current.cpu->run(current.cpu->costs().wait_queue);
   while (queue.locked) co_await current.cpu->run(cpu::kSpinPoll);
+  current.cpu->touch(&queue, cpu::Access::kWrite);
+  current.cpu->touch(&current, cpu::Access::kWrite);
   if (sched::Scheduler::signal_pending_state(state, current)) {
     unlink(queue, entry);
     co_return -kErestartsys;
@@ -94,6 +103,7 @@ Co<int> Waits::wake_up(WaitQueue& queue, std::uint32_t mask, int nr_exclusive) {
   const bool irqs_were_off = cpu.lock_irqsave();
   co_await cpu.run(cpu.costs().wait_queue);
   while (queue.locked) co_await cpu.run(cpu::kSpinPoll);
+  cpu.touch(&queue, cpu::Access::kWrite);
   queue.locked = true;
   int woken = 0;
   WaitEntry* next = nullptr;

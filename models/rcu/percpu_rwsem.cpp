@@ -62,6 +62,7 @@ void PercpuRwsems::rcu_sync_exit(RcuSync& rss) {
 
 // kernel/locking/percpu-rwsem.c: __percpu_rwsem_trylock
 bool PercpuRwsems::trylock(PercpuRwsem& sem, bool reader, Task& task) {
+  task.cpu->touch(&sem, cpu::Access::kWrite);
   if (sem.block) return false;
   if (reader) {
     sem.readers.push_back(&task);
@@ -81,6 +82,8 @@ Co<> PercpuRwsems::wait(PercpuRwsem& sem, bool reader) {
   sem.tail = &waiter.next;
   const sched::Wait before = std::exchange(self.wait, {sched::WaitKind::kRwsem, sem.name, sem.writer});
   for (;;) {
+    scheduler_.machine().touch(&self, cpu::Access::kWrite);
+    scheduler_.machine().touch(&sem, cpu::Access::kRead);
     self.state = sched::kTaskUninterruptible;
     if (waiter.granted) break;
     co_await scheduler_.schedule();
@@ -91,6 +94,7 @@ Co<> PercpuRwsems::wait(PercpuRwsem& sem, bool reader) {
 
 Co<> PercpuRwsems::down_read(PercpuRwsem& sem) {
   co_await scheduler_.might_sleep();
+  scheduler_.machine().touch(&sem, cpu::Access::kWrite);
   if (sem.rss.state == RcuSync::State::kIdle) {
     sem.readers.push_back(&scheduler_.current());
   } else {
@@ -107,6 +111,7 @@ Co<> PercpuRwsems::up_read(PercpuRwsem& sem) {
                                   scheduler_.machine().trace().names()[scheduler_.current().comm],
                                   scheduler_.current().pid));
   }
+  scheduler_.machine().touch(&sem, cpu::Access::kWrite);
   readers.erase(own);
   if (sem.draining != nullptr) co_await scheduler_.wake_up_process(*sem.draining);
 }
@@ -119,6 +124,8 @@ Co<> PercpuRwsems::down_write(PercpuRwsem& sem) {
   sem.draining = &self;
   const sched::Wait before = std::exchange(self.wait, {sched::WaitKind::kRwsem, sem.name, nullptr});
   for (;;) {  // rcuwait_wait_event(&sem->writer)
+    scheduler_.machine().touch(&self, cpu::Access::kWrite);
+    scheduler_.machine().touch(&sem, cpu::Access::kRead);
     self.state = sched::kTaskUninterruptible;
     if (sem.readers.empty()) break;
     co_await scheduler_.schedule();
@@ -130,6 +137,7 @@ Co<> PercpuRwsems::down_write(PercpuRwsem& sem) {
 
 // All readers up to the next writer, or that writer.
 Co<> PercpuRwsems::up_write(PercpuRwsem& sem) {
+  scheduler_.machine().touch(&sem, cpu::Access::kWrite);
   sem.block = false;
   sem.writer = nullptr;
   while (sem.head != nullptr) {

@@ -355,6 +355,8 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     segment = rq.cpu->run(schedule_cost(prev, mode));
     co_await segment;
     // From here to the switch the rq lock keeps everybody out.
+    rq.cpu->touch(&rq, cpu::Access::kRead);
+    rq.cpu->touch(&prev, cpu::Access::kRead);
     std::uint32_t prev_state = prev.state;
     prev.voluntary_switch = false;
     if (may_block(mode) && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);

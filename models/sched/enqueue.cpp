@@ -26,6 +26,7 @@ void learn_util_est(Task& p) {
 
 void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
+  machine_.touch(&rq, cpu::Access::kWrite);
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
     const bool counted = p.se.sched_delayed && p.se.on_rq;
@@ -57,6 +58,7 @@ void Scheduler::sub_nr_running(Rq& rq) { --rq.nr_running; }
 
 bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
   const Time now = rq.clock();
+  machine_.touch(&rq, cpu::Access::kWrite);
   rq.update_load(now);
   if (p.sched_class == Class::kFair) {
     const bool runs = rq.cfs.curr() == &p.se;

@@ -44,6 +44,7 @@ Co<> Scheduler::wait_pi_lock(const Task& p) {
 Co<> Scheduler::set_special_state(std::uint32_t state) {
   Task& p = current();
   if (p.pi_locked) co_await wait_pi_lock(p);
+  machine_.touch(&p, cpu::Access::kWrite);
   p.state = state;
 }
 

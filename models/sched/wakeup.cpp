@@ -17,9 +17,11 @@ bool Scheduler::signal_pending_state(std::uint32_t state, const Task& p) {
 // nobody: the freezer or the lock slow path will see it.
 bool Scheduler::ttwu_state_match(Task& p, std::uint32_t mask, bool& success) {
   if ((p.state & mask) != 0) {
+    machine_.touch(&p, cpu::Access::kWrite);
     success = true;
     return true;
   }
+  machine_.touch(&p, cpu::Access::kRead);
   if ((p.saved_state & mask) != 0) {
     p.saved_state = kTaskRunning;
     success = true;

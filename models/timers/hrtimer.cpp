@@ -69,6 +69,7 @@ void Timers::boot_hrtimer(KernelHrtimer& timer, int cpu, Time at) {
 
 void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {
   const bool was_armed = timer.queued();
+  machine_.touch(&timer, cpu::Access::kWrite);
   if (was_armed) {
     Base& old = base(timer.cpu);
     old.hrtimers.remove(timer);
@@ -112,7 +113,9 @@ Co<bool> Timers::hrtimer_cancel(KernelHrtimer& timer) {
       co_await machine_.run(cpu::kSpinPoll);
     }
   }
+  machine_.touch(&timer, cpu::Access::kWrite);
   if (!timer.queued()) co_return false;
+  machine_.this_cpu().cancels(timer.expires);
   Base& owner = base(timer.cpu);
   owner.hrtimers.remove(timer);
   --armed_;
@@ -128,6 +131,7 @@ Co<> Timers::run_hrtimers(Base& base, Cpu& cpu, unsigned mask) {
   while (Hrtimer* next = due.next()) {
     KernelHrtimer& timer = static_cast<KernelHrtimer&>(*next);
     const bool is_tick = &timer == &base.tick;
+    cpu.touch(&timer, cpu::Access::kWrite);
     const std::uint64_t address = timer.address;
     if (!is_tick) --armed_;
     cpu.trace(Event::kHrtimerExpireEntry, address, timer.function_name, due.base_now());

@@ -16,6 +16,7 @@ std::size_t wakes(const KernelTimer& timer) {
 
 void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
   Cpu& here = machine_.this_cpu();
+  here.touch(&timer, cpu::Access::kWrite);
   Base& target = base(cpu);
   const Jiffies now = jiffies();
   TimerWheel& wheel = this->wheel(target, timer_base_kind(timer.flags));
@@ -72,7 +73,10 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
 }
 
 bool Timers::del_timer(KernelTimer& timer) {
+  machine_.touch(&timer, cpu::Access::kWrite);
   if (!timer.pending()) return false;
+  const Jiffies ahead = timer.expires - jiffies();  // its bucket is late by an eighth of it at most
+  machine_.this_cpu().cancels(ticks_.instant(timer.expires + ahead / 8 + 1));
   wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
   armed_ -= wakes(timer);
   machine_.this_cpu().trace(Event::kTimerCancel, timer.address);
@@ -114,6 +118,7 @@ Co<> Timers::run_timers(Cpu& cpu, Base& base, TimerBaseKind kind) {
   while (Timer* expired = wheel.take_expired(jiffies())) {
     KernelTimer& timer = static_cast<KernelTimer&>(*expired);
     armed_ -= wakes(timer);
+    cpu.touch(&timer, cpu::Access::kWrite);
     const std::uint64_t address = timer.address;
     const bool irqsafe = (timer.flags & kTimerIrqsafe) != 0;
     if (irqsafe) cpu.local_irq_disable();

@@ -19,6 +19,7 @@ Co<bool> Workqueues::work_grab_pending(Work& work, bool& irqs_were_off) {
   for (;;) {
     machine_.this_cpu().local_irq_disable();
     co_await machine_.run(costs().cancel_work);
+    machine_.touch(&work, cpu::Access::kWrite);
     if (work.delayed && base_.timers.del_timer(static_cast<DelayedWork&>(work).timer)) {
       co_return true;
     }

@@ -51,6 +51,7 @@ Co<bool> Workqueues::queue_delayed_work_on(int cpu, Workqueue& wq, DelayedWork& 
     check_initialized(work, "queue_delayed_work");
   const bool irqs_were_off = machine_.this_cpu().irqs_disabled();
   machine_.this_cpu().local_irq_disable();
+  machine_.touch(&work, cpu::Access::kWrite);
   const bool queues = !work.pending && work.disable == 0;
   if (queues) {
     work.pending = true;

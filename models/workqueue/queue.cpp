@@ -13,6 +13,7 @@ Co<bool> Workqueues::queue_work_on(int cpu, Workqueue& wq, Work& work) {
   bool queued = false;
   if (work.function == nullptr) [[unlikely]]
     check_initialized(work, "queue_work");
+  here.touch(&work, cpu::Access::kWrite);
   if (!work.pending && work.disable == 0) {  // clear_pending_if_disabled()
     work.pending = true;
     co_await __queue_work(cpu, wq, work);

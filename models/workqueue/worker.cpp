@@ -160,6 +160,7 @@ Co<> Workqueues::process_one_work(Worker& worker, Work& work) {
   work.pool = pool.id;
   work.on_bh = (pool.flags & kPoolBh) != 0;
   work.inactive = work.linked = false;
+  machine_.touch(&work, cpu::Access::kWrite);
   work.pending = false;  // from here on it may be queued again, or freed
   ++pwq.stats[kStarted];
   co_await unlock(pool);

@@ -101,7 +101,7 @@ TEST_CASE("exit codes", "[cli]") {
   bench.scenario("busy.json", R"("duration": "idle", "machine": {"cpus": 1}, "kthreads": {"k":
     {"do": [{"loop": null, "do": [{"usleep": "100s"}]}]}})");
   bench.scenario("bad.json", R"("duration": "1ms", "kthreds": {})");
-  bench.scenario("unmodelled.json", R"("duration": "1ms", "kernel": {"memory_model": "tso"})");
+  bench.scenario("unmodelled.json", R"("duration": "1ms", "kernel": {"cmdline": "isolcpus=1"})");
   CHECK(bench.ktsim("run good.json").code == 0);
   CHECK(bench.ktsim("run stuck.json").code == 1);
   CHECK(bench.ktsim("run failed.json").code == 1);

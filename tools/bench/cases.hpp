@@ -25,6 +25,9 @@ std::vector<Benchmark> hotplug_cases();
 /// Seconds to simulate a suspend and a resume of a big machine.
 std::vector<Benchmark> suspend_cases();
 
+/// Executions/s of an exploration.
+std::vector<Benchmark> explore_cases();
+
 /// All of them, in the order in which they are printed.
 std::vector<Benchmark> all_cases();
 

@@ -13,6 +13,8 @@ int run_command(const std::vector<std::string>& arguments);
 int check_command(const std::vector<std::string>& arguments);
 int diff_command(const std::vector<std::string>& arguments);
 int ps_command(const std::vector<std::string>& arguments);
+int explore_command(const std::vector<std::string>& arguments);
+int replay_command(const std::vector<std::string>& arguments);
 int wq_command(const std::vector<std::string>& arguments);
 
 struct Command {

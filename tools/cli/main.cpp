@@ -16,6 +16,8 @@ constexpr std::array kCommands{
     Command{"run", "simulate scenarios and report what happened", &run_command},
     Command{"check", "check scenarios and show the machine that they ask for", &check_command},
     Command{"diff", "run two scenarios and compare what happened", &diff_command},
+    Command{"explore", "look for an interleaving in which something goes wrong", &explore_command},
+    Command{"replay", "repeat an interleaving that explore found, with a trace", &replay_command},
     Command{"ps", "list the threads of a scenario's machine at a moment", &ps_command},
     Command{"wq", "show worker pools and workqueues at a moment, or monitor them", &wq_command},
 };
@@ -42,7 +44,8 @@ std::string help() {
       "\nExamples:\n"
       "  ktsim run scenario.json\n"
       "  ktsim run scenario.json --trace trace.txt --seed 7\n"
-      "  ktsim check scenario.json\n";
+      "  ktsim check scenario.json\n"
+      "  ktsim explore scenario.json --schedule-out found.json\n";
   return text;
 }
 

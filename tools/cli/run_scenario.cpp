@@ -26,6 +26,9 @@ EventSet selected_events(const scenario::Scenario& scenario, const RunOptions& o
 }
 
 std::string repeat_command(const std::string& file, const RunOptions& options, std::uint64_t seed) {
+  if (options.schedule != nullptr)
+    return fmt::format("ktsim replay {} --schedule {}", shell_word(file),
+                       shell_word(options.schedule_path));
   std::string command = fmt::format("ktsim run {} --seed {}", shell_word(file), seed);
   for (const std::string& text : options.overrides) command += " --set " + shell_word(text);
   if (options.duration) {
@@ -53,7 +56,9 @@ class Run {
   }
 
   RunResult go() {
-    run::System system(scenario_, trace_, {.seed = options_.seed, .duration = options_.duration});
+    run::SystemOptions system_options{.seed = options_.seed, .duration = options_.duration};
+    if (options_.schedule != nullptr) system_options = explore::system_options();
+    run::System system(scenario_, trace_, system_options);
     std::uint64_t own_events = 0;
     bool limit_reached = false;
     {
@@ -82,11 +87,32 @@ class Run {
 
   void simulate(run::System& system) {
     try {
-      system.run();
+      options_.schedule != nullptr ? replay(system) : system.run();
     } catch (const sim::InternalError& error) {
       throw sim::InternalError(fmt::format("{}\n  repeat: {}\n  please report it with these lines",
                                            error.what(), repeat_));
     }
+  }
+
+  // As the exploration ran it, with everything watched.
+  void replay(run::System& system) {
+    explore::require_explorable(scenario_);
+    system.run_to_first_wakeup();
+    recorder_.emplace(scenario_.machine.cpus);
+    system.machine().set_probe(&*recorder_);
+    system.machine().chooser = &*recorder_;
+    recorder_->on_interrupt = explore::store_buffers(system);
+    recorder_->start(options_.schedule->schedule, true);
+    system.run_on(explore::run_limit(system));
+    std::vector<explore::Place> places;
+    for (const explore::Place& place : options_.schedule->places) {
+      const explore::Schedule one{place.deviation};
+      places.push_back(explore::places_of(*recorder_, scenario_, system, one).front());
+    }
+    const std::string difference = explore::first_difference(*options_.schedule, places);
+    if (difference.empty()) return;
+    throw sim::UserError(fmt::format("{}: the schedule does not fit {}: {}", options_.schedule_path,
+                                     scenario_.file, difference));
   }
 
   static std::string interrupted_text(run::System& system) {
@@ -112,6 +138,7 @@ class Run {
   run::ExpectationSink expectations_;
   run::MigrationSink migrations_;
   std::optional<trace::FtraceSink> text_;
+  std::optional<explore::Recorder> recorder_;
   std::string repeat_;
 };
 

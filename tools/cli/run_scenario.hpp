@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/trace/ftrace_sink.hpp"
+#include "tools/explore/schedule_file.hpp"
 #include "tools/run/system.hpp"
 
 namespace kt::cli {
@@ -21,6 +22,8 @@ struct RunOptions {
   trace::TimeFormat clock = trace::TimeFormat::kMicroseconds;
   std::vector<std::string> events;  ///< patterns; empty: those of the scenario
   bool progress = false;
+  const explore::ScheduleFile* schedule = nullptr;  ///< what ktsim replay repeats
+  std::string schedule_path;
 };
 
 struct RunResult {

@@ -78,6 +78,9 @@ struct Verdict {
   std::string where;   ///< place in the scenario
 };
 
+/// Whether all of them hold at the end of a run in which nobody waits; builds no text.
+bool expectations_hold(System& system, const ExpectationSink& sink);
+
 /// The verdicts, in the order of the scenario.
 std::vector<Verdict> judge(System& system, const ExpectationSink& sink, const Stuck& stuck);
 

@@ -15,15 +15,15 @@ struct Environment {
   Task& self;
 
   [[nodiscard]] std::int64_t variable(std::int32_t index) const {
-    return interpreter.variable(index);
+    return interpreter.read_variable(index);
   }
   [[nodiscard]] std::int64_t call(scenario::Call function, std::int64_t argument) const {
     using scenario::Call;
     switch (function) {
       case Call::kShouldStop:
-        return self.kthread != nullptr && self.kthread->should_stop;
+        return self.kthread != nullptr && kthread::Kthreads::should_stop(self);
       case Call::kShouldPark:
-        return self.kthread != nullptr && self.kthread->should_park;
+        return self.kthread != nullptr && kthread::Kthreads::should_park(self);
       case Call::kFreezing:
         return interpreter.models().kthreads.freezing(self);
       case Call::kCpu:
@@ -32,6 +32,7 @@ struct Environment {
         return interpreter.models().machine.topology().node_of(self.cpu->id());
       case Call::kState: {
         const Task* task = interpreter.thread(static_cast<std::int32_t>(argument));
+        if (task != nullptr) self.cpu->touch(task, cpu::Access::kRead);
         return task != nullptr ? task->state : std::uint32_t{sched::kTaskDead};
       }
       case Call::kPending:
@@ -72,6 +73,8 @@ Interpreter::Interpreter(const scenario::Scenario& scenario, Models& models, std
     durations_.push_back({distribution_of(duration),
                           sim::RandomStream(seed, scenario.origins[duration.origin].pointer)});
   }
+  if (scenario.kernel.memory_model == scenario::MemoryModel::kTso)
+    stores_.resize(static_cast<std::size_t>(scenario.machine.cpus));
   make_timers();
   make_softirqs();
   make_works();
@@ -116,6 +119,23 @@ Co<int> Interpreter::run_body(Task& self, std::int32_t program_index) {
   return run_program(std::move(frame));
 }
 
+namespace {
+
+// A wakeup that belongs to something else may come between the state and schedule(); states without
+// a condition loop never see one.
+bool woken_spuriously(Task& self) {
+  sim::Chooser* const chooser = self.cpu->machine().chooser;
+  if (chooser == nullptr || self.state == sched::kTaskRunning || sched::special_state(self.state))
+    return false;
+  const auto subject = static_cast<std::uint32_t>(self.pid);
+  if (sim::choose(chooser, sim::Question::kSpuriousWakeup, 2, subject) == 0) return false;
+  self.cpu->touch(&self, cpu::Access::kWrite);
+  self.state = sched::kTaskRunning;
+  return true;
+}
+
+}  // namespace
+
 // A sleeper's frame stays small: one segment and one coroutine for all statements.
 Co<int> Interpreter::run_program(Frame frame) {
   cpu::Segment segment{};
@@ -125,10 +145,12 @@ Co<int> Interpreter::run_program(Frame frame) {
     frame.self.location = op.origin;
     check_progress(op);
     if (segment_of(frame, op, segment)) co_await segment;
+    if (!stores_.empty()) drain_before(op);
     switch (op.verb) {
       case Verb::kReturn:
         co_return static_cast<int>(op.number);
       case Verb::kSchedule:
+        if (woken_spuriously(frame.self)) break;
         // After prepare_to_wait() the queue is what it waits for.
         if (frame.self.wait.kind == WaitKind::kNothing) frame.self.wait.kind = WaitKind::kSchedule;
         statement = models_.scheduler.schedule();
@@ -224,7 +246,16 @@ std::int64_t Interpreter::evaluate(Task& self, std::int32_t expression) {
 
 void Interpreter::assign(Task& self, const Op& op) {
   const std::int64_t value = evaluate(self, op.expression);
-  auto& variable = reinterpret_cast<std::uint64_t&>(variables_[static_cast<std::size_t>(op.object)]);
+  std::int64_t& target = variables_[static_cast<std::size_t>(op.object)];
+  const bool plain =
+      static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign;
+  if (plain && !stores_.empty() && store_waits(self)) {
+    stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
+        {.variable = &target, .object = &target, .value = value});
+    return;
+  }
+  auto& variable = reinterpret_cast<std::uint64_t&>(target);
+  self.cpu->touch(&variable, cpu::Access::kWrite);
   switch (static_cast<scenario::SetOperator>(op.choice)) {
     case scenario::SetOperator::kAssign:
       variable = static_cast<std::uint64_t>(value);
@@ -236,6 +267,44 @@ void Interpreter::assign(Task& self, const Op& op) {
       variable -= static_cast<std::uint64_t>(value);
       break;
   }
+}
+
+// Whether a plain store goes to the store buffer. What is younger than a store that waits waits too.
+bool Interpreter::store_waits(const Task& self) {
+  StoreBuffer& stores = stores_[static_cast<std::size_t>(self.cpu->id())];
+  if (!stores.entries.empty()) return true;
+  if (sim::choose(models_.machine.chooser, sim::Question::kStoreBuffer, 2,
+                  static_cast<std::uint32_t>(self.pid)) == 0)
+    return false;
+  stores.since = models_.machine.now();
+  return true;
+}
+
+void Interpreter::drain_stores(int cpu) {
+  if (stores_.empty()) return;
+  StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
+  for (const StoreBuffer::Entry& entry : stores.entries) {
+    models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kWrite);
+    if (entry.state != nullptr) {
+      *entry.state = static_cast<std::uint32_t>(entry.value);
+    } else {
+      *entry.variable = entry.value;
+    }
+  }
+  stores.entries.clear();
+}
+
+// Plain loads and stores leave the buffer alone; whatever else a statement does has a barrier in it.
+void Interpreter::drain_before(const Op& op) {
+  const int cpu = models_.machine.this_cpu().id();
+  const StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
+  if (stores.entries.empty()) return;
+  const bool plain =
+      op.verb <= Verb::kLoopNext || op.verb == Verb::kAssert || op.verb == Verb::kMark ||
+      op.verb == Verb::kSetStateRelaxed ||
+      (op.verb == Verb::kSet &&
+       static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign);
+  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) drain_stores(cpu);
 }
 
 Time Interpreter::duration(const Op& op) {
@@ -292,8 +361,15 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
       marks_.push_back({models_.machine.now(), op.object});
       self.cpu->trace(Event::kMark, intern(scenario_.texts[static_cast<std::size_t>(op.object)]));
       return {};
-    case Verb::kSetState:
     case Verb::kSetStateRelaxed:
+      if (!stores_.empty() && store_waits(self)) {
+        stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
+            {.state = &self.state, .object = &self, .value = op.number});
+        return {};
+      }
+      [[fallthrough]];
+    case Verb::kSetState:
+      self.cpu->touch(&self, cpu::Access::kWrite);
       self.state = static_cast<std::uint32_t>(op.number);
       return {};
     case Verb::kScheduleTimeout:

@@ -24,6 +24,7 @@
 #include "models/workqueue/workqueues.hpp"
 #include "sim/distribution.hpp"
 #include "sim/random.hpp"
+#include "tools/run/store_buffer.hpp"
 #include "tools/scenario/scenario.hpp"
 
 namespace kt::run {
@@ -98,6 +99,8 @@ class Interpreter {
   }
   /// Creates the kthread of an index into Scenario::kthreads, with its CPU, mask and policy.
   Co<kthread::Created> create_kthread(std::int32_t index);
+  /// The same before t = 0 (Kthreads::created_thread).
+  void kthread_before_start(std::int32_t index);
   /// Registers the per-CPU threads, then the steps of CPU hotplug that the scenario declares; by the
   /// init task at t = 0.
   Co<> register_percpu_threads();
@@ -108,6 +111,15 @@ class Interpreter {
   [[nodiscard]] std::int64_t variable(std::int32_t index) const {
     return variables_[static_cast<std::size_t>(index)];
   }
+  /// The same by code that runs on a CPU.
+  [[nodiscard]] std::int64_t read_variable(std::int32_t index) const {
+    const std::int64_t& variable = variables_[static_cast<std::size_t>(index)];
+    models_.machine.touch(&variable, cpu::Access::kRead);
+    const std::int64_t* own = stores_.empty() ? nullptr : buffer().find(&variable);
+    return own != nullptr ? *own : variable;
+  }
+  /// The stores that wait in a CPU's buffer are seen now.
+  void drain_stores(int cpu);
   [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
   [[nodiscard]] const std::vector<locking::Mutex>& mutexes() const { return mutexes_; }
   [[nodiscard]] const std::vector<locking::Spinlock>& spinlocks() const { return spinlocks_; }
@@ -155,6 +167,11 @@ class Interpreter {
   [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
   void assign(Task& self, const scenario::Op& op);
   void check_progress(const scenario::Op& op);
+  [[nodiscard]] const StoreBuffer& buffer() const {
+    return stores_[static_cast<std::size_t>(models_.machine.this_cpu().id())];
+  }
+  void drain_before(const scenario::Op& op);
+  [[nodiscard]] bool store_waits(const Task& self);
   [[nodiscard]] bool in_user_mode(const Task& self) const;
   [[nodiscard]] bool leaves_kernel(const Task& self) const;
   Co<int> run_program(Frame frame);
@@ -300,6 +317,7 @@ class Interpreter {
   };
   std::vector<Draw> durations_;
   std::vector<Mark> marks_;
+  std::vector<StoreBuffer> stores_;  // one a CPU; none: every store is seen at once
   std::uint64_t steps_without_time_ = 0;
   Time last_step_ = -1;
 };

@@ -33,37 +33,51 @@ class Judge {
     const Expectation& expectation = system_.scenario().expect[index];
     Verdict verdict;
     verdict.where = system_.scenario().where(expectation.origin);
-    switch (expectation.kind) {
-      case Expectation::Kind::kNever:
-        verdict.expectation = fmt::format("never {}", property(expectation));
-        verdict.reason = never(expectation.property);
-        break;
-      case Expectation::Kind::kAlways:
-        verdict.expectation = fmt::format("always {}", property(expectation));
-        verdict.reason = terminates();
-        break;
-      case Expectation::Kind::kCount:
-        verdict.expectation = count_in_words(expectation);
-        verdict.reason = count(expectation, sink_.tally(index).count);
-        break;
-      case Expectation::Kind::kOrder:
-        verdict.expectation = order_in_words(expectation);
-        verdict.reason = order(expectation, sink_.tally(index).order);
-        break;
-      case Expectation::Kind::kLatency:
-        verdict.expectation = latency_in_words(system_.scenario(), expectation);
-        verdict.reason = judge_latency(system_, expectation);
-        break;
-      case Expectation::Kind::kWorkers:
-        verdict.expectation = workers_in_words(system_.scenario(), expectation);
-        verdict.reason = judge_workers(system_, expectation);
-        break;
-    }
+    verdict.expectation = in_words(expectation);
+    verdict.reason = reason(index);
     verdict.passed = verdict.reason.empty();
     return verdict;
   }
 
+  // Why the expectation failed; empty if it holds.
+  [[nodiscard]] std::string reason(std::size_t index) const {
+    const Expectation& expectation = system_.scenario().expect[index];
+    switch (expectation.kind) {
+      case Expectation::Kind::kNever:
+        return never(expectation.property);
+      case Expectation::Kind::kAlways:
+        return terminates();
+      case Expectation::Kind::kCount:
+        return count(expectation, sink_.tally(index).count);
+      case Expectation::Kind::kOrder:
+        return order(expectation, sink_.tally(index).order);
+      case Expectation::Kind::kLatency:
+        return judge_latency(system_, expectation);
+      case Expectation::Kind::kWorkers:
+        return judge_workers(system_, expectation);
+    }
+    return {};
+  }
+
  private:
+  [[nodiscard]] std::string in_words(const Expectation& expectation) const {
+    switch (expectation.kind) {
+      case Expectation::Kind::kNever:
+        return fmt::format("never {}", property(expectation));
+      case Expectation::Kind::kAlways:
+        return fmt::format("always {}", property(expectation));
+      case Expectation::Kind::kCount:
+        return count_in_words(expectation);
+      case Expectation::Kind::kOrder:
+        return order_in_words(expectation);
+      case Expectation::Kind::kLatency:
+        return latency_in_words(system_.scenario(), expectation);
+      case Expectation::Kind::kWorkers:
+        return workers_in_words(system_.scenario(), expectation);
+    }
+    return {};
+  }
+
   static std::string_view property(const Expectation& expectation) {
     return kProperties[static_cast<std::size_t>(expectation.property)];
   }
@@ -219,6 +233,15 @@ class Judge {
 };
 
 }  // namespace
+
+bool expectations_hold(System& system, const ExpectationSink& sink) {
+  const Stuck nobody;
+  const Judge judge(system, sink, nobody);
+  for (std::size_t i = 0; i < system.scenario().expect.size(); ++i) {
+    if (!judge.reason(i).empty()) return false;
+  }
+  return true;
+}
 
 std::vector<Verdict> judge(System& system, const ExpectationSink& sink, const Stuck& stuck) {
   const Judge judge(system, sink, stuck);

@@ -95,6 +95,25 @@ Co<Created> Interpreter::create_kthread(std::int32_t index) {
   co_return created;
 }
 
+void Interpreter::kthread_before_start(std::int32_t index) {
+  const scenario::Kthread& spec = scenario_.kthreads[static_cast<std::size_t>(index)];
+  Task& task = models_.kthreads.created_thread(spec.name, &kthread_body,
+                                               &kthread_bodies_[static_cast<std::size_t>(index)]);
+  set_thread(index, task);
+  const scenario::CpuList cpus = spec.cpu >= 0 ? scenario::CpuList{spec.cpu} : spec.cpus;
+  models_.scheduler.set_cpus_mask(task, mask_of(cpus, models_.machine.nr_cpus()));
+  task.cpu = &models_.machine.cpu(task.cpus_ptr->first());
+  task.wake_cpu = task.recent_used_cpu = task.cpu->id();
+  if (spec.cpu >= 0) {
+    task.kthread->cpu = spec.cpu;
+    task.flags |= sched::kPfNoSetaffinity;
+  }
+  const scenario::Scheduling& scheduling = spec.scheduling;
+  models_.scheduler.init_policy(task, policy_of(scheduling.policy), scheduling.priority,
+                                scheduling.nice);
+  if (spec.freezable) task.flags &= ~static_cast<std::uint32_t>(sched::kPfNofreeze);
+}
+
 Co<> Interpreter::kthread_create(const Op& op, bool run) {
   const scenario::ThreadName& name = scenario_.threads[static_cast<std::size_t>(op.object)];
   const Task* old = thread(op.object);

@@ -130,7 +130,8 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
     : scenario_(scenario),
       trace_(trace),
       seed_(options.seed.value_or(scenario.seed)),
-      horizon_(options.duration.value_or(scenario.duration)) {
+      horizon_(options.duration.value_or(scenario.duration)),
+      threads_exist_(options.threads_exist) {
   simulation_.visit_each_step = options.visit_each_step;
   machine_ = std::make_unique<cpu::Machine>(simulation_.calendar(),
                                             cpu::Topology(topology_spec(scenario.machine)),
@@ -240,6 +241,10 @@ void System::boot(int start_cpu) {
     interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
   }
   if (!scheduler_->domain_cpus().test(start_cpu)) start_cpu = scheduler_->domain_cpus().first();
+  for (std::size_t i = 0; threads_exist_ && i < scenario_.kthreads.size(); ++i) {
+    if (scenario_.kthreads[i].start != scenario::Start::kNone)
+      interpreter_->kthread_before_start(static_cast<std::int32_t>(i));
+  }
   control_->cpu = &machine_->cpu(start_cpu);
   control_->wake_cpu = control_->recent_used_cpu = start_cpu;
   control_->body = control_body();
@@ -286,10 +291,17 @@ Co<> System::control_body() {
   for (std::size_t i = 0; i < scenario_.kthread_workers.size(); ++i) {
     co_await interpreter_->create_kthread_worker(static_cast<std::int32_t>(i));
   }
+  if (threads_exist_) {  // the loop that dispatches events gets back to who called it
+    simulation_.calendar().allow_inline(false);
+    simulation_.calendar().stop();
+    co_await machine_->run(machine_->costs().statement);
+    simulation_.calendar().allow_inline(true);
+  }
   for (std::size_t i = 0; i < scenario_.kthreads.size(); ++i) {
     if (scenario_.kthreads[i].start == scenario::Start::kNone) continue;
-    const kthread::Created created =
-        co_await interpreter_->create_kthread(static_cast<std::int32_t>(i));
+    const auto index = static_cast<std::int32_t>(i);
+    kthread::Created created{interpreter_->thread(index), 0};
+    if (!threads_exist_) created = co_await interpreter_->create_kthread(index);
     if (created.task != nullptr && scenario_.kthreads[i].start == scenario::Start::kRun) {
       co_await scheduler_->wake_up_process(*created.task);
     }
@@ -349,10 +361,20 @@ void System::go(Time until) {
   trace_.flush();
 }
 
-void System::run() {
-  scheduler_->all_idle = {this, &nothing_left};
+void System::run_to_first_wakeup() {
+  KT_ASSERT(threads_exist_ && simulation_.platform() == nullptr, "an exploration without devices");
   watchdog_->start();
   go(horizon_);
+}
+
+void System::run() {
+  watchdog_->start();
+  run_on(horizon_);
+}
+
+void System::run_on(Time limit) {
+  scheduler_->all_idle = {this, &nothing_left};
+  go(std::min(limit, horizon_));
   if (!watchdog_->message().empty()) {
     ending_ = Ending::kWatchdog;
     message_ = watchdog_->message();

@@ -31,6 +31,7 @@ struct SystemOptions {
   int start_cpu = 0;                  ///< where the init task runs at t = 0
   Time tick_offset = 0;               ///< t = 0 lies so many ns after a tick
   bool visit_each_step = false;       ///< visit SimGrid at every event (for tests)
+  bool threads_exist = false;  ///< kthreads were created before t = 0: their first wakeups are left
 };
 
 class FreezeFailures;
@@ -54,6 +55,11 @@ class System {
   void run();
   /// Runs until `when` and stops there (ktsim ps --at).
   void run_until(Time when);
+  /// With threads_exist: runs up to the first wakeup of a thread of the scenario, where an
+  /// exploration begins.
+  void run_to_first_wakeup();
+  /// The same as run(), from there on, but stops at `limit` if that comes first.
+  void run_on(Time limit);
 
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_->frame_pool(); }
   [[nodiscard]] Ending ending() const { return ending_; }
@@ -131,6 +137,7 @@ class System {
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<FreezeFailures> freeze_failures_;
   std::vector<std::unique_ptr<locking::Completion>> gates_;  // user tasks wait here until t = 0
+  bool threads_exist_;
   Task* control_ = nullptr;
   Ending ending_ = Ending::kDone;
   Time nothing_since_ = sim::kNever;

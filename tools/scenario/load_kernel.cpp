@@ -55,7 +55,7 @@ class KernelLoader {
     static constexpr std::array<std::string_view, 2> kModels{"sc", "tso"};
     static constexpr std::array<std::string_view, 2> kBoots{"full", "minimal"};
     require_keys(object, keys_of("kernel"), "the kernel, an object");
-    kernel_.origin = kernel_.preempt_origin = kernel_.memory_model_origin = context_.origin(object);
+    kernel_.origin = kernel_.preempt_origin = context_.origin(object);
     if (const auto hz = object.find("hz")) read_hz(*hz);
     if (const auto preempt = object.find("preempt")) {
       kernel_.preempt = static_cast<Preempt>(read_choice(*preempt, kPreempt, "preemption model"));
@@ -68,7 +68,6 @@ class KernelLoader {
     }
     if (const auto model = object.find("memory_model")) {
       kernel_.memory_model = static_cast<MemoryModel>(read_choice(*model, kModels, "memory model"));
-      kernel_.memory_model_origin = context_.origin(*model);
     }
     if (const auto boot = object.find("boot"))
       kernel_.boot = static_cast<Boot>(read_choice(*boot, kBoots, "kind of boot"));

@@ -118,7 +118,6 @@ struct Kernel {
   std::optional<std::vector<PoolWorkers>> kworkers;  ///< unset: a freshly booted 6.12's
   std::uint32_t origin = 0;
   std::uint32_t preempt_origin = 0;
-  std::uint32_t memory_model_origin = 0;
   std::uint32_t background_origin = 0;
 };
 

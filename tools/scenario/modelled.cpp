@@ -50,11 +50,6 @@ void background_power(const Scenario& scenario, std::vector<std::uint32_t>& plac
   verb_used<Verb::kSuspend>(scenario, places);
 }
 
-void store_buffers(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.memory_model == MemoryModel::kTso)
-    places.push_back(scenario.kernel.memory_model_origin);
-}
-
 // The threads of the legacy model are those that it booted with.
 void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.kernel.legacy_workqueues) return;
@@ -78,7 +73,6 @@ void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
 constexpr std::array kMissing{
     Missing{"io under preempt rt", rt_io},
     Missing{"CPU hotplug or suspend with a background", background_power},
-    Missing{"memory_model tso", store_buffers},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus=nohz", isolation_nohz},
     Missing{"frequency governors", governors},

@@ -1,0 +1,213 @@
+#include "sim/arena.hpp"
+
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "sim/error.hpp"
+
+namespace sim {
+
+namespace {
+
+Arena* in_use = nullptr;      // where new allocates
+Arena* protecting = nullptr;  // whose pages may be write protected
+struct sigaction before_us {};
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  if (protecting != nullptr && protecting->written(info->si_addr)) return;
+  // Not ours: as if we had never been here.
+  if ((before_us.sa_flags & SA_SIGINFO) != 0 && before_us.sa_sigaction != nullptr) {
+    before_us.sa_sigaction(signal, info, context);
+    return;
+  }
+  ::signal(signal, SIG_DFL);
+}
+
+// Sizes are rounded to multiples of 16 up to 512, then to powers of two.
+constexpr std::size_t kGranule = 16;
+constexpr std::size_t kFine = 512;
+
+std::size_t class_of(std::size_t size) {
+  if (size <= kFine) return (size + kGranule - 1) / kGranule;
+  return kFine / kGranule + static_cast<std::size_t>(std::bit_width(size - 1)) - 9;
+}
+
+std::size_t size_of(std::size_t size_class) {
+  if (size_class <= kFine / kGranule) return size_class * kGranule;
+  return std::size_t{1} << (size_class - kFine / kGranule + 9);
+}
+
+}  // namespace
+
+struct alignas(kGranule) Arena::Tag {
+  std::uint32_t size_class;
+  std::uint32_t aligned;  // over-aligned memory is not used again
+};
+
+Arena::Arena(std::size_t capacity) : capacity_(capacity) {
+  void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  begin_ = static_cast<std::byte*>(memory);
+  head_ = new (begin_) Head{};
+  head_->fresh = begin_ + (sizeof(Head) + kGranule - 1) / kGranule * kGranule;
+}
+
+Arena::~Arena() {
+  if (protecting == this) {
+    protecting = nullptr;
+    ::sigaction(SIGSEGV, &before_us, nullptr);
+  }
+  ::munmap(begin_, capacity_);
+}
+
+Arena::Use::Use(Arena* arena) : before_(std::exchange(in_use, arena)) {}
+Arena::Use::~Use() {
+  in_use = before_;
+}
+
+void* Arena::allocate(std::size_t size, std::size_t alignment) {
+  const std::size_t size_class = class_of(size == 0 ? 1 : size);
+  const bool aligned = alignment > kGranule;
+  if (!aligned) {
+    if (Free* recycled = head_->free[size_class]; recycled != nullptr) {
+      head_->free[size_class] = recycled->next;
+      return recycled;
+    }
+  }
+  std::byte* memory = head_->fresh + sizeof(Tag);
+  if (aligned) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    memory += (alignment - address % alignment) % alignment;
+  }
+  std::byte* const end = memory + (aligned ? size : size_of(size_class));
+  if (end > begin_ + capacity_) throw std::bad_alloc();
+  head_->fresh = end;
+  new (memory - sizeof(Tag)) Tag{static_cast<std::uint32_t>(size_class), aligned ? 1U : 0U};
+  return memory;
+}
+
+void Arena::free(void* memory) {
+  const Tag& tag = *(reinterpret_cast<Tag*>(memory) - 1);
+  if (tag.aligned != 0) return;
+  Free* recycled = static_cast<Free*>(memory);
+  recycled->next = head_->free[tag.size_class];
+  head_->free[tag.size_class] = recycled;
+}
+
+void Arena::keep() {
+  KT_ASSERT(image_.empty() && protecting == nullptr, "one arena is kept, once");
+  const Use heap(nullptr);
+  const auto used = static_cast<std::size_t>(head_->fresh - begin_);
+  const std::size_t bytes = (used + kPage - 1) / kPage * kPage;
+  image_.assign(begin_, begin_ + bytes);
+  changed_.reserve(bytes / kPage);  // the signal handler must not allocate
+  protecting = this;
+  struct sigaction action {};
+  action.sa_sigaction = &on_fault;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  ::sigaction(SIGSEGV, &action, &before_us);
+  if (::mprotect(begin_, bytes, PROT_READ) != 0) throw std::bad_alloc();
+}
+
+bool Arena::written(void* address) {
+  if (!contains(address)) return false;
+  const auto page = static_cast<std::size_t>(static_cast<std::byte*>(address) - begin_) / kPage;
+  if (page * kPage >= image_.size()) return false;
+  changed_.push_back(static_cast<std::uint32_t>(page));
+  return ::mprotect(begin_ + page * kPage, kPage, PROT_READ | PROT_WRITE) == 0;
+}
+
+void Arena::rewind() {
+  for (const std::uint32_t page : changed_) {
+    std::memcpy(begin_ + std::size_t{page} * kPage, image_.data() + std::size_t{page} * kPage,
+                kPage);
+  }
+}
+
+namespace {
+
+void* get(std::size_t size, std::size_t alignment) {
+  if (in_use != nullptr) [[unlikely]]
+    return in_use->allocate(size, alignment);
+  if (size == 0) size = 1;
+  void* memory =
+      alignment <= kGranule
+          ? std::malloc(size)
+          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+// Memory of an arena that is not in use any more is nobody's to free.
+Arena* owner_of(void* memory) {
+  if (in_use != nullptr && in_use->contains(memory)) return in_use;
+  if (protecting != nullptr && protecting->contains(memory)) return protecting;
+  return nullptr;
+}
+
+void give_back(void* memory) {
+  if (memory == nullptr) return;
+  if (Arena* arena = owner_of(memory); arena != nullptr) [[unlikely]] {
+    arena->free(memory);
+  } else {
+    std::free(memory);
+  }
+}
+
+}  // namespace
+
+}  // namespace sim
+
+void* operator new(std::size_t size) {
+  return sim::get(size, 0);
+}
+void* operator new[](std::size_t size) {
+  return sim::get(size, 0);
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return sim::get(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return sim::get(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return sim::get(size, 0);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+void operator delete(void* memory) noexcept {
+  sim::give_back(memory);
+}
+void operator delete[](void* memory) noexcept {
+  sim::give_back(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  sim::give_back(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  sim::give_back(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  sim::give_back(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  sim::give_back(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  sim::give_back(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  sim::give_back(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  sim::give_back(memory);
+}

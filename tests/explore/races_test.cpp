@@ -1,0 +1,132 @@
+// The scenarios of scenarios/races: each broken one is found and shrunk to a few stalls, each fixed
+// one has no defect in all schedules of two deviations. What is found repeats from its file, in a
+// machine that was built anew.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "sim/trace.hpp"
+#include "tools/explore/explanation.hpp"
+#include "tools/explore/schedule_file.hpp"
+#include "tools/explore/search.hpp"
+#include "tools/scenario/load.hpp"
+
+namespace {
+
+namespace filesystem = std::filesystem;
+using namespace kt;
+using namespace kt::explore;
+
+const filesystem::path kRaces = KTSIM_SOURCE_DIR "/scenarios/races";
+
+std::vector<filesystem::path> files(const std::string& ending) {
+  std::vector<filesystem::path> found;
+  for (const auto& entry : filesystem::directory_iterator(kRaces)) {
+    if (entry.path().string().ends_with(ending)) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+SearchOptions options_of(const scenario::Scenario& scenario) {
+  SearchOptions options;
+  options.faults.store_buffers = scenario.kernel.memory_model == scenario::MemoryModel::kTso;
+  return options;
+}
+
+// The same schedule without arena and rewinding.
+Outcome run_anew(const scenario::Scenario& scenario, const Schedule& schedule) {
+  sim::Trace trace;
+  run::ExpectationSink sink(scenario, trace.names());
+  trace.add_sink(sink);
+  for (std::size_t event = 0; event < sink.events().size(); ++event) {
+    if (sink.events().test(event)) trace.enable(static_cast<std::uint16_t>(event));
+  }
+  run::System system(scenario, trace, system_options());
+  system.run_to_first_wakeup();
+  Recorder recorder(scenario.machine.cpus);
+  recorder.on_interrupt = store_buffers(system);
+  system.machine().set_probe(&recorder);
+  system.machine().chooser = &recorder;
+  recorder.start(schedule, false);
+  system.run_on(run_limit(system));
+  return judge(system, sink);
+}
+
+}  // namespace
+
+TEST_CASE("races come in pairs that the folder's README lists", "[explore][scenarios]") {
+  std::ifstream stream(kRaces / "README.md");
+  std::ostringstream readme;
+  readme << stream.rdbuf();
+  std::set<std::string> pairs;
+  for (const filesystem::path& file : files("-broken.json")) {
+    const std::string name = file.stem().string();
+    pairs.insert(name.substr(0, name.size() - std::string("-broken").size()));
+  }
+  CHECK(pairs.size() >= 24);
+  CHECK(files(".json").size() == 2 * pairs.size());
+  for (const std::string& pair : pairs) {
+    CAPTURE(pair);
+    CHECK(filesystem::exists(kRaces / (pair + "-fixed.json")));
+    CHECK(readme.str().find("(" + pair + "-broken.json)") != std::string::npos);
+    CHECK(readme.str().find("(" + pair + "-fixed.json)") != std::string::npos);
+  }
+}
+
+TEST_CASE("each broken race is found, shrunk to at most three deviations, and repeats",
+          "[explore][scenarios]") {
+  for (const filesystem::path& file : files("-broken.json")) {
+    CAPTURE(file.filename().string());
+    const scenario::Scenario scenario = scenario::load_file(file.string());
+    Found shrunk;
+    ScheduleFile written;
+    {
+      Subject subject(scenario);
+      const SearchResult result = Search(subject, options_of(scenario)).run();
+      CHECK(result.found);
+      if (!result.found) continue;
+      shrunk = shrink(subject, *result.found);
+      CHECK(shrunk.schedule.size() <= 3);
+      CHECK(subject.run(shrunk.schedule, false).same_fault(result.found->outcome));
+      const Explanation explanation = explain(subject, shrunk);
+      CHECK_FALSE(explanation.why.empty());
+      CHECK_FALSE(explanation.rows.empty());
+      written.schedule = shrunk.schedule;
+      written.places = explanation.places;
+    }
+    const ScheduleFile read = parse_schedule("found.json", to_json(written).dump());
+    CHECK(read.schedule == shrunk.schedule);
+    CHECK(first_difference(read, written.places).empty());
+    CHECK(run_anew(scenario, read.schedule).same_fault(shrunk.outcome));
+  }
+}
+
+TEST_CASE("each fixed race has no defect up to bound 2", "[explore][scenarios]") {
+  for (const filesystem::path& file : files("-fixed.json")) {
+    CAPTURE(file.filename().string());
+    const scenario::Scenario scenario = scenario::load_file(file.string());
+    Subject subject(scenario);
+    const SearchResult result = Search(subject, options_of(scenario)).run();
+    if (result.found) {
+      const Explanation explanation = explain(subject, shrink(subject, *result.found));
+      FAIL_CHECK(explanation.table() << explanation.why);
+    }
+    CHECK(result.completed);
+    CHECK_FALSE(result.interrupted);
+  }
+}
+
+// Sanitized, debug and release builds run this: it moves only with the model and its cost table.
+TEST_CASE("every build finds the same schedule, to the nanosecond", "[explore][scenarios]") {
+  const scenario::Scenario scenario =
+      scenario::load_file((kRaces / "test-before-state-broken.json").string());
+  Subject subject(scenario);
+  const SearchResult result = Search(subject, options_of(scenario)).run();
+  REQUIRE(result.found);
+  CHECK(result.executions == 5);
+  CHECK(shrink(subject, *result.found).schedule == Schedule{{Deviation::Kind::kStall, 0, 10, 541}});
+}

@@ -1,0 +1,219 @@
+// The search finds what is there, and the reduction loses nothing: it is held against enumeration.
+#include "tools/explore/search.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstdlib>
+#include <set>
+
+#include "sim/random.hpp"
+#include "tests/explore/explored.hpp"
+
+using namespace kt;
+using namespace kt::explore;
+
+namespace {
+
+constexpr int kVariables = 3;
+
+// One statement of a random program: target = source + constant, atomically.
+struct Assignment {
+  int target;
+  int source;
+  int constant;
+};
+using Program = std::vector<std::vector<Assignment>>;
+using State = std::array<int, kVariables>;
+
+Program random_program(sim::RandomStream& random) {
+  Program program(2 + random.bounded(2));
+  const std::uint64_t length = program.size() == 2 ? 3 : 2;
+  for (auto& thread : program) {
+    for (std::uint64_t i = 0; i < length; ++i) {
+      thread.push_back({static_cast<int>(random.bounded(kVariables)),
+                        static_cast<int>(random.bounded(kVariables)),
+                        static_cast<int>(1 + random.bounded(9))});
+    }
+  }
+  return program;
+}
+
+// All interleavings, without the simulator.
+void enumerate(const Program& program, std::vector<std::size_t>& at, const State& state,
+               std::set<State>& ends) {
+  bool done = true;
+  for (std::size_t t = 0; t < program.size(); ++t) {
+    if (at[t] == program[t].size()) continue;
+    done = false;
+    const Assignment& a = program[t][at[t]++];
+    State next = state;
+    next[static_cast<std::size_t>(a.target)] =
+        state[static_cast<std::size_t>(a.source)] * 2 + a.constant;
+    enumerate(program, at, next, ends);
+    --at[t];
+  }
+  if (done) ends.insert(state);
+}
+
+scenario::Scenario scenario_of(const Program& program) {
+  std::vector<std::string> bodies;
+  for (const auto& thread : program) {
+    std::string body;
+    for (const Assignment& a : thread) {
+      body += fmt::format(R"({}{{"set": "v{} = v{} * 2 + {}"}})", body.empty() ? "" : ", ",
+                          a.target, a.source, a.constant);
+    }
+    bodies.push_back(body);
+  }
+  return test::explored(R"("variables": {"v0": 0, "v1": 0, "v2": 0}, )", bodies);
+}
+
+std::set<State> explored_ends(const Program& program, const SearchOptions& options) {
+  const scenario::Scenario scenario = scenario_of(program);
+  Subject subject(scenario);
+  Search search(subject, options);
+  std::set<State> ends;
+  search.observe = [&](const Schedule&, const Outcome& outcome) {
+    REQUIRE(outcome.fault == Fault::kNone);
+    State state;
+    for (int i = 0; i < kVariables; ++i) {
+      state[static_cast<std::size_t>(i)] =
+          static_cast<int>(subject.system().interpreter().variable(i));
+    }
+    ends.insert(state);
+  };
+  search.run();
+  return ends;
+}
+
+std::uint64_t seeds() {
+  const char* const wanted = std::getenv("KTSIM_PROPERTY_SEEDS");
+  return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 12;
+}
+
+}  // namespace
+
+TEST_CASE("races reversed reach every end state that any interleaving has", "[explore][property]") {
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+    CAPTURE(seed);
+    sim::RandomStream random(seed, "/tests/explore");
+    const Program program = random_program(random);
+    std::set<State> all;
+    std::vector<std::size_t> at(program.size());
+    enumerate(program, at, State{}, all);
+    SearchOptions options;
+    options.bound = 6;
+    options.executions = 300'000;
+    CHECK(explored_ends(program, options) == all);
+  }
+}
+
+TEST_CASE("plain enumeration of holds finds no end state that reversals miss",
+          "[explore][property]") {
+  for (std::uint64_t seed = 101; seed <= 103; ++seed) {
+    CAPTURE(seed);
+    sim::RandomStream random(seed, "/tests/explore");
+    const Program program = random_program(random);
+    SearchOptions plain;
+    plain.strategy = Strategy::kDfs;
+    plain.bound = 1;
+    const std::set<State> reference = explored_ends(program, plain);
+    SearchOptions reduced;
+    reduced.bound = 3;
+    const std::set<State> found = explored_ends(program, reduced);
+    CHECK(std::ranges::includes(found, reference));
+  }
+}
+
+TEST_CASE("every strategy finds the lost wakeup", "[explore]") {
+  const scenario::Scenario scenario = test::lost_wakeup(true);
+  Subject subject(scenario);
+  for (const Strategy strategy :
+       {Strategy::kExhaustive, Strategy::kDfs, Strategy::kPct, Strategy::kRandom}) {
+    CAPTURE(static_cast<int>(strategy));
+    SearchOptions options;
+    options.strategy = strategy;
+    options.executions = 100'000;
+    const SearchResult result = test::search(subject, options);
+    REQUIRE(result.found);
+    CHECK(result.found->outcome.fault == Fault::kLostWakeup);
+    CHECK(result.found->outcome.subject == "t0");
+  }
+}
+
+TEST_CASE("pct finds a race of depth 2 as often as it promises", "[explore]") {
+  const scenario::Scenario scenario = test::lost_wakeup(true);
+  Subject subject(scenario);
+  subject.run({}, false);
+  const double steps = subject.recorder().begun();
+  SearchOptions options;
+  options.strategy = Strategy::kPct;
+  options.bound = 1;
+  constexpr double kRuns = 100'000;
+  options.executions = static_cast<std::uint64_t>(kRuns);
+  options.stop_at_fault = false;
+  std::uint64_t found = 0;
+  Search search(subject, options);
+  search.observe = [&](const Schedule&, const Outcome& outcome) {
+    if (outcome.fault == Fault::kLostWakeup) ++found;
+  };
+  search.run();
+  const double promised = 1 / (2 * steps);  // n = 2 CPUs, k steps, d = 2
+  const double error = std::sqrt(promised * (1 - promised) / kRuns);
+  CHECK(static_cast<double>(found) / kRuns >= promised - 3 * error);
+}
+
+TEST_CASE("the fixed twin has no defect up to bound 3", "[explore]") {
+  const scenario::Scenario scenario = test::lost_wakeup(false);
+  Subject subject(scenario);
+  SearchOptions options;
+  options.bound = 3;
+  const SearchResult result = test::search(subject, options);
+  CHECK_FALSE(result.found);
+  CHECK(result.completed == 3);
+  CHECK_FALSE(result.interrupted);
+}
+
+TEST_CASE("jobs share the schedules and miss none", "[explore]") {
+  const scenario::Scenario scenario = test::lost_wakeup(false);
+  Subject subject(scenario);
+  const SearchResult whole = test::search(subject, {});
+  std::uint64_t sum = 0;
+  for (unsigned job = 0; job < 3; ++job) {
+    SearchOptions options;
+    options.job = job;
+    options.jobs = 3;
+    const SearchResult share = test::search(subject, options);
+    sum += share.schedules - (job == 0 ? 0 : share.inner);
+  }
+  CHECK(sum == whole.schedules);
+}
+
+TEST_CASE("a budget ends the search and is told", "[explore]") {
+  const scenario::Scenario scenario = test::lost_wakeup(false);
+  Subject subject(scenario);
+  SearchOptions options;
+  options.bound = 5;
+  options.executions = 100;
+  const SearchResult result = test::search(subject, options);
+  CHECK(result.interrupted);
+  CHECK(result.executions == 100);
+}
+
+TEST_CASE("shrinking keeps the fault and what is left is needed", "[explore]") {
+  const scenario::Scenario scenario = test::lost_wakeup(true);
+  Subject subject(scenario);
+  SearchOptions options;
+  options.strategy = GENERATE(Strategy::kRandom, Strategy::kPct);
+  options.bound = 4;
+  options.executions = 100'000;
+  const SearchResult result = test::search(subject, options);
+  REQUIRE(result.found);
+  const Found shrunk = shrink(subject, *result.found);
+  CHECK(shrunk.schedule.size() == 1);
+  CHECK(subject.run(shrunk.schedule, false).same_fault(result.found->outcome));
+  Schedule shorter = shrunk.schedule;
+  --shorter[0].time;
+  CHECK_FALSE(subject.run(shorter, false).same_fault(result.found->outcome));
+}

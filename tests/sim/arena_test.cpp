@@ -1,0 +1,87 @@
+#include "sim/arena.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct World {
+  std::vector<int> numbers;
+  std::map<int, std::string> names;
+  std::unique_ptr<std::vector<double>> more;
+};
+
+World* make_world(sim::Arena& arena) {
+  const sim::Arena::Use use(&arena);
+  auto* world = new World;
+  for (int i = 0; i < 5000; ++i) world->numbers.push_back(i);
+  world->names[1] = "a name that is too long for the string itself to hold";
+  return world;
+}
+
+void change(World& world) {
+  world.numbers[17] = -1;
+  world.numbers.resize(20000, 5);
+  world.names[2] = "another one, which is new and as long as the first one";
+  world.names.erase(1);
+  world.more = std::make_unique<std::vector<double>>(1000, 1.0);
+}
+
+void require_untouched(const World& world) {
+  REQUIRE(world.numbers.size() == 5000);
+  REQUIRE(world.numbers[17] == 17);
+  REQUIRE(world.names.size() == 1);
+  REQUIRE(world.names.at(1).starts_with("a name"));
+  REQUIRE(world.more == nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("an arena goes back to how it was kept, again and again", "[arena]") {
+  sim::Arena arena(std::size_t{1} << 26);
+  World* world = make_world(arena);
+  REQUIRE(arena.contains(world));
+  REQUIRE(arena.contains(world->numbers.data()));
+  arena.keep();
+  for (int i = 0; i < 100; ++i) {
+    {
+      const sim::Arena::Use use(&arena);
+      change(*world);
+    }
+    REQUIRE(world->numbers.size() == 20000);
+    arena.rewind();
+    require_untouched(*world);
+  }
+  REQUIRE(arena.changed() > 0);
+  REQUIRE(arena.changed() < arena.kept() + 4096);
+}
+
+TEST_CASE("what is made out of use lies on the heap", "[arena]") {
+  sim::Arena arena(std::size_t{1} << 20);
+  const sim::Arena::Use use(&arena);
+  const auto inside = std::make_unique<int>(1);
+  CHECK(arena.contains(inside.get()));
+  const sim::Arena::Use heap(nullptr);
+  const auto outside = std::make_unique<int>(2);
+  CHECK_FALSE(arena.contains(outside.get()));
+}
+
+TEST_CASE("memory that is given back is used again", "[arena]") {
+  sim::Arena arena(std::size_t{1} << 20);
+  const sim::Arena::Use use(&arena);
+  const void* first = nullptr;
+  for (int i = 0; i < 100'000; ++i) {
+    const auto block = std::make_unique<char[]>(100);
+    if (first == nullptr) first = block.get();
+    REQUIRE(block.get() == first);
+  }
+}
+
+TEST_CASE("an arena that is full says so", "[arena]") {
+  sim::Arena arena(std::size_t{1} << 16);
+  const sim::Arena::Use use(&arena);
+  REQUIRE_THROWS_AS(std::make_unique<char[]>(1 << 17), std::bad_alloc);
+}

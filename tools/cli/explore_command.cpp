@@ -1,0 +1,355 @@
+// ktsim explore: looks for an interleaving of a scenario in which something goes wrong.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "models/trace/output_file.hpp"
+#include "sim/error.hpp"
+#include "tools/cli/child.hpp"
+#include "tools/cli/command_line.hpp"
+#include "tools/cli/commands.hpp"
+#include "tools/cli/monitor.hpp"
+#include "tools/cli/run_scenario.hpp"
+#include "tools/cli/scenario_files.hpp"
+#include "tools/explore/explanation.hpp"
+#include "tools/explore/schedule_file.hpp"
+#include "tools/explore/search.hpp"
+#include "tools/scenario/nearest.hpp"
+
+namespace kt::cli {
+
+using Json = nlohmann::ordered_json;
+using explore::Strategy;
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kStrategies{"exhaustive", "dfs", "pct", "random"};
+
+CommandLine command_line() {
+  CommandLine line(
+      "explore", "SCENARIO",
+      "Runs a scenario again and again, each time under another schedule, until something goes\n"
+      "wrong: a lost wakeup, a deadlock, a hang, a run that does not end, a defect, a failed\n"
+      "assertion or expectation. A schedule is the run that time alone gives, but for a few\n"
+      "deviations: a CPU stalls before a step until a step of another CPU that it races with is\n"
+      "done, an interrupt lands late, a sleep ends spuriously. All schedules of 0, 1, 2, ... "
+      "deviations\n"
+      "are tried. What is found is shrunk, explained, and written as a schedule that\n"
+      "ktsim replay repeats. The scenario's kthreads exist when it begins.\n"
+      "Exit codes: 0 nothing found, 1 found, 2 bad usage or scenario, 3 the budget ran out.",
+      "  ktsim explore scenario.json\n"
+      "  ktsim explore scenario.json --bound 3 --schedule-out found.json\n"
+      "  ktsim replay scenario.json --schedule found.json --trace trace.txt\n"
+      "  ktsim explore scenario.json --strategy random --budget 10s --json\n");
+  line.add("strategy", "NAME",
+           "exhaustive (default): schedules that reverse races; dfs: all, as a reference; random; "
+           "pct: priorities of CPUs that change --bound times");
+  line.add("bound", "K", "deviations at most (default 2)");
+  line.add("from", "K", "begin with bound K: an earlier search was done with the smaller ones");
+  line.add("budget", "N|TIME", "executions, or time of this machine (10s), at most");
+  line.add("jobs", "N", "processes that share the search (default 1)");
+  line.add("faults", "LIST",
+           "what may go wrong besides timing: spurious-wakeup, allocation, none (default "
+           "spurious-wakeup)");
+  line.add("seed", "N", "seed of random and pct (default 1)");
+  line.add("schedule-out", "FILE", "write the schedule that was found");
+  line.add_list("set", "/POINTER=VALUE",
+                "replace one value of the scenario; may be given several times");
+  line.add("json", "", "print JSON");
+  line.add("help", "", "this text");
+  return line;
+}
+
+bool is_drawn(const explore::SearchOptions& options) {
+  return options.strategy == Strategy::kPct || options.strategy == Strategy::kRandom;
+}
+
+void read_budget(const CommandLine& line, explore::SearchOptions& options) {
+  const std::optional<std::string> budget = line.text("budget");
+  if (!budget) return;
+  if (budget->find_first_not_of("0123456789") == std::string::npos) {
+    options.executions = *line.number("budget");
+    if (options.executions == 0) line.fail("--budget: no executions");
+    return;
+  }
+  options.time = std::chrono::nanoseconds(*line.time("budget"));
+  if (options.time.count() == 0) line.fail("--budget: no time");
+}
+
+void read_faults(const CommandLine& line, explore::Faults& faults) {
+  const std::optional<std::string> list = line.text("faults");
+  if (!list) return;
+  faults.spurious_wakeups = false;
+  std::istringstream words(*list);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (word == "spurious-wakeup") {
+      faults.spurious_wakeups = true;
+    } else if (word == "allocation") {
+      faults.failing_allocations = true;
+    } else if (word != "none") {
+      line.fail(
+          fmt::format("--faults: \"{}\"; expected spurious-wakeup, allocation or none", word));
+    }
+  }
+}
+
+explore::SearchOptions read_options(const CommandLine& line) {
+  explore::SearchOptions options;
+  const std::string name = line.text("strategy").value_or("exhaustive");
+  const auto strategy = std::ranges::find(kStrategies, name);
+  if (strategy == kStrategies.end()) {
+    const std::string near =
+        scenario::nearest(name, std::span<const std::string_view>(kStrategies));
+    line.fail(fmt::format("--strategy: \"{}\"{}", name,
+                          near.empty() ? std::string("; expected exhaustive, dfs, pct or random")
+                                       : fmt::format("; did you mean \"{}\"?", near)));
+  }
+  options.strategy = static_cast<Strategy>(strategy - kStrategies.begin());
+  const std::uint64_t bound = line.number("bound").value_or(2);
+  constexpr std::uint64_t kLargest = 64;
+  if (bound > kLargest) line.fail(fmt::format("--bound: at most {}", kLargest));
+  options.bound = static_cast<unsigned>(bound);
+  const std::uint64_t from = line.number("from").value_or(0);
+  if (from > bound) line.fail("--from: above --bound");
+  options.first_bound = static_cast<unsigned>(from);
+  const std::uint64_t jobs = line.number("jobs").value_or(1);
+  constexpr std::uint64_t kMostJobs = 256;
+  if (jobs == 0 || jobs > kMostJobs) line.fail(fmt::format("--jobs: 1 to {}", kMostJobs));
+  options.jobs = static_cast<unsigned>(jobs);
+  options.seed = line.number("seed").value_or(1);
+  read_budget(line, options);
+  read_faults(line, options.faults);
+  const bool draws = is_drawn(options);
+  if (draws && options.executions == 0 && options.time.count() == 0)
+    line.fail(fmt::format("--strategy {} never ends by itself: give --budget", name));
+  if (line.operands().size() != 1) line.fail("expected one scenario");
+  return options;
+}
+
+// Rewrites one line of the terminal; nothing is printed elsewhere.
+class Counter {
+ public:
+  explicit Counter(std::string name) : name_(std::move(name)), shows_(isatty(STDERR_FILENO) != 0) {}
+  ~Counter() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+
+  bool operator()(const explore::Progress& progress) {
+    if (shows_ && progress.seconds - last_ > 0.25) {
+      last_ = progress.seconds;
+      shown_ = true;
+      fmt::print(stderr, "\r\x1b[K{}: bound {}, {} executions, {:.0f}/s, {} steps each", name_,
+                 progress.bound, progress.executions,
+                 static_cast<double>(progress.executions) / progress.seconds, progress.steps);
+    }
+    return !InterruptGuard::interrupted();
+  }
+
+ private:
+  std::string name_;
+  bool shows_;
+  bool shown_ = false;
+  double last_ = 0;
+};
+
+std::string read_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string verdict_text(const explore::SearchOptions& options,
+                         const explore::SearchResult& result) {
+  if (!result.completed)
+    return fmt::format("no defect in {} executions; the budget ended before bound 0",
+                       result.executions);
+  const bool draws = is_drawn(options);
+  if (draws) return fmt::format("no defect in {} executions drawn at random", result.executions);
+  if (result.no_more)
+    return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
+                       result.schedules, *result.completed - 1);
+  std::string text = fmt::format("no defect in all {} interleavings up to bound {}",
+                                 result.schedules, *result.completed);
+  if (result.interrupted)
+    text += fmt::format("; the budget ended within bound {}", *result.completed + 1);
+  return text;
+}
+
+// One exploration, from the file to the report.
+class Exploration {
+ public:
+  explicit Exploration(const CommandLine& line)
+      : line_(line),
+        options_(read_options(line)),
+        file_(line.operands().front()),
+        scenario_(load_scenario(file_, line.list("set"))),
+        subject_(scenario_) {
+    options_.faults.store_buffers = scenario_.kernel.memory_model == scenario::MemoryModel::kTso;
+  }
+
+  int go() {
+    explore::Search search(subject_, options_);
+    {
+      Counter counter(scenario_.name);
+      search.progress = std::ref(counter);
+      const InterruptGuard guard;
+      const auto start = std::chrono::steady_clock::now();
+      result_ = options_.jobs == 1 ? search.run() : share();
+      seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (InterruptGuard::interrupted()) return kInterrupted;
+    }
+    if (result_.found) return found();
+    if (line_.has("json")) {
+      print(Json::object());
+    } else {
+      fmt::print("{}: {}\n{}", scenario_.name, verdict_text(options_, result_), speed());
+    }
+    return code();
+  }
+
+ private:
+  [[nodiscard]] int code() const {
+    if (result_.found) return static_cast<int>(sim::ExitCode::kDefect);
+    const bool drawn = is_drawn(options_);
+    return static_cast<int>(result_.interrupted && !drawn ? sim::ExitCode::kLimit
+                                                          : sim::ExitCode::kDone);
+  }
+
+  // Each job does its share of the last level; the levels above are done by all. What is found
+  // first in the order of the jobs counts.
+  explore::SearchResult share() {
+    std::vector<Child> children;
+    for (unsigned job = 0; job < options_.jobs; ++job) {
+      children.emplace_back([&, job] {
+        explore::SearchOptions mine = options_;
+        mine.job = job;
+        mine.seed += job;
+        if (mine.executions != 0)
+          mine.executions = std::max<std::uint64_t>(1, mine.executions / mine.jobs);
+        return result_json(explore::Search(subject_, mine).run()).dump();
+      });
+    }
+    explore::SearchResult all;
+    for (std::size_t job = 0; job < children.size(); ++job) {
+      const Json json = Json::parse(children[job].result(), nullptr, false);
+      if (!json.is_object()) throw sim::InternalError("a job of the exploration broke off");
+      add_result(json, job == 0, all);
+    }
+    return all;
+  }
+
+  static Json result_json(const explore::SearchResult& result) {
+    Json found = Json::array();
+    if (result.found) {
+      for (const explore::Deviation& deviation : result.found->schedule) {
+        found.push_back(
+            {static_cast<int>(deviation.kind), deviation.cpu, deviation.index, deviation.time});
+      }
+    }
+    return {{"executions", result.executions},
+            {"schedules", result.schedules},
+            {"inner", result.inner},
+            {"completed", result.completed ? static_cast<int>(*result.completed) : -1},
+            {"no_more", result.no_more},
+            {"interrupted", result.interrupted},
+            {"is_found", result.found.has_value()},
+            {"found", found}};
+  }
+
+  void add_result(const Json& json, bool first, explore::SearchResult& all) {
+    all.executions += json["executions"].get<std::uint64_t>();
+    all.inner = json["inner"];
+    all.schedules += json["schedules"].get<std::uint64_t>() - (first ? 0 : all.inner);
+    const int completed = json["completed"];
+    const auto least =
+        std::min(first ? completed : static_cast<int>(all.completed.value_or(0)), completed);
+    all.completed = least < 0 ? std::nullopt : std::optional(static_cast<unsigned>(least));
+    all.no_more = (first || all.no_more) && json["no_more"].get<bool>();
+    all.interrupted = all.interrupted || json["interrupted"].get<bool>();
+    if (!json["is_found"].get<bool>() || all.found) return;
+    explore::Schedule schedule;
+    for (const Json& d : json["found"]) {
+      schedule.push_back(
+          {static_cast<explore::Deviation::Kind>(d[0].get<int>()), d[1], d[2], d[3]});
+    }
+    all.found = {schedule, subject_.run(schedule, false)};
+  }
+
+  [[nodiscard]] std::string speed() const {
+    return fmt::format("{} executions in {:.2f} s ({:.0f}/s)\n", result_.executions, seconds_,
+                       static_cast<double>(result_.executions) / seconds_);
+  }
+
+  int found() {
+    const explore::Found shrunk = explore::shrink(subject_, *result_.found);
+    const explore::Explanation explanation = explore::explain(subject_, shrunk);
+    explore::ScheduleFile schedule;
+    schedule.scenario = scenario_.name;
+    schedule.scenario_hash = explore::scenario_hash(read_text(file_), line_.list("set"));
+    schedule.version = KTSIM_VERSION;
+    schedule.fault = explore::fault_words(shrunk.outcome.fault);
+    schedule.overrides = line_.list("set");
+    schedule.schedule = shrunk.schedule;
+    schedule.places = explanation.places;
+    const Json json = explore::to_json(schedule);
+    if (const auto path = line_.text("schedule-out")) {
+      trace::OutputFile out(*path);
+      out.write(json.dump(2) + "\n");
+      out.commit();
+    }
+    if (line_.has("json")) {
+      print({{"fault", schedule.fault}, {"why", explanation.why}, {"schedule", json}});
+      return code();
+    }
+    fmt::print("{}: {} after {} executions\n\n", scenario_.name, schedule.fault,
+               result_.executions);
+    for (const explore::Place& place : explanation.places) fmt::print("  {}\n", place.text());
+    if (explanation.places.empty()) fmt::print("  in the run that time alone gives\n");
+    fmt::print("\n{}\n{}\n\n{}", explanation.table(), explanation.why, speed());
+    return code();
+  }
+
+  void print(const Json& more) const {
+    Json json{{"ktsim", KTSIM_VERSION},
+              {"scenario", scenario_.name},
+              {"exit_code", code()},
+              {"executions", result_.executions},
+              {"seconds", seconds_}};
+    if (result_.completed) {
+      json["bound_completed"] = *result_.completed;
+      json["interleavings"] = result_.schedules;
+    }
+    json["complete"] = result_.no_more;
+    json.update(more);
+    fmt::print("{}\n", json.dump(2));
+  }
+
+  const CommandLine& line_;
+  explore::SearchOptions options_;
+  std::string file_;
+  scenario::Scenario scenario_;
+  explore::Subject subject_;
+  explore::SearchResult result_;
+  double seconds_ = 0;
+};
+
+}  // namespace
+
+int explore_command(const std::vector<std::string>& arguments) {
+  CommandLine line = command_line();
+  line.parse(arguments);
+  if (line.has("help")) {
+    fmt::print("{}", line.help());
+    return 0;
+  }
+  return Exploration(line).go();
+}
+
+}  // namespace kt::cli

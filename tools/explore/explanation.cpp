@@ -1,0 +1,281 @@
+#include "tools/explore/explanation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tools/explore/statement_text.hpp"
+#include "tools/run/task_state.hpp"
+#include "tools/run/time_text.hpp"
+
+namespace kt::explore {
+
+using run::time_text;
+
+namespace {
+
+std::string thread_name(run::System& system, std::int32_t pid) {
+  if (pid == 0) return "idle";
+  const sched::Task* task = system.scheduler().find_task(pid);
+  return task == nullptr ? fmt::format("pid {}", pid)
+                         : std::string(system.trace().names()[task->full_name]);
+}
+
+bool conflict(std::span<const Access> a, std::span<const Access> b) {
+  return std::ranges::any_of(a, [&](const Access& x) {
+    return std::ranges::any_of(
+        b, [&](const Access& y) { return x.object == y.object && (x.write || y.write); });
+  });
+}
+
+bool is_of(const Step& step, const Deviation& deviation) {
+  switch (deviation.kind) {
+    case Deviation::Kind::kStall:
+      return step.cpu == deviation.cpu && step.index == deviation.index;
+    case Deviation::Kind::kLate:
+      return step.cpu == deviation.cpu && step.arrival == deviation.index;
+    case Deviation::Kind::kAnswer:
+      return false;
+  }
+  return false;
+}
+
+// Position of the step that a deviation holds back; the number of steps: it is not there.
+std::size_t held_step(const Recorder& recorder, const Deviation& deviation) {
+  const std::span<const Step> steps = recorder.steps();
+  if (deviation.kind == Deviation::Kind::kAnswer) {
+    const std::span<const Asked> asked = recorder.asked();
+    if (deviation.index > asked.size() || asked[deviation.index - 1].step == 0) return steps.size();
+    return asked[deviation.index - 1].step - 1;
+  }
+  const auto step = std::ranges::find_if(steps, [&](const Step& s) { return is_of(s, deviation); });
+  return static_cast<std::size_t>(step - steps.begin());
+}
+
+// The last step that came first because another was held back, and that shares something with it.
+std::size_t awaited_step(const Recorder& recorder, std::size_t held, Time since) {
+  const std::span<const Step> steps = recorder.steps();
+  for (std::size_t i = held; i-- > 0 && steps[i].time >= since;) {
+    const bool other = steps[i].cpu != steps[held].cpu || steps[i].arrival != steps[held].arrival ||
+                       steps[i].pid != steps[held].pid;
+    if (other && conflict(recorder.accesses(i), recorder.accesses(held))) return i;
+  }
+  return steps.size();
+}
+
+std::string step_text(run::System& system, const scenario::Scenario& scenario, const Step& step) {
+  if (step.arrival != 0) return fmt::format("an interrupt on CPU {}", step.cpu);
+  const std::string statement = statement_text(scenario, step.location);
+  const std::string thread = thread_name(system, step.pid);
+  return statement.empty() ? thread : fmt::format("{}: {}", thread, statement);
+}
+
+}  // namespace
+
+std::string Place::text() const {
+  std::string line;
+  switch (deviation.kind) {
+    case Deviation::Kind::kStall:
+      line = fmt::format("CPU {} stalls {} at t={}", deviation.cpu, time_text(deviation.time),
+                         time_text(time));
+      break;
+    case Deviation::Kind::kLate:
+      line = fmt::format("CPU {} takes an interrupt {} late, at t={}", deviation.cpu,
+                         time_text(deviation.time), time_text(time + deviation.time));
+      break;
+    case Deviation::Kind::kAnswer:
+      line = fmt::format("{} at t={}", question, time_text(time));
+      break;
+  }
+  if (!thread.empty() && deviation.kind != Deviation::Kind::kLate) {
+    line += fmt::format(", in {}", thread);
+    if (!statement.empty()) line += fmt::format(" {} {}", inside ? "inside" : "before", statement);
+    if (!where.empty()) line += fmt::format(" ({})", where);
+  }
+  if (!until.empty()) line += fmt::format("; first comes {}", until);
+  return line;
+}
+
+std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario& scenario,
+                             run::System& system, const Schedule& schedule) {
+  const std::span<const Step> steps = recorder.steps();
+  std::vector<Place> places;
+  for (const Deviation& deviation : schedule) {
+    Place& place = places.emplace_back();
+    place.deviation = deviation;
+    const std::size_t held = held_step(recorder, deviation);
+    if (held == steps.size()) continue;
+    const Step& step = steps[held];
+    place.time = step.arrival != 0 && deviation.kind == Deviation::Kind::kLate
+                     ? step.arrived
+                     : step.time - deviation.time;
+    place.thread = step.arrival != 0
+                       ? fmt::format("an interrupt over {}", thread_name(system, step.pid))
+                       : thread_name(system, step.pid);
+    place.statement = statement_text(scenario, step.location);
+    place.inside = !step.at_start;
+    if (!place.statement.empty()) {
+      place.where = scenario.where(step.location);
+      place.pointer = scenario.origins[step.location].pointer;
+    }
+    if (deviation.kind == Deviation::Kind::kAnswer) {
+      place.question = question_text(recorder.asked()[deviation.index - 1].question);
+      continue;
+    }
+    const std::size_t first = awaited_step(recorder, held, place.time);
+    if (first != steps.size()) place.until = step_text(system, scenario, steps[first]);
+  }
+  return places;
+}
+
+std::string why_text(run::System& system, const run::ExpectationSink& sink,
+                     const Outcome& outcome) {
+  if (outcome.fault == Fault::kDefect || outcome.fault == Fault::kWatchdog) return system.message();
+  const run::Stuck stuck = run::find_stuck(system);
+  std::string text;
+  if (outcome.fault == Fault::kDeadlock) {
+    for (const auto& cycle : stuck.cycles) {
+      for (const run::CycleStep& step : cycle) {
+        text += fmt::format("{}{} (pid {}) waits for {}", text.empty() ? "" : "; ", step.name,
+                            step.pid, step.waits_for);
+      }
+    }
+    return text + ": none of them can go on.";
+  }
+  if (outcome.fault == Fault::kExpectation) {
+    for (const run::Verdict& verdict : run::judge(system, sink, stuck)) {
+      if (!verdict.passed) text += fmt::format("{}: {}. ", verdict.expectation, verdict.reason);
+    }
+    return text;
+  }
+  if (outcome.fault == Fault::kNeverEnds)
+    return fmt::format("At t={} something still runs, {} after the start.", time_text(system.now()),
+                       time_text(Subject::kLiveness));
+  for (const run::Sleeper& sleeper : stuck.sleepers) {
+    if (sleeper.parked) continue;
+    text += fmt::format("{} (pid {}) sleeps in {} since t={} and waits for {}", sleeper.name,
+                        sleeper.pid, sleeper.state, time_text(sleeper.since), sleeper.waits_for);
+    if (!sleeper.where.empty()) text += fmt::format(" ({})", sleeper.where);
+    if (sleeper.lost) {
+      text += fmt::format(
+          ". {} (pid {}) woke it at t={}, but found it awake, so that there was nothing to do; it "
+          "looked at no condition after that and went to sleep",
+          sleeper.lost->waker, sleeper.lost->waker_pid, time_text(sleeper.lost->time));
+    }
+    const bool can = std::ranges::any_of(
+        sleeper.wakers, [](const run::Waker& waker) { return waker.fate == "can run"; });
+    if (!can) text += ". Nobody is left to wake it";
+    text += ". ";
+  }
+  return text;
+}
+
+namespace {
+
+// A row for each statement that a thread of the scenario, or a worker in a work, begins.
+class Table {
+ public:
+  Table(Subject& subject, Explanation& result) : subject_(subject), result_(result) {}
+
+  void build(const Schedule& schedule) {
+    const Recorder& recorder = subject_.recorder();
+    const std::span<const Step> steps = recorder.steps();
+    std::vector<bool> decides(steps.size());
+    for (const Place& place : result_.places) {
+      const std::size_t held = held_step(recorder, place.deviation);
+      if (held == steps.size()) continue;
+      decides[held] = true;
+      if (place.deviation.kind == Deviation::Kind::kAnswer) continue;
+      const std::size_t first = awaited_step(recorder, held, place.time);
+      if (first != steps.size()) decides[first] = true;
+    }
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      note_stalls(i, schedule);
+      add_step(steps[i], decides[i]);
+    }
+    std::ranges::stable_sort(result_.rows, {}, &Row::time);
+  }
+
+ private:
+  void note_stalls(std::size_t step, const Schedule& schedule) {
+    for (const Deviation& deviation : schedule) {
+      if (held_step(subject_.recorder(), deviation) != step) continue;
+      const Step& held = subject_.recorder().steps()[step];
+      if (deviation.kind == Deviation::Kind::kAnswer) continue;
+      const bool late = deviation.kind == Deviation::Kind::kLate;
+      const Time begin = late ? held.arrived : held.time - deviation.time;
+      result_.rows.push_back(
+          {begin, column_of(held),
+           fmt::format("~ {} {}", late ? "interrupt late by" : "stalls", time_text(deviation.time)),
+           true});
+    }
+  }
+
+  std::size_t column_of(const Step& step) {
+    const auto [entry, added] = columns_.try_emplace(step.pid, result_.columns.size());
+    if (added) {
+      result_.columns.push_back(
+          fmt::format("{}, CPU {}", thread_name(subject_.system(), step.pid), step.cpu));
+    }
+    return entry->second;
+  }
+
+  void add_step(const Step& step, bool decides) {
+    if (step.arrival == 0 && step.at_start) {
+      const std::string text = statement_text(subject_.scenario(), step.location);
+      if (text.empty()) return;
+      result_.rows.push_back({step.time, column_of(step), text, decides});
+      last_[step.pid] = result_.rows.size() - 1;
+      return;
+    }
+    if (!decides) return;
+    if (const auto row = last_.find(step.pid); row != last_.end() && step.arrival == 0) {
+      result_.rows.push_back({step.time, column_of(step),
+                              fmt::format("| inside {}", result_.rows[row->second].text), true});
+    } else {
+      result_.rows.push_back({step.time, column_of(step),
+                              step.arrival != 0 ? "| in an interrupt" : "| goes on", true});
+    }
+  }
+
+  Subject& subject_;
+  Explanation& result_;
+  std::map<std::int32_t, std::size_t> columns_;
+  std::map<std::int32_t, std::size_t> last_;  // row of a thread's statement
+};
+
+}  // namespace
+
+std::string Explanation::table() const {
+  std::vector<std::size_t> widths;
+  for (const std::string& column : columns) widths.push_back(column.size());
+  for (const Row& row : rows) widths[row.column] = std::max(widths[row.column], row.text.size());
+  std::string text = fmt::format("{:>14}  ", "t");
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    text += fmt::format("{:<{}}  ", columns[i], widths[i]);
+  const auto end_line = [&text] {
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  };
+  end_line();
+  for (const Row& row : rows) {
+    text += fmt::format("{} {:>12}  ", row.decides ? "*" : " ", time_text(row.time));
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      text += fmt::format("{:<{}}  ", i == row.column ? row.text : "", widths[i]);
+    end_line();
+  }
+  return text;
+}
+
+Explanation explain(Subject& subject, const Found& found) {
+  Explanation result;
+  const Outcome outcome = subject.run(found.schedule, true);
+  result.places =
+      places_of(subject.recorder(), subject.scenario(), subject.system(), found.schedule);
+  result.why = why_text(subject.system(), subject.expectations(), outcome);
+  Table(subject, result).build(found.schedule);
+  return result;
+}
+
+}  // namespace kt::explore

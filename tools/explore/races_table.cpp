@@ -1,0 +1,90 @@
+// Prints results/races.md: what the pairs of scenarios/races cost to find and to prove, with the
+// reduction and without.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tools/explore/search.hpp"
+#include "tools/scenario/load.hpp"
+
+namespace {
+
+namespace filesystem = std::filesystem;
+using namespace kt;
+using namespace kt::explore;
+
+constexpr std::uint64_t kBudget = 20'000;  // executions, without the reduction
+
+struct Measured {
+  SearchResult result;
+  std::size_t stalls = 0;
+  double seconds = 0;
+};
+
+Measured measure(const scenario::Scenario& scenario, Strategy strategy) {
+  const auto start = std::chrono::steady_clock::now();
+  Subject subject(scenario);
+  SearchOptions options;
+  options.strategy = strategy;
+  options.faults.store_buffers = scenario.kernel.memory_model == scenario::MemoryModel::kTso;
+  if (strategy == Strategy::kDfs) options.executions = kBudget;
+  Measured measured;
+  measured.result = Search(subject, options).run();
+  if (measured.result.found)
+    measured.stalls = shrink(subject, *measured.result.found).schedule.size();
+  measured.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return measured;
+}
+
+std::string executions(const SearchResult& result) {
+  return result.interrupted ? fmt::format("> {}", result.executions)
+                            : fmt::format("{}", result.executions);
+}
+
+void row(const filesystem::path& folder, const std::string& pair) {
+  const scenario::Scenario broken = scenario::load_file(folder / (pair + "-broken.json"));
+  const Measured found = measure(broken, Strategy::kExhaustive);
+  const Measured found_plain = measure(broken, Strategy::kDfs);
+  const scenario::Scenario fixed = scenario::load_file(folder / (pair + "-fixed.json"));
+  const Measured proven = measure(fixed, Strategy::kExhaustive);
+  const Measured proven_plain = measure(fixed, Strategy::kDfs);
+  const auto& fault = found.result.found;
+  fmt::print("| {} | {} | {} | {} | {} | {:.2f} | {} | {} | {:.2f} |\n", pair,
+             fault ? fault_words(fault->outcome.fault) : "NOT FOUND", executions(found.result),
+             executions(found_plain.result), found.stalls, found.seconds, executions(proven.result),
+             executions(proven_plain.result), proven.seconds);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const filesystem::path folder = argc > 1 ? argv[1] : "scenarios/races";
+  std::vector<std::string> pairs;
+  for (const auto& entry : filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().stem().string();
+    constexpr std::string_view kEnding = "-broken";
+    if (name.ends_with(kEnding)) pairs.push_back(name.substr(0, name.size() - kEnding.size()));
+  }
+  std::ranges::sort(pairs);
+  fmt::print(
+      "# Races\n\nThe pairs of scenarios/races: executions until the broken one's defect is found, "
+      "and to try all\n"
+      "schedules of the fixed one up to bound 2, smaller bounds included. `reduced` reverses "
+      "races\n"
+      "(`--strategy exhaustive`), `plain` holds every step back until after every later one "
+      "(`dfs`, {} executions\n"
+      "at most). Deviations: what is left of the schedule after shrinking. Seconds: making the "
+      "machine and shrinking included.\n\n"
+      "    ktsim-races scenarios/races > results/races.md\n\n"
+      "| Pair | Found | reduced | plain | Deviations | s | Proven, reduced | plain | s |\n"
+      "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+      kBudget);
+  for (const std::string& pair : pairs) row(folder, pair);
+  return 0;
+}

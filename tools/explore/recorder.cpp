@@ -1,0 +1,186 @@
+#include "tools/explore/recorder.hpp"
+
+#include <algorithm>
+
+#include "models/sched/task.hpp"
+
+namespace kt::explore {
+
+namespace {
+
+// What a run writes down lies on the heap, not in the arena that is rewound behind it.
+template <class T>
+void append(std::vector<T>& list, const T& value) {
+  if (list.size() == list.capacity()) {
+    const sim::Arena::Use heap(nullptr);
+    list.reserve(std::max<std::size_t>(1024, 2 * list.capacity()));
+  }
+  list.push_back(value);
+}
+
+}  // namespace
+
+Recorder::Recorder(int nr_cpus) : cpus_(static_cast<std::size_t>(nr_cpus)) {}
+
+void Recorder::start(const Schedule& schedule, bool recording) {
+  recording_ = recording;
+  ids_ = stalled_ = questions_ = 0;
+  entries_.clear();
+  for (const Deviation& deviation : schedule) entries_.push_back({deviation, 0, false});
+  std::ranges::fill(cpus_, PerCpu{});
+  for (std::size_t cpu = 0; cpu < cpus_.size(); ++cpu) look_ahead(static_cast<int>(cpu));
+  index_of_.clear();
+  steps_.clear();
+  accesses_.clear();
+  asked_.clear();
+  cancelled_.clear();
+  drawn_.clear();
+  if (recording) append(index_of_, 0U);  // ids count from 1
+}
+
+// The next stall and the next late interrupt of a CPU that have not been met.
+void Recorder::look_ahead(int cpu) {
+  PerCpu& here = cpus_[static_cast<std::size_t>(cpu)];
+  here.next_stall = here.next_late = 0;
+  for (const Entry& entry : entries_) {
+    const Deviation& d = entry.deviation;
+    if (d.cpu != cpu || entry.met || d.kind == Deviation::Kind::kAnswer) continue;
+    std::uint32_t& next = d.kind == Deviation::Kind::kStall ? here.next_stall : here.next_late;
+    const std::uint32_t passed = d.kind == Deviation::Kind::kStall ? here.steps : here.arrivals;
+    if (d.index > passed && (next == 0 || d.index < next)) next = d.index;
+  }
+}
+
+const Deviation* Recorder::unmet() const {
+  const auto entry = std::ranges::find(entries_, false, &Entry::met);
+  return entry == entries_.end() ? nullptr : &entry->deviation;
+}
+
+std::span<const Access> Recorder::accesses(std::size_t step) const {
+  const std::size_t first = steps_[step].first;
+  const std::size_t end = step + 1 < steps_.size() ? steps_[step + 1].first : accesses_.size();
+  return {accesses_.data() + first, end - first};
+}
+
+std::uint32_t Recorder::segment_begins(cpu::Cpu& cpu) {
+  PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
+  ++ids_;
+  if (++here.steps == here.next_stall) [[unlikely]] {
+    for (Entry& entry : entries_) {
+      const Deviation& d = entry.deviation;
+      if (d.kind == Deviation::Kind::kStall && d.cpu == cpu.id() && d.index == here.steps)
+        entry.step = stalled_ = ids_;
+    }
+    look_ahead(cpu.id());
+  }
+  if (recording_) append(index_of_, here.steps);
+  if (policy != nullptr) [[unlikely]] {
+    const Time time = policy->stall(cpu);
+    if (time != 0)
+      draw({Deviation::Kind::kStall, static_cast<std::uint16_t>(cpu.id()), here.steps, time});
+  }
+  return ids_;
+}
+
+void Recorder::draw(const Deviation& deviation) {
+  append(drawn_, deviation);
+  append(entries_, Entry{deviation, ids_, false});
+  stalled_ = ids_;
+}
+
+Time Recorder::stall(std::uint32_t step) {
+  if (stalled_ == 0) [[likely]]
+    return 0;
+  for (Entry& entry : entries_) {
+    if (entry.step != step || entry.met) continue;
+    entry.met = true;
+    return entry.deviation.time;
+  }
+  return 0;
+}
+
+void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
+  if (!recording_) return;
+  PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
+  const auto& task = static_cast<const sched::Task&>(*cpu.current);
+  Step done;
+  done.time = cpu.now();
+  done.index = step < index_of_.size() ? index_of_[step] : 0;
+  done.cause = std::exchange(here.cause, 0);
+  done.first = static_cast<std::uint32_t>(accesses_.size());
+  done.location = task.location;
+  done.pid = task.pid;
+  done.irqs_off = cpu.irqs_disabled();
+  done.cpu = static_cast<std::uint16_t>(cpu.id());
+  if (cpu.in_hardirq() || cpu.serving_softirq()) {
+    done.arrival = here.arrivals;
+    done.arrived = here.arrived;
+  } else {
+    done.at_start = task.location != here.location;
+    here.location = task.location;
+  }
+  append(steps_, done);
+}
+
+// What the interrupt does on its arrival is a step of its own.
+void Recorder::drain(cpu::Cpu& cpu) {
+  const PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
+  if (recording_) {
+    Step arrival;
+    arrival.time = arrival.arrived = here.arrived;
+    arrival.arrival = here.arrivals + 1;
+    arrival.first = static_cast<std::uint32_t>(accesses_.size());
+    arrival.pid = cpu.current->pid;
+    arrival.cpu = static_cast<std::uint16_t>(cpu.id());
+    append(steps_, arrival);
+  }
+  on_interrupt.call(on_interrupt.object, cpu.id());
+}
+
+Time Recorder::interrupt_arrives(cpu::Cpu& cpu, unsigned) {
+  PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
+  here.arrived = cpu.now();
+  if (on_interrupt.call != nullptr) drain(cpu);
+  if (++here.arrivals != here.next_late) [[likely]]
+    return 0;
+  Time late = 0;
+  for (Entry& entry : entries_) {
+    const Deviation& d = entry.deviation;
+    if (d.kind != Deviation::Kind::kLate || d.cpu != cpu.id() || d.index != here.arrivals) continue;
+    entry.met = true;
+    late = d.time;
+  }
+  look_ahead(cpu.id());
+  return late;
+}
+
+void Recorder::signalled(cpu::Cpu& cpu) {
+  signalled_by(cpu, current_step());
+}
+
+void Recorder::signalled_by(cpu::Cpu& cpu, std::uint32_t step) {
+  cpus_[static_cast<std::size_t>(cpu.id())].cause = step;
+}
+
+void Recorder::touched(const void* object, cpu::Access access) {
+  if (!recording_) return;
+  append(accesses_, Access{object, access == cpu::Access::kWrite});
+}
+
+void Recorder::cancelled(Time due) {
+  if (recording_) append(cancelled_, Cancelled{due, current_step()});
+}
+
+std::uint32_t Recorder::choose(sim::Question question, std::uint32_t, std::uint32_t) {
+  ++questions_;
+  if (recording_) append(asked_, Asked{question, current_step()});
+  for (Entry& entry : entries_) {
+    const Deviation& d = entry.deviation;
+    if (d.kind != Deviation::Kind::kAnswer || d.index != questions_) continue;
+    entry.met = true;
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace kt::explore

@@ -1,0 +1,127 @@
+// Applies a schedule to a run and, if asked, writes down what every step did: which CPU and thread,
+// when, what it read and wrote, what made it go on. Memory is kept from run to run.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/cpu/cpu.hpp"
+#include "sim/arena.hpp"
+#include "sim/chooser.hpp"
+#include "tools/explore/schedule.hpp"
+
+namespace kt::explore {
+
+/// One executed step: the code behind one segment.
+struct Step {
+  Time time = 0;
+  std::uint32_t index = 0;     ///< of its CPU: where a stall would go
+  std::uint32_t arrival = 0;   ///< in an interrupt: which arrival at the CPU started it, else 0
+  Time arrived = 0;            ///< of that interrupt
+  std::uint32_t cause = 0;     ///< position of the step that made the CPU go on + 1; 0: none
+  std::uint32_t first = 0;     ///< its accesses begin here
+  std::uint32_t location = 0;  ///< task_struct's: the statement that executes
+  std::int32_t pid = 0;
+  std::uint16_t cpu = 0;
+  bool irqs_off = false;  ///< no interrupt could come before it
+  bool at_start = false;  ///< the code of the statement itself, not of something that it called
+};
+
+struct Access {
+  const void* object = nullptr;
+  bool write = false;
+};
+
+/// Something that was due and will not happen.
+struct Cancelled {
+  Time due = 0;
+  std::uint32_t step = 0;  ///< position of the step + 1
+};
+
+/// A question that was asked.
+struct Asked {
+  sim::Question question{};
+  std::uint32_t step = 0;  ///< position of the step + 1
+};
+
+class Recorder final : public cpu::Probe, public sim::Chooser {
+ public:
+  explicit Recorder(int nr_cpus);
+
+  /// Before a run. Faults are the questions that a schedule may answer with 1.
+  void start(const Schedule& schedule, bool recording);
+
+  /// Of a recorded run: the steps in the order in which they happened.
+  [[nodiscard]] std::span<const Step> steps() const { return steps_; }
+  [[nodiscard]] std::span<const Access> accesses(std::size_t step) const;
+  [[nodiscard]] std::span<const Asked> asked() const { return asked_; }
+  [[nodiscard]] std::span<const Cancelled> cancelled() const { return cancelled_; }
+  /// What an interrupt does besides: it drains the CPU's store buffer.
+  struct Hook {
+    void* object = nullptr;
+    void (*call)(void* object, int cpu) = nullptr;
+  };
+  Hook on_interrupt;
+  /// Draws stalls as the run goes on, besides those of the schedule: ns for the step that begins.
+  struct Policy {
+    virtual ~Policy() = default;
+    virtual Time stall(cpu::Cpu& cpu) = 0;
+  };
+  Policy* policy = nullptr;
+  /// What it has drawn.
+  [[nodiscard]] const std::vector<Deviation>& drawn() const { return drawn_; }
+  /// Whether every entry of the schedule was met. If not: the first that was not.
+  [[nodiscard]] const Deviation* unmet() const;
+  /// Steps that began, in all; of any run.
+  [[nodiscard]] std::uint32_t begun() const { return ids_; }
+
+  std::uint32_t segment_begins(cpu::Cpu& cpu) override;
+  Time stall(std::uint32_t step) override;
+  void code_begins(cpu::Cpu& cpu, std::uint32_t step) override;
+  Time interrupt_arrives(cpu::Cpu& cpu, unsigned vector) override;
+  void signalled(cpu::Cpu& cpu) override;
+  void signalled_by(cpu::Cpu& cpu, std::uint32_t step) override;
+  [[nodiscard]] std::uint32_t current_step() const override {
+    return static_cast<std::uint32_t>(steps_.size());
+  }
+  void touched(const void* object, cpu::Access access) override;
+  void cancelled(Time due) override;
+  std::uint32_t choose(sim::Question question, std::uint32_t options,
+                       std::uint32_t subject) override;
+
+ private:
+  struct PerCpu {
+    std::uint32_t steps = 0;
+    std::uint32_t arrivals = 0;
+    Time arrived = 0;
+    std::uint32_t next_stall = 0;  // index of the step; 0: none
+    std::uint32_t next_late = 0;
+    std::uint32_t cause = 0;
+    std::uint32_t location = 0;  // of the last step in task context
+  };
+  struct Entry {
+    Deviation deviation;
+    std::uint32_t step = 0;  // id of the step, once it has begun
+    bool met = false;
+  };
+  void look_ahead(int cpu);
+  void draw(const Deviation& deviation);
+  void drain(cpu::Cpu& cpu);
+
+  std::vector<PerCpu> cpus_;
+  std::vector<Entry> entries_;
+  std::uint32_t ids_ = 0;
+  std::uint32_t stalled_ = 0;  // id of a step whose stall was met last
+  bool recording_ = false;
+  std::uint32_t questions_ = 0;
+  std::vector<std::uint32_t> index_of_;  // by id of the step
+  std::vector<Step> steps_;
+  std::vector<Access> accesses_;
+  std::vector<Asked> asked_;
+  std::vector<Cancelled> cancelled_;
+  std::vector<Deviation> drawn_;
+};
+
+}  // namespace kt::explore

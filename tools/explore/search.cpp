@@ -1,0 +1,242 @@
+#include "tools/explore/search.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace kt::explore {
+
+namespace {
+
+// A preemption takes the tick that ends the slice; the first may come before its end.
+Time preempts_after(const scenario::Scenario& scenario) {
+  if (scenario.kernel.preempt != scenario::Preempt::kFull &&
+      scenario.kernel.preempt != scenario::Preempt::kRt)
+    return 0;
+  return 2 * (1'000'000'000 / scenario.kernel.hz);
+}
+
+}  // namespace
+
+Search::Seen::Seen() : entries_(static_cast<Entry*>(std::calloc(kSize, sizeof(Entry)))) {
+  if (entries_ == nullptr) throw std::bad_alloc();
+}
+
+bool Search::Seen::contains(std::uint64_t number, unsigned left) {
+  Entry& entry = entries_[number % kSize];
+  if (entry.epoch == epoch_ && entry.number == number && entry.left >= left) return true;
+  entry = {number, left, epoch_};
+  return false;
+}
+
+Search::Search(Subject& subject, const SearchOptions& options)
+    : subject_(subject),
+      options_(options),
+      races_(subject.scenario().machine.cpus, preempts_after(subject.scenario()), options.faults) {}
+
+bool Search::over() {
+  if (stop_) return true;
+  if (options_.executions != 0 && result_.executions >= options_.executions) stop_ = true;
+  constexpr std::uint64_t kLook = 1024;
+  if (result_.executions % kLook == 0 && (options_.time.count() != 0 || progress)) {
+    const auto elapsed = Clock::now() - start_;
+    if (options_.time.count() != 0 && elapsed >= options_.time) stop_ = true;
+    if (progress && !progress({result_.executions, bound_, subject_.recorder().begun(),
+                               std::chrono::duration<double>(elapsed).count()}))
+      stop_ = true;
+  }
+  if (stop_) result_.interrupted = true;
+  return stop_;
+}
+
+Outcome Search::execute(const Schedule& schedule, bool recording) {
+  Outcome outcome = subject_.run(schedule, recording);
+  ++result_.executions;
+  ++in_bound_;
+  if (observe) observe(schedule, outcome);
+  if (outcome.fault != Fault::kNone && options_.stop_at_fault) {
+    result_.found = {schedule, outcome};
+    stop_ = true;
+  }
+  return outcome;
+}
+
+// Depth first, from the run of one schedule to those that reverse one race more. Where a step is
+// held back already it is held back for longer: a reversal, but no further stall.
+void Search::visit(const Schedule& schedule, unsigned depth) {
+  const bool last = depth == bound_;
+  if (last && depth != 0 && turn_++ % options_.jobs != options_.job) return;
+  if (over()) return;
+  if (!last || depth == 0) ++inner_;
+  execute(schedule, !last);
+  if (stop_ || last) {
+    deeper_ = true;
+    return;
+  }
+  const bool reduce = options_.strategy == Strategy::kExhaustive;
+  if (reduce && traces_.contains(races_.trace_hash(subject_.recorder()), bound_ - depth)) return;
+  const std::vector<Deviation> next =
+      reduce ? races_.reversals(subject_.recorder()) : races_.all(subject_.recorder());
+  for (const Deviation& deviation : next) {
+    const bool answered =
+        deviation.kind == Deviation::Kind::kAnswer &&
+        std::ranges::any_of(schedule, [&](const Deviation& d) { return d.same_place(deviation); });
+    if (answered) continue;
+    const Schedule child = with(schedule, deviation);
+    if (schedules_.contains(hash_of(child), bound_ - depth - 1)) continue;
+    visit(child, depth + 1);
+    if (stop_) return;
+  }
+}
+
+void Search::iterate() {
+  for (bound_ = options_.first_bound; bound_ <= options_.bound; ++bound_) {
+    traces_.clear();
+    schedules_.clear();
+    in_bound_ = inner_ = 0;
+    deeper_ = false;
+    visit({}, 0);
+    if (stop_) return;
+    result_.completed = bound_;
+    result_.schedules = in_bound_;
+    result_.inner = inner_;
+    if (!deeper_) {  // every run of the last bound was a repetition
+      result_.no_more = true;
+      return;
+    }
+  }
+}
+
+SearchResult Search::run() {
+  start_ = Clock::now();
+  switch (options_.strategy) {
+    case Strategy::kExhaustive:
+    case Strategy::kDfs:
+      iterate();
+      break;
+    case Strategy::kPct:
+      draw_pct();
+      break;
+    case Strategy::kRandom:
+      draw_random();
+      break;
+  }
+  return result_;
+}
+
+// Each run stalls a few steps, drawn from all of a first run, until after a later step of that run.
+void Search::draw_random() {
+  sim::RandomStream random(options_.seed, "/explore/random");
+  execute({}, true);
+  if (stop_) return;
+  const std::vector<Deviation> pool = races_.all(subject_.recorder());
+  while (!pool.empty() && !over()) {
+    Schedule schedule;
+    const std::uint64_t count = 1 + random.bounded(options_.bound == 0 ? 1 : options_.bound);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      schedule = with(schedule, pool[random.bounded(pool.size())]);
+    }
+    execute(schedule, false);
+  }
+}
+
+namespace {
+
+// Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic
+// guarantees of finding bugs" (ASPLOS 2010), with CPUs in the place of threads: each has a
+// priority, and at a few steps, drawn beforehand, the CPU that gets there falls below all others. A
+// CPU with less priority stalls before each step while another has something to do.
+class Pct final : public Recorder::Policy {
+ public:
+  Pct(int nr_cpus, cpu::Machine& machine) : machine_(machine) {
+    priorities_.resize(static_cast<std::size_t>(nr_cpus));
+  }
+
+  void draw(sim::RandomStream& random, std::uint64_t steps, unsigned changes) {
+    for (std::size_t i = 0; i < priorities_.size(); ++i) {
+      priorities_[i] = static_cast<int>(i);
+      std::swap(priorities_[i], priorities_[random.bounded(i + 1)]);
+    }
+    changes_.clear();
+    for (unsigned i = 0; i < changes; ++i) changes_.push_back(1 + random.bounded(steps));
+    step_ = 0;
+    lowest_ = 0;
+  }
+
+  Time stall(cpu::Cpu& cpu) override {
+    ++step_;
+    int& mine = priorities_[static_cast<std::size_t>(cpu.id())];
+    if (std::ranges::find(changes_, step_) != changes_.end()) mine = --lowest_;
+    for (std::size_t i = 0; i < priorities_.size(); ++i) {
+      if (priorities_[i] > mine && !machine_.cpu(static_cast<int>(i)).halted()) return kHold;
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr Time kHold = 100'000;  // ns: longer than a CPU is busy without waiting
+
+  cpu::Machine& machine_;
+  std::vector<int> priorities_;
+  std::vector<std::uint64_t> changes_;
+  std::uint64_t step_ = 0;
+  int lowest_ = 0;
+};
+
+}  // namespace
+
+void Search::draw_pct() {
+  sim::RandomStream random(options_.seed, "/explore/pct");
+  execute({}, false);
+  const std::uint64_t steps = subject_.recorder().begun();
+  Pct pct(subject_.scenario().machine.cpus, subject_.system().machine());
+  while (!over()) {
+    pct.draw(random, steps, options_.bound);
+    subject_.set_policy(&pct);
+    execute({}, false);
+    subject_.set_policy(nullptr);
+    if (!result_.found) continue;
+    for (const Deviation& deviation : subject_.recorder().drawn())
+      result_.found->schedule = with(result_.found->schedule, deviation);
+  }
+}
+
+Found shrink(Subject& subject, const Found& found) {
+  Found best = found;
+  const auto still = [&](const Schedule& schedule) {
+    return subject.run(schedule, false).same_fault(found.outcome);
+  };
+  // Delta debugging: large parts first, then smaller ones, then one by one until none can go.
+  for (std::size_t part = best.schedule.size(); part > 0;) {
+    bool removed = false;
+    for (std::size_t i = 0; i < best.schedule.size();) {
+      Schedule fewer = best.schedule;
+      const auto begin = fewer.begin() + static_cast<std::ptrdiff_t>(i);
+      fewer.erase(begin, begin + static_cast<std::ptrdiff_t>(std::min(part, fewer.size() - i)));
+      if (still(fewer)) {
+        best.schedule = fewer;
+        removed = true;
+      } else {
+        i += part;
+      }
+    }
+    if (part > 1) {
+      part /= 2;
+    } else if (!removed) {
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < best.schedule.size(); ++i) {
+    if (best.schedule[i].kind == Deviation::Kind::kAnswer) continue;
+    Time too_short = 0;
+    Time enough = best.schedule[i].time;
+    while (enough - too_short > 1) {
+      Schedule shorter = best.schedule;
+      shorter[i].time = too_short + (enough - too_short) / 2;
+      (still(shorter) ? enough : too_short) = shorter[i].time;
+    }
+    best.schedule[i].time = enough;
+  }
+  return best;
+}
+
+}  // namespace kt::explore

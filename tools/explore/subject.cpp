@@ -1,0 +1,145 @@
+#include "tools/explore/subject.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "sim/error.hpp"
+#include "tools/run/task_state.hpp"
+
+namespace kt::explore {
+
+using scenario::Verb;
+using sched::WaitKind;
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kWords{
+    "nothing",    "a lost wakeup",           "a deadlock",          "a hang", "a defect",
+    "a watchdog", "a run that does not end", "a failed expectation"};
+
+// A message without its numbers: times and PIDs differ from schedule to schedule.
+std::string without_numbers(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
+}  // namespace
+
+std::string_view fault_words(Fault fault) {
+  return kWords[static_cast<std::size_t>(fault)];
+}
+
+run::SystemOptions system_options() {
+  run::SystemOptions options;
+  options.threads_exist = true;
+  return options;
+}
+
+Time run_limit(run::System& system) {
+  return system.horizon() == sim::kNever ? system.now() + Subject::kLiveness : sim::kNever;
+}
+
+void require_explorable(const scenario::Scenario& scenario) {
+  if (run::PlatformDevices::needed(scenario) || !scenario.machine.disks.empty() ||
+      scenario.machine.power.given) {
+    throw sim::UserError(fmt::format(
+        "{}: not modelled yet: exploring a machine with disks, memory streams or power (SimGrid's state "
+        "cannot be put back)",
+        scenario.file));
+  }
+}
+
+Recorder::Hook store_buffers(run::System& system) {
+  if (system.scenario().kernel.memory_model != scenario::MemoryModel::kTso) return {};
+  return {&system.interpreter(), [](void* interpreter, int cpu) {
+            static_cast<run::Interpreter*>(interpreter)->drain_stores(cpu);
+          }};
+}
+
+Subject::Subject(const scenario::Scenario& scenario)
+    : scenario_(scenario), recorder_(std::make_unique<Recorder>(scenario.machine.cpus)) {
+  require_explorable(scenario);
+  const sim::Arena::Use use(&arena_);
+  trace_ = new sim::Trace;
+  sink_ = new run::ExpectationSink(scenario, trace_->names());
+  trace_->add_sink(*sink_);
+  for (std::size_t event = 0; event < sink_->events().size(); ++event) {
+    if (sink_->events().test(event)) trace_->enable(static_cast<std::uint16_t>(event));
+  }
+  system_ = new run::System(scenario, *trace_, system_options());
+  system_->run_to_first_wakeup();
+  if (system_->ending() != run::Ending::kDone) {
+    const sim::Arena::Use heap(nullptr);
+    throw sim::UserError(
+        fmt::format("{}: a defect before the first wakeup: {}", scenario.file, system_->message()));
+  }
+  system_->machine().set_probe(recorder_.get());
+  system_->machine().chooser = recorder_.get();
+  recorder_->on_interrupt = store_buffers(*system_);
+  arena_.keep();
+}
+
+Subject::~Subject() = default;
+
+Outcome Subject::run(const Schedule& schedule, bool recording) {
+  arena_.rewind();
+  recorder_->start(schedule, recording);
+  {
+    const sim::Arena::Use use(&arena_);
+    system_->run_on(run_limit(*system_));
+  }
+  return judge();
+}
+
+// Whether nothing at the end needs a closer look: all threads have ended, or wait for work.
+bool Subject::nobody_waits() {
+  const auto& threads = scenario_.threads;
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    const sched::Task* task = system_->interpreter().thread(static_cast<std::int32_t>(i));
+    if (task == nullptr || run::has_exited(*task)) continue;
+    if (threads[i].kind == scenario::ThreadKind::kKthreadd) continue;
+    if (task->wait.kind != WaitKind::kParked && task->wait.kind != WaitKind::kKthreadWorker)
+      return false;
+  }
+  for (const auto& pool : system_->workqueues().pools()) {
+    if (pool == nullptr) continue;
+    for (const workqueue::Worker& worker : pool->workers) {
+      if (worker.task != nullptr && worker.current_pwq != nullptr) return false;
+    }
+  }
+  return system_->control().wait.kind == WaitKind::kNothing;
+}
+
+Outcome Subject::judge() {
+  const bool done = system_->ending() == run::Ending::kDone;
+  const bool quiet = done && system_->nothing_since() != sim::kNever && nobody_waits();
+  if (quiet && scenario_.expect.empty()) return {};
+  if (quiet && run::expectations_hold(*system_, *sink_)) return {};
+  return explore::judge(*system_, *sink_);
+}
+
+Outcome judge(run::System& system, const run::ExpectationSink& sink) {
+  if (system.ending() == run::Ending::kDefect)
+    return {Fault::kDefect, without_numbers(system.message())};
+  if (system.ending() == run::Ending::kWatchdog)
+    return {Fault::kWatchdog, without_numbers(system.message())};
+  const run::Stuck stuck = run::find_stuck(system);
+  if (!stuck.cycles.empty() || stuck.dead_owner) return {Fault::kDeadlock, {}};
+  if (system.nothing_since() == sim::kNever && system.horizon() == sim::kNever)
+    return {Fault::kNeverEnds, {}};
+  if (run::is_defect(system, stuck)) {
+    for (const run::Sleeper& sleeper : stuck.sleepers) {
+      if (sleeper.lost) return {Fault::kLostWakeup, sleeper.name};
+    }
+    for (const run::Sleeper& sleeper : stuck.sleepers) {
+      if (!sleeper.parked) return {Fault::kHang, sleeper.name};
+    }
+    return {Fault::kHang, {}};
+  }
+  for (const run::Verdict& verdict : run::judge(system, sink, stuck)) {
+    if (!verdict.passed) return {Fault::kExpectation, verdict.expectation};
+  }
+  return {};
+}
+
+}  // namespace kt::explore

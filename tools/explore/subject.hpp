@@ -1,0 +1,87 @@
+// What is explored: one scenario, brought to its first wakeup in an arena, and run from there again
+// and again, each time under another schedule. A run of the same schedule is the same run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sim/arena.hpp"
+#include "tools/explore/recorder.hpp"
+#include "tools/run/expect.hpp"
+#include "tools/run/system.hpp"
+
+namespace kt::explore {
+
+/// What is wrong at the end of a run; kNone: nothing.
+enum class Fault : std::uint8_t {
+  kNone,
+  kLostWakeup,   ///< a wakeup found its target awake, and the target then slept for ever
+  kDeadlock,     ///< threads wait for each other, or for a lock whose owner has exited
+  kHang,         ///< nothing can happen any more, and a thread waits
+  kDefect,       ///< the simulated code did what it must not: its message says what
+  kWatchdog,     ///< a stall, a soft lockup
+  kNeverEnds,    ///< something still runs after Subject::kLiveness
+  kExpectation,  ///< an expectation of the scenario failed
+};
+
+std::string_view fault_words(Fault fault);
+
+struct Outcome {
+  Fault fault = Fault::kNone;
+  /// Tells faults of one kind apart: the thread, the expectation, the message without its numbers.
+  std::string subject;
+  [[nodiscard]] bool same_fault(const Outcome& other) const {
+    return fault == other.fault && subject == other.subject;
+  }
+};
+
+class Subject {
+ public:
+  /// What still runs so long after the start will not end.
+  static constexpr Time kLiveness = 1'000'000'000;  // ns
+
+  /// `scenario` must outlive it. Throws sim::UserError for what cannot be explored.
+  explicit Subject(const scenario::Scenario& scenario);
+  ~Subject();
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+
+  /// One run from the first wakeup to the end. `recording`: the recorder then knows its steps.
+  Outcome run(const Schedule& schedule, bool recording);
+
+  /// For the runs from now on; null: none.
+  void set_policy(Recorder::Policy* policy) { recorder_->policy = policy; }
+
+  [[nodiscard]] const Recorder& recorder() const { return *recorder_; }
+  [[nodiscard]] const sim::Arena& arena() const { return arena_; }
+  /// The system as the last run left it: for reports, until the next run.
+  [[nodiscard]] run::System& system() { return *system_; }
+  [[nodiscard]] const run::ExpectationSink& expectations() const { return *sink_; }
+  [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
+
+ private:
+  [[nodiscard]] Outcome judge();
+  [[nodiscard]] bool nobody_waits();
+
+  const scenario::Scenario& scenario_;
+  sim::Arena arena_;
+  // In the arena, never destroyed: rewound, and unmapped with it.
+  sim::Trace* trace_ = nullptr;
+  run::ExpectationSink* sink_ = nullptr;
+  run::System* system_ = nullptr;
+  std::unique_ptr<Recorder> recorder_;
+};
+
+/// Options of the run that an exploration and a replay have in common.
+run::SystemOptions system_options();
+/// Where a run stops at the latest: what lasts until it is idle has Subject::kLiveness to get there.
+Time run_limit(run::System& system);
+/// What an interrupt does to the store buffers of memory_model tso.
+Recorder::Hook store_buffers(run::System& system);
+/// Refuses what cannot be explored. Throws sim::UserError.
+void require_explorable(const scenario::Scenario& scenario);
+/// What is wrong with a run that has ended.
+Outcome judge(run::System& system, const run::ExpectationSink& sink);
+
+}  // namespace kt::explore

@@ -1,0 +1,36 @@
+// The store buffer of a CPU under memory_model tso: plain stores that other CPUs do not see yet, in
+// order. The CPU itself sees them. They leave together, at the latest at the next barrier: a locked
+// operation, a lock, set_current_state(), schedule(), an interrupt.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/time.hpp"
+
+namespace kt::run {
+
+struct StoreBuffer {
+  /// A variable's value, or (state not null) the state of a task.
+  struct Entry {
+    std::int64_t* variable = nullptr;
+    std::uint32_t* state = nullptr;
+    const void* object = nullptr;  ///< what the store touches
+    std::int64_t value = 0;
+  };
+  /// Nothing stays longer.
+  static constexpr sim::Time kLongest = 1'000;  // ns
+
+  /// The youngest value of a variable; null: none is here.
+  [[nodiscard]] const std::int64_t* find(const std::int64_t* variable) const {
+    for (std::size_t i = entries.size(); i-- > 0;) {
+      if (entries[i].variable == variable) return &entries[i].value;
+    }
+    return nullptr;
+  }
+
+  std::vector<Entry> entries;
+  sim::Time since = 0;  ///< of the oldest
+};
+
+}  // namespace kt::run
