@@ -52,7 +52,9 @@ class SwitchChecker : public Checker {
     const auto charged = charged_since_.find(prev);
     const bool once_through = charged != charged_since_.end() && charged->second > 1;
     charged_since_.erase(prev);
-    const bool blocked = state == "S" || state == "D";
+    // The worker that releases pool workqueues leaves no lines of its own: it may have gone on.
+    const bool silent = line.text_of("prev_comm").starts_with("pool_workqueue_");
+    const bool blocked = !silent && (state == "S" || state == "D");
     if (woken_while_running_.erase(prev) != 0 && blocked && fair && !once_through)
       report("sched 35", line, "blocked although it was woken before schedule()");
   }
