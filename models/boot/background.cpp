@@ -161,11 +161,12 @@ Co<int> Background::run_thread(Kthreads& kthreads, Task& self, void* data) {
   }
 }
 
+// kernel/watchdog.c: watchdog_cpumask: not on the CPUs of nohz_full=.
 void Background::add_lockup_watchdogs() {
   constexpr std::uint64_t kFirstCpu = 0xffff88802e61e5a0;
   constexpr std::uint64_t kNextCpu = 0x100000;
   timers::Timers& timers = workqueues_.timers();
-  for (int cpu = 0; cpu < workqueues_.machine().nr_cpus(); ++cpu) {
+  for (const int cpu : workqueues_.scheduler().housekeeping()) {
     Lockup& lockup = lockups_.emplace_back();
     lockup.scheduler = &workqueues_.scheduler();
     lockup.cpu = cpu;

@@ -65,16 +65,23 @@ void Hotplug::end(int result) {
   const Moves now = counters(base_, operation_->cpu);
   operation_->end = machine().now();
   operation_->result = result;
-  operation_->moves = {now.tasks_pushed - before_.tasks_pushed, now.hrtimers - before_.hrtimers,
-                       now.timers - before_.timers,             now.irqs - before_.irqs,
-                       now.tasklets - before_.tasklets,         now.works - before_.works};
+  operation_->moves = {now.tasks_pushed - before_.tasks_pushed,
+                       now.hrtimers - before_.hrtimers,
+                       now.timers - before_.timers,
+                       now.irqs - before_.irqs,
+                       now.tasklets - before_.tasklets,
+                       now.works - before_.works};
   if (operations_.size() > kDetailedOperations) operation_->steps = {};
   if (observer.call != nullptr) observer.call(observer.object, *operation_, false);
   operation_ = nullptr;
 }
 
-Co<> Hotplug::cpus_write_lock() { return rwsems_.down_write(cpu_hotplug_lock_); }
-Co<> Hotplug::cpus_write_unlock() { return rwsems_.up_write(cpu_hotplug_lock_); }
+Co<> Hotplug::cpus_write_lock() {
+  return rwsems_.down_write(cpu_hotplug_lock_);
+}
+Co<> Hotplug::cpus_write_unlock() {
+  return rwsems_.up_write(cpu_hotplug_lock_);
+}
 
 Co<> Hotplug::cpu_hotplug_disable() {
   co_await base_.mutexes.lock(cpu_add_remove_lock_);
@@ -88,8 +95,8 @@ Co<> Hotplug::cpu_hotplug_enable() {
   co_await base_.mutexes.unlock(cpu_add_remove_lock_);
 }
 
-// drivers/base/core.c: device_online(), kernel/cpu.c: cpu_up(). The node's memory is looked at under
-// a lock of its own, whose writer waits for a grace period too (try_online_node).
+// drivers/base/core.c: device_online(), kernel/cpu.c: cpu_up(). The node's memory is looked at
+// under a lock of its own, whose writer waits for a grace period too (try_online_node).
 Co<int> Hotplug::cpu_up(int cpu) {
   co_await machine().run(machine().costs().syscall);
   const Time asked = machine().now();
@@ -155,7 +162,7 @@ struct WorkForCpu : workqueue::Work {
 // A worker of another CPU does it: the caller might run on the one that goes.
 Co<int> Hotplug::cpu_down_maps_locked(int cpu, Time asked) {
   if (hotplug_disabled_ != 0) co_return -EBUSY;
-  const CpuMask& online = machine().online_mask();
+  const CpuMask online = machine().online_mask() & scheduler_.domain_cpus();
   int other = online.first();
   if (other == cpu) other = online.next(cpu + 1);
   if (other < 0) co_return -EBUSY;

@@ -51,7 +51,9 @@ struct Callbacks {
     co_return 0;
   }
   static Co<int> hrtimers_cpu_dying(Hotplug& hotplug, Cpu& cpu, void*) {
-    const int target = hotplug.scheduler_.active_mask().first();
+    const cpu::CpuMask& active = hotplug.scheduler_.active_mask();
+    int target = active.first_and(hotplug.scheduler_.housekeeping());
+    if (target < 0) target = active.first();
     hotplug.base_.timers.hrtimers_cpu_dying(cpu, hotplug.machine().cpu(target));
     co_return 0;
   }
@@ -93,7 +95,9 @@ struct Callbacks {
   }
 };
 
-void Hotplug::add(const Step& step) { steps_[static_cast<std::size_t>(step.state)] = step; }
+void Hotplug::add(const Step& step) {
+  steps_[static_cast<std::size_t>(step.state)] = step;
+}
 
 void Hotplug::make_steps() {
   make_prepare_steps();
@@ -120,7 +124,10 @@ void Hotplug::make_prepare_steps() {
   add({28, "mm/memctrl:dead", none, {"memcg_hotplug_cpu_dead", 1'000}});
   add({29, "lib/percpu_cnt:dead", none, {"percpu_counter_cpu_dead", 3'000}});
   add({30, "lib/radix:dead", none, {"radix_tree_cpu_dead", 6'000}});
-  add({31, "mm/page_alloc:pcp", {"page_alloc_cpu_online", 3'000}, {"page_alloc_cpu_dead", 500'000}});
+  add({31,
+       "mm/page_alloc:pcp",
+       {"page_alloc_cpu_online", 3'000},
+       {"page_alloc_cpu_dead", 500'000}});
   add({32, "net/dev:dead", none, {"dev_cpu_dead", 8'000}});
   add({37, "random:prepare", {"random_prepare_cpu", 1'000}, none});
   add({38, "workqueue:prepare", {"workqueue_prepare_cpu", 1'000, &C::workqueue_prepare_cpu}, none});
@@ -129,8 +136,14 @@ void Hotplug::make_prepare_steps() {
   add({43, "relay:prepare", {"relay_prepare_cpu", 1'000}, none});
   add({45, "RCU/tree:prepare", {"rcutree_prepare_cpu", 2'000}, {"rcutree_dead_cpu", 2'000}});
   add({53, "base/topology:prepare", {"topology_add_dev", 47'000}, {"topology_remove_dev", 40'000}});
-  add({.state = 56, .name = "trace/RB:prepare", .startup = {"trace_rb_cpu_prepare", 1'000}, .instances = 3});
-  add({61, "timers:prepare", {"timers_prepare_cpu", 1'000, &C::timers_prepare_cpu}, {"timers_dead_cpu", 20'000, &C::timers_dead_cpu}});
+  add({.state = 56,
+       .name = "trace/RB:prepare",
+       .startup = {"trace_rb_cpu_prepare", 1'000},
+       .instances = 3});
+  add({61,
+       "timers:prepare",
+       {"timers_prepare_cpu", 1'000, &C::timers_prepare_cpu},
+       {"timers_dead_cpu", 20'000, &C::timers_dead_cpu}});
   add({62, "tmigr:prepare", {"tmigr_cpu_prepare", 2'000}, none});
   add({64, "fork:vm_stack_cache", none, {"free_vm_stack_cache", 1'000}});
   add({65, "crash/cpuhp", {"crash_cpuhp_online", 1'000}, {"crash_cpuhp_offline", 2'000}});
@@ -142,10 +155,16 @@ void Hotplug::make_starting_steps() {
   using C = Callbacks;
   const StepCallback none;
   add({89, "x86/cachectrl:starting", {"cache_ap_online", 0, &C::cache_ap_online}, none});
-  add({90, "sched:starting", {"sched_cpu_starting", 500}, {"sched_cpu_dying", 500, &C::sched_cpu_dying}});
+  add({90,
+       "sched:starting",
+       {"sched_cpu_starting", 500},
+       {"sched_cpu_dying", 500, &C::sched_cpu_dying}});
   add({91, "RCU/tree:dying", none, {"rcutree_dying_cpu", 500}});
   add({139, "smpcfd:dying", none, {"smpcfd_dying_cpu", 500, &C::smpcfd_dying_cpu}});
-  add({140, "hrtimers:dying", {"hrtimers_cpu_starting", 500, &C::hrtimers_cpu_starting}, {"hrtimers_cpu_dying", 1'000, &C::hrtimers_cpu_dying}});
+  add({140,
+       "hrtimers:dying",
+       {"hrtimers_cpu_starting", 500, &C::hrtimers_cpu_starting},
+       {"hrtimers_cpu_dying", 1'000, &C::hrtimers_cpu_dying}});
   add({141, "tick:dying", none, {"tick_cpu_dying", 500, &C::tick_cpu_dying}});
 }
 
@@ -154,15 +173,27 @@ void Hotplug::make_online_steps() {
   const StepCallback none;
   add({145, "cpu:teardown", none, {"takedown_cpu", 0, &C::takedown_cpu}});
   add({149, "sched:waitempty", none, {"sched_cpu_wait_empty", 1'000, &C::sched_cpu_wait_empty}});
-  add({150, "smpboot/threads:online", {"smpboot_unpark_threads", 500, &C::smpboot_unpark_threads}, {"smpboot_park_threads", 500, &C::smpboot_park_threads}});
+  add({150,
+       "smpboot/threads:online",
+       {"smpboot_unpark_threads", 500, &C::smpboot_unpark_threads},
+       {"smpboot_park_threads", 500, &C::smpboot_park_threads}});
   add({151, "irq/affinity:online", {"irq_affinity_online_cpu", 20'000}, none});
   add({155, "perf:online", {"perf_event_init_cpu", 2'000}, {"perf_event_exit_cpu", 3'000}});
   add({186, "tmigr:online", {"tmigr_cpu_online", 2'000}, {"tmigr_cpu_offline", 2'000}});
-  add({187, "lockup_detector:online", {"lockup_detector_online_cpu", 2'000}, {"lockup_detector_offline_cpu", 1'000}});
-  add({188, "workqueue:online", {"workqueue_online_cpu", 2'000, &C::workqueue_online_cpu}, {"workqueue_offline_cpu", 2'000, &C::workqueue_offline_cpu}});
+  add({187,
+       "lockup_detector:online",
+       {"lockup_detector_online_cpu", 2'000},
+       {"lockup_detector_offline_cpu", 1'000}});
+  add({188,
+       "workqueue:online",
+       {"workqueue_online_cpu", 2'000, &C::workqueue_online_cpu},
+       {"workqueue_offline_cpu", 2'000, &C::workqueue_offline_cpu}});
   add({189, "random:online", {"random_online_cpu", 1'000}, none});
   add({190, "RCU/tree:online", {"rcutree_online_cpu", 4'000}, {"rcutree_offline_cpu", 3'000}});
-  add({191, "base/cacheinfo:online", {"cacheinfo_cpu_online", 280'000}, {"cacheinfo_cpu_pre_down", 140'000}});
+  add({191,
+       "base/cacheinfo:online",
+       {"cacheinfo_cpu_online", 280'000},
+       {"cacheinfo_cpu_pre_down", 140'000}});
   add({192, "mm/writeback:online", {"page_writeback_cpu_online", 1'000}, none});
   add({193, "mm/vmstat:online", {"vmstat_cpu_online", 3'000}, {"vmstat_cpu_down_prep", 2'000}});
   add({195, "mm/compaction:online", {"kcompactd_cpu_online", 2'000}, none});
@@ -171,7 +202,10 @@ void Hotplug::make_online_steps() {
   add({199, "acpi/cpu-drv:online", {"acpi_soft_cpu_online", 6'000}, none});
   add({200, "x86/mce:online", {"mce_cpu_online", 125'000}, {"mce_cpu_pre_down", 85'000}});
   add({201, "printk:online", {"console_cpu_notify", 4'000}, none});
-  add({235, "sched:active", {"sched_cpu_activate", 1'000, &C::sched_cpu_activate}, {"sched_cpu_deactivate", 1'000, &C::sched_cpu_deactivate}});
+  add({235,
+       "sched:active",
+       {"sched_cpu_activate", 1'000, &C::sched_cpu_activate},
+       {"sched_cpu_deactivate", 1'000, &C::sched_cpu_deactivate}});
 }
 
 }  // namespace kt::hotplug

@@ -10,15 +10,11 @@ using sched::Wait;
 using sched::WaitKind;
 using trace::Event;
 
-Kthreads::Kthreads(Scheduler& scheduler, timers::Timers& timers,
-                   locking::Completions& completions)
+Kthreads::Kthreads(Scheduler& scheduler, timers::Timers& timers, locking::Completions& completions)
     : scheduler_(scheduler), timers_(timers), completions_(completions) {
   scheduler.should_stop_or_park = [](const Task& p) {
     if (p.kthread != nullptr) p.cpu->touch(p.kthread, cpu::Access::kRead);
     return p.kthread != nullptr && (p.kthread->should_stop || p.kthread->should_park);
-  };
-  scheduler.kthread_is_per_cpu = [](const Task& p) {
-    return p.kthread != nullptr && p.kthread->is_per_cpu;
   };
 }
 
@@ -26,6 +22,7 @@ Task& Kthreads::new_kthread(std::string_view name) {
   Task& k = scheduler_.new_task(name);
   k.flags = sched::kPfKthread | sched::kPfNofreeze;  // inherited from kthreadd
   k.ppid = 2;
+  if (scheduler_.has_nohz_full()) scheduler_.set_cpus_mask(k, scheduler_.housekeeping());
   Kthread& data = kthreads_.emplace_back();
   data.parked.name = data.exited.name = k.full_name;
   k.kthread = &data;
@@ -49,6 +46,7 @@ void put_to_sleep(Task& k, std::uint32_t state) {
   k.state = state;
   k.on_rq = sched::OnRq::kNo;
   k.on_cpu = false;
+  k.load_avg.start(k.cpu->now(), {});
   k.resume_point = k.body.handle();
 }
 
@@ -197,8 +195,8 @@ Co<Created> Kthreads::kthread_create(std::string_view name, ThreadFunction funct
   *list_tail_ = &request;
   list_tail_ = &request.next;
   co_await scheduler_.wake_up_process(*kthreadd_);
-  const Wait why{WaitKind::kKthreadCreate, scheduler_.machine().trace().names().intern(request.name),
-                 kthreadd_};
+  const Wait why{WaitKind::kKthreadCreate,
+                 scheduler_.machine().trace().names().intern(request.name), kthreadd_};
   const std::int64_t waited = co_await completions_.wait_for_completion(
       request.done_storage, sched::kTaskKillable, timers::kMaxScheduleTimeout, why);
   if (waited < 0) {
@@ -235,7 +233,8 @@ Co<bool> Kthreads::kthread_bind(Task& k, int cpu) {
 }
 
 Co<bool> Kthreads::kthread_bind_mask(Task& k, const cpu::CpuMask& mask) {
-  const std::uint64_t off_cpu = co_await scheduler_.wait_task_inactive(k, sched::kTaskUninterruptible);
+  const std::uint64_t off_cpu =
+      co_await scheduler_.wait_task_inactive(k, sched::kTaskUninterruptible);
   if (off_cpu == 0) co_return false;
   scheduler_.set_cpus_mask(k, mask);
   k.flags |= sched::kPfNoSetaffinity;
@@ -243,7 +242,7 @@ Co<bool> Kthreads::kthread_bind_mask(Task& k, const cpu::CpuMask& mask) {
 }
 
 void Kthreads::kthread_set_per_cpu(Task& k, int cpu) {
-  k.kthread->is_per_cpu = cpu >= 0;
+  k.per_cpu_kthread = cpu >= 0;
   if (cpu >= 0) k.kthread->cpu = cpu;
 }
 
@@ -259,7 +258,8 @@ Co<int> Kthreads::kthread_stop(Task& k) {
   const Wait why{WaitKind::kKthreadStop, k.full_name, &k};
   co_await completions_.wait_for_completion(k.kthread->exited, sched::kTaskUninterruptible,
                                             timers::kMaxScheduleTimeout, why);
-  machine.this_cpu().trace(Event::kSchedKthreadStopRet, static_cast<std::uint32_t>(k.kthread->result));
+  machine.this_cpu().trace(Event::kSchedKthreadStopRet,
+                           static_cast<std::uint32_t>(k.kthread->result));
   co_return k.kthread->result;
 }
 
@@ -282,7 +282,7 @@ Co<> Kthreads::kthread_unpark(Task& k) {
   scheduler_.machine().touch(k.kthread, cpu::Access::kRead);
   if (!k.kthread->should_park) co_return;
   co_await scheduler_.machine().run(scheduler_.machine().costs().kthread_call);
-  if (k.kthread->is_per_cpu) {  // its mask may have been widened while its CPU was away
+  if (k.per_cpu_kthread) {  // its mask may have been widened while its CPU was away
     co_await scheduler_.wait_task_inactive(k, sched::kTaskParked);
     scheduler_.set_cpus_mask(k, cpu::CpuMask::of(scheduler_.machine().nr_cpus(), k.kthread->cpu));
     k.flags |= sched::kPfNoSetaffinity;

@@ -17,12 +17,12 @@ using sim::Co;
 
 class Kthreads;
 
-/// What a thread runs: gets `data`, runs as the new task, and its value is what kthread_stop() sees.
+/// What a thread runs: gets `data`, runs as the new task, and its value is what kthread_stop()
+/// sees.
 using ThreadFunction = Co<int> (*)(Kthreads& kthreads, Task& self, void* data);
 
 /// struct kthread (enum KTHREAD_BITS as members).
 struct Kthread {
-  bool is_per_cpu = false;
   bool should_stop = false;
   bool should_park = false;
   int cpu = -1;

@@ -68,13 +68,17 @@ Co<> Vmstat::vmstat_shepherd(workqueue::Workqueues&, workqueue::Work& work) {
   return static_cast<Vmstat*>(work.object)->shepherd();
 }
 
+// The CPUs of isolcpus= and nohz_full= are left alone (cpu_is_isolated).
 Co<> Vmstat::shepherd() {
   co_await workqueues_.machine().run(kShepherdTime);
+  sched::Scheduler& scheduler = workqueues_.scheduler();
   for (PerCpu& percpu : percpu_) {
+    if (!scheduler.domain_cpus().test(percpu.cpu)) continue;
+    if (!scheduler.housekeeping().test(percpu.cpu)) continue;
     if (!workqueue::Workqueues::work_pending(percpu.work) && need_update(percpu)) {
       co_await workqueues_.queue_delayed_work_on(percpu.cpu, *mm_percpu_wq_, percpu.work, 0);
     }
-    co_await workqueues_.scheduler().cond_resched();
+    co_await scheduler.cond_resched();
   }
   co_await workqueues_.queue_delayed_work_on(
       workqueue::kWorkCpuUnbound, *workqueues_.system().events, shepherd_, stat_interval());

@@ -1,7 +1,5 @@
-// Load balancing (kernel/sched/fair.c: sched_balance_newidle, sched_balance_domains, nohz): an idle
-// CPU pulls waiting tasks from the busiest run queue of the nearest domain that has one. Left out
-// beside the kernel's: group statistics beyond the busiest queue, and active balance of a running
-// task.
+// When domains are balanced: kernel/sched/fair.c: sched_balance_domains() at intervals, and
+// sched_balance_newidle() when a CPU runs out of work; what they remember of each domain.
 #include <algorithm>
 
 #include "models/sched/scheduler.hpp"
@@ -10,154 +8,169 @@ namespace kt::sched {
 
 namespace {
 
-constexpr Time kMigrationCost = 500'000;  // sysctl_sched_migration_cost, ns
-constexpr int kNrMigrate = 32;            // sysctl_sched_nr_migrate
 using sim::kMs;
+using sim::kSecond;
 constexpr std::uint32_t kDice = 1024;
 
 }  // namespace
 
-// kernel/sched/fair.c: can_migrate_task
-bool Scheduler::can_migrate(const Task& p, const Rq& from, const Rq& to, const Domain& sd) {
-  if (p.on_cpu || !p.cpus_ptr->test(to.id()) || p.migration_disabled != 0) return false;
-  if (p.se.sched_delayed || is_per_cpu_kthread(p)) return false;
-  const bool shares_core = (sd.flags & kSdShareCpucapacity) != 0;
-  const bool hot =
-      !shares_core && p.se.exec_start != 0 && from.clock() - p.se.exec_start < kMigrationCost;
-  return !hot || domain_state_[sd.id].failed > static_cast<unsigned>(sd.cache_nice_tries);
-}
-
-// detach_tasks() and attach_tasks(): those that ran longest ago first. How many moved.
-int Scheduler::detach_tasks(Rq& from, Rq& to, const Domain& sd, int wanted) {
-  int moved = 0;
-  while (moved < wanted && moved < kNrMigrate) {
-    Task* oldest = nullptr;
-    for (Entity* se = from.cfs.tasks_timeline().first(); se != nullptr;
-         se = DeadlineTree::next(*se)) {
-      Task& p = task_of(*se);
-      if (!can_migrate(p, from, to, sd)) continue;
-      if (oldest == nullptr || p.se.exec_start < oldest->se.exec_start) oldest = &p;
+void Scheduler::init_balancing() {
+  // Whoever is balancing by the old domains still finds a state for each of them.
+  domain_state_.assign(std::max<std::size_t>(domain_state_.size(), domains_->nr_domains()), {});
+  group_imbalance_.assign(std::max<std::size_t>(group_imbalance_.size(), domains_->nr_groups()), 0);
+  cache_state_.assign(static_cast<std::size_t>(machine_.nr_cpus()), {});
+  for (int cpu = 0; cpu < machine_.nr_cpus(); ++cpu) {
+    cache_state(cpu).nr_busy_cpus = domains_->llc_size(cpu);
+    for (const Domain* sd = domains_->lowest(cpu); sd != nullptr; sd = sd->parent) {
+      state_of(*sd).last_balance = state_of(*sd).last_decay_max_lb_cost = last_tick();
+      set_balance_interval(*sd, sd->min_interval);
     }
-    if (oldest == nullptr) break;
-    migrate_queued_task(*oldest, to.id());
-    ++moved;
   }
-  return moved;
+  for (const int cpu : nohz_idle_) {
+    if (domains_->llc(cpu) != nullptr) --cache_state(cpu).nr_busy_cpus;
+  }
 }
 
-// kernel/sched/fair.c: sched_balance_rq, for the CPU of `rq`. True if a task came.
-bool Scheduler::balance_domain(Rq& rq, const Domain& sd, bool newidle) {
-  Rq* busiest = nullptr;
-  for (int cpu = overloaded_.first_and(*sd.span); cpu >= 0;
-       cpu = overloaded_.next_and(*sd.span, cpu + 1)) {
-    Rq& candidate = this->rq(cpu);
-    if (&candidate == &rq || candidate.cfs.h_nr_runnable() == 0) continue;
-    if (busiest == nullptr || candidate.nr_running > busiest->nr_running) busiest = &candidate;
-  }
-  DomainState& state = domain_state_[sd.id];
-  if (busiest == nullptr) return false;
-  int wanted = static_cast<int>(busiest->nr_running - rq.nr_running) / 2;
-  if (rq.nr_running == 0) {
-    wanted = std::max(wanted, 1);
-  } else {
-    rq.update_load(rq.clock());
-    busiest->update_load(rq.clock());
-    const auto pct = static_cast<std::uint64_t>(sd.imbalance_pct);
-    if (busiest->nr_running < rq.nr_running + 2) return false;
-    if (busiest->load() * 100 <= rq.load() * pct) return false;
-  }
-  if (newidle) wanted = std::min(wanted, 1);
-  const int moved = detach_tasks(*busiest, rq, sd, wanted);
-  if (moved != 0) {
-    state.failed = 0;
-  } else if (!newidle) {
-    ++state.failed;
-  }
-  return moved != 0;
+// kernel/sched/fair.c: get_sd_balance_interval. A whole number of ticks; the busy ones are a tick
+// short of a multiple of each other's, so that domains do not meet.
+Time Scheduler::interval_of(const Domain& sd, bool busy) const {
+  const Time ticks_of_ms = domain_state_[sd.id].balance_interval * kMs;
+  const Time wanted = busy ? ticks_of_ms * sd.busy_factor : ticks_of_ms;
+  const Time ticks = (wanted + config_.tick - 1) / config_.tick - (busy ? 1 : 0);
+  const Time most = active_.count() * (kSecond / config_.tick) / 10;  // max_load_balance_interval
+  return std::clamp<Time>(ticks, 1, std::max<Time>(most, 1)) * config_.tick;
 }
 
-// kernel/sched/fair.c: sched_balance_newidle, update_newidle_stats. The kernel throws a dice that
-// falls as often as pulls have succeeded; here the same share of calls goes ahead, evenly spread.
-Co<bool> Scheduler::newidle_balance(Rq& rq) {
+void Scheduler::set_balance_interval(const Domain& sd, int ms) {
+  DomainState& state = state_of(sd);
+  if (state.balance_interval == ms) return;
+  state.balance_interval = ms;
+  state.idle_interval = interval_of(sd, false);
+}
+
+void Scheduler::update_newidle_stats(DomainState& state, std::uint32_t success) {
+  ++state.newidle_call;
+  state.newidle_success += success;
+  if (state.newidle_call < kDice) return;
+  state.newidle_ratio = state.newidle_success;
+  state.newidle_call /= 2;
+  state.newidle_success /= 2;
+}
+
+// kernel/sched/fair.c: update_newidle_cost. True: the cost of long ago was made to count less.
+bool Scheduler::update_newidle_cost(DomainState& state, Time cost, std::uint32_t success) {
+  if (cost != 0) update_newidle_stats(state, success);
+  const Time now = last_tick();
+  if (cost > state.max_newidle_lb_cost) {
+    state.max_newidle_lb_cost = cost;
+    state.last_decay_max_lb_cost = now;
+  } else if (now > state.last_decay_max_lb_cost + kSecond) {
+    state.max_newidle_lb_cost = state.max_newidle_lb_cost * 253 / 256;
+    state.last_decay_max_lb_cost = now;
+    return true;
+  }
+  return false;
+}
+
+// kernel/sched/fair.c: sched_balance_newidle, its first part. Whether to go through the domains.
+bool Scheduler::wants_newidle_balance(Rq& rq) {
+  if (rq.ttwu_pending) return false;
   rq.idle_stamp = rq.clock();
-  if (overloaded_.empty() || rq.avg_idle < machine_.costs().balance) co_return false;
-  if (!active_.test(rq.id())) co_return false;
-  const std::shared_ptr<const SchedDomains> held = domains_;
-  for (const Domain* sd = domains_->lowest(rq.id()); sd != nullptr; sd = sd->parent) {
-    if ((sd->flags & kSdBalanceNewidle) == 0) continue;
-    DomainState& state = domain_state_[sd->id];
-    state.dice += 1 + state.newidle_ratio;
-    const bool go = state.dice >= kDice;
-    bool pulled = false;
-    if (go) {
-      state.dice -= kDice;
-      co_await rq.cpu->run(machine_.costs().balance);
-      pulled = balance_domain(rq, *sd, true);
-      state.newidle_success += pulled ? 1 : 0;
-    }
-    if (++state.newidle_calls >= kDice) {
-      state.newidle_ratio = state.newidle_success;
-      state.newidle_calls /= 2;
-      state.newidle_success /= 2;
-    }
-    if (pulled || rq.nr_running != 0) {
-      rq.idle_stamp = 0;
-      co_return true;
-    }
+  if (!active_.test(rq.id())) return false;
+  rq.next_balance = std::min(rq.next_balance, last_tick() + kSecond);
+  if (const Domain* sd = domains_->lowest(rq.id())) {
+    const DomainState& state = state_of(*sd);
+    if (overloaded_ && rq.avg_idle >= state.max_newidle_lb_cost) return true;
+    rq.next_balance = std::min(rq.next_balance, state.last_balance + state.idle_interval);
   }
-  co_return false;
+  nohz_newidle_balance(rq);
+  return false;
 }
 
-// kernel/sched/fair.c: sched_balance_domains
-Co<> Scheduler::balance_domains(Rq& rq, bool idle) {
+// The rest of it. The kernel throws a dice of 1,024 sides for each domain, and goes ahead about as
+// often as pulls have succeeded there; here the same share of calls goes ahead, evenly spread.
+Co<> Scheduler::sched_balance_newidle(Rq& rq) {
   const std::shared_ptr<const SchedDomains> held = domains_;
-  const Time now = rq.clock();
-  Time next = now + 60'000 * kMs;
+  Time cost = 0;
+  Time begin = rq.clock();
+  bool continue_balancing = true;
+  bool pulled = false;
   for (const Domain* sd = domains_->lowest(rq.id()); sd != nullptr; sd = sd->parent) {
-    const int factor = idle ? 1 : sd->busy_factor;
-    const Time interval = sd->min_interval * factor * kMs - (idle ? 0 : config_.tick);
-    DomainState& state = domain_state_[sd->id];
-    if (now >= state.last_balance + interval) {
-      state.last_balance = now;
-      if (!overloaded_.empty()) {
-        co_await machine_.run(machine_.costs().balance);
-        if (balance_domain(rq, *sd, false)) idle = false;
+    DomainState& state = state_of(*sd);
+    rq.next_balance = std::min(rq.next_balance, state.last_balance + state.idle_interval);
+    if (rq.avg_idle < cost + state.max_newidle_lb_cost) break;
+    if ((sd->flags & kSdBalanceNewidle) == 0) continue;
+    const std::uint32_t weight = 1 + state.newidle_ratio;
+    state.dice += weight + 1;  // the sides from 0 to weight
+    if (state.dice < kDice) {
+      update_newidle_stats(state, 0);
+      continue;
+    }
+    state.dice -= kDice;
+    pulled = co_await sched_balance_rq(rq, *sd, CpuIdle::kNewlyIdle, continue_balancing) != 0;
+    const Time end = rq.clock();
+    cost += end - begin;
+    update_newidle_cost(state, end - begin, pulled ? (kDice + weight / 2) / weight : 0);
+    begin = end;
+    if (pulled || !continue_balancing) break;
+  }
+  rq.max_idle_balance_cost = std::max(rq.max_idle_balance_cost, cost);
+  if (pulled || rq.nr_running != 0) {
+    rq.idle_stamp = 0;
+  } else {
+    nohz_newidle_balance(rq);
+  }
+}
+
+// kernel/sched/fair.c: sched_balance_domains, for the CPU of `rq`: those whose time has come.
+Co<> Scheduler::sched_balance_domains(Rq& rq, CpuIdle idle) {
+  const std::shared_ptr<const SchedDomains> held = domains_;
+  bool continue_balancing = true;
+  bool busy = idle != CpuIdle::kIdle && !rq.sched_idle_cpu();
+  bool decayed = false;
+  Time max_cost = 0;
+  Time next_balance = sim::kNever;
+  for (const Domain* sd = domains_->lowest(rq.id()); sd != nullptr; sd = sd->parent) {
+    DomainState& state = state_of(*sd);
+    decayed = update_newidle_cost(state, 0, 0);
+    max_cost += state.max_newidle_lb_cost;
+    if (!continue_balancing) {  // another CPU of the group does it
+      if (decayed) continue;
+      break;
+    }
+    Time interval = interval_of(*sd, busy);
+    const bool serialize = (sd->flags & kSdSerialize) != 0;
+    if (!serialize || !balance_running_) {
+      if (last_tick() >= state.last_balance + interval) {
+        balance_running_ |= serialize;
+        const int moved = co_await sched_balance_rq(rq, *sd, idle, continue_balancing);
+        if (serialize) balance_running_ = false;
+        if (moved != 0) {
+          idle = rq.idle_cpu() ? CpuIdle::kIdle : CpuIdle::kBusy;
+          busy = idle != CpuIdle::kIdle && !rq.sched_idle_cpu();
+        }
+        state.last_balance = last_tick();
+        interval = interval_of(*sd, busy);
       }
     }
-    next = std::min(next, state.last_balance + interval);
+    next_balance = std::min(next_balance, state.last_balance + interval);
   }
-  rq.next_balance = std::max(next, now + 1);
+  if (decayed) rq.max_idle_balance_cost = std::max(kMigrationCost, max_cost);
+  if (next_balance != sim::kNever)
+    rq.next_balance = std::min(next_balance, last_tick() + 60 * kSecond);
 }
 
 // kernel/sched/fair.c: sched_balance_softirq
 Co<> Scheduler::sched_balance_softirq(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
-  if (rq.nohz_kick) {  // nohz_idle_balance(): for all tickless CPUs, this one last
-    rq.nohz_kick = false;
-    for (int id = nohz_idle_.first(); id >= 0 && !overloaded_.empty();
-         id = nohz_idle_.next(id + 1)) {
-      if (id == rq.id() || !this->rq(id).idle_cpu()) continue;
-      co_await balance_domains(this->rq(id), true);
-    }
-  }
-  co_await balance_domains(rq, rq.curr == rq.idle);
-}
-
-// kernel/sched/fair.c: nohz_balancer_kick, kick_ilb
-void Scheduler::nohz_balancer_kick(Rq& rq) {
-  if (nohz_idle_.empty() || rq.nr_running < 2 || machine_.now() < nohz_next_kick_) return;
-  nohz_next_kick_ = machine_.now() + config_.tick;
-  for (int id = nohz_idle_.first(); id >= 0; id = nohz_idle_.next(id + 1)) {
-    Rq& target = this->rq(id);
-    if (!target.idle_cpu() || target.nohz_kick) continue;
-    target.nohz_kick = true;
-    machine_.this_cpu().send_ipi(*target.cpu, cpu::Vector::kCallFunctionSingle);
-    return;
-  }
+  const CpuIdle idle = rq.idle_balance ? CpuIdle::kIdle : CpuIdle::kBusy;
+  const unsigned flags = std::exchange(rq.nohz_idle_balance, 0);
+  if (flags != 0 && idle == CpuIdle::kIdle) return nohz_idle_balance(rq, flags);
+  return sched_balance_domains(rq, idle);
 }
 
 // kernel/sched/core.c: sched_tick
-bool Scheduler::sched_tick(Cpu& cpu) {
+void Scheduler::sched_tick(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
   Task& curr = *rq.curr;
   rq.update_load(rq.clock());
@@ -165,14 +178,16 @@ bool Scheduler::sched_tick(Cpu& cpu) {
     task_tick_rt(rq, curr);
   } else if (curr.sched_class == Class::kFair) {
     rq.cfs.update_curr(rq.clock());
-    curr.load_avg.accumulate(rq.clock(), 1024);
+    curr.update_load(rq.clock(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
   }
-  if (!curr.is_idle()) nohz_balancer_kick(rq);
-  return domains_->lowest(rq.id()) != nullptr && rq.clock() >= rq.next_balance;
 }
 
-void Scheduler::nohz_idle(int cpu, bool tickless) {
-  nohz_idle_.assign(cpu, tickless);
+void Scheduler::sched_balance_trigger(Cpu& cpu) {
+  Rq& rq = this->rq(cpu.id());
+  rq.idle_balance = rq.idle_cpu();
+  if (domains_->lowest(rq.id()) == nullptr || !active_.test(rq.id())) return;
+  if (last_tick() >= rq.next_balance) time_hooks.raise_sched_softirq(time_hooks.object, cpu);
+  nohz_balancer_kick(rq);
 }
 
 }  // namespace kt::sched

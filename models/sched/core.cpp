@@ -21,19 +21,28 @@ struct Scheduler::SwitchTo {
 };
 
 Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
-    : machine_(machine), config_(config), active_(machine.topology().possible()), dying_(machine.nr_cpus()) {
-  domains_ = std::make_shared<SchedDomains>(machine.topology(), active_);
-  push_works_.resize(static_cast<std::size_t>(machine.nr_cpus()));
+    : machine_(machine),
+      config_(config),
+      active_(machine.topology().possible()),
+      dying_(machine.nr_cpus()) {
+  const int nr_cpus = machine.nr_cpus();
+  if (config_.isolated.nr_cpus() == 0) config_.isolated = cpu::CpuMask(nr_cpus);
+  if (config_.nohz_full.nr_cpus() == 0) config_.nohz_full = cpu::CpuMask(nr_cpus);
+  housekeeping_ = without(config_.nohz_full);
+  domain_cpus_ = without(config_.isolated);
+  push_works_.resize(static_cast<std::size_t>(nr_cpus));
   tunables = {base_slice_of(static_cast<unsigned>(active_.count())), config.tick};
-  const auto nr_cpus = static_cast<std::size_t>(machine.nr_cpus());
-  for (int id = 0; id < machine.nr_cpus(); ++id) {
+  for (int id = 0; id < nr_cpus; ++id) {
     rqs_.push_back(std::make_unique<Rq>(*this, machine.cpu(id), tunables));
   }
-  stoppers_ = std::vector<Stopper>(nr_cpus);
+  stoppers_ = std::vector<Stopper>(static_cast<std::size_t>(nr_cpus));
   for (Stopper& stopper : stoppers_) stopper.tail = &stopper.head;
-  llc_has_idle_cores_.assign(nr_cpus, true);
-  domain_state_.resize(domains_->nr_domains());
-  overloaded_ = nohz_idle_ = cpu::CpuMask(machine.nr_cpus());
+  nohz_idle_ = lb_cpus_ = cpu::CpuMask(nr_cpus);
+  rebuild_sched_domains();
+  for (int id = 0; id < nr_cpus; ++id) {  // it has been up for long and has balanced
+    cache_state(id).has_idle_cores = true;
+    cache_state(id).nr_idle_scan = domains_->llc_size(id);
+  }
   machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};
@@ -41,6 +50,13 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
       &handle_call_function, this};
   hooks.preempt = {&handle_preempt_irq, this};
   hooks.exit_to_user = {&handle_exit_to_user, this};
+}
+
+/// The machine's CPUs but these, or all if that would be none.
+const cpu::CpuMask* Scheduler::without(const cpu::CpuMask& mask) {
+  cpu::CpuMask rest = machine_.topology().possible();
+  rest -= mask;
+  return &*masks_.insert(rest.empty() ? machine_.topology().possible() : rest).first;
 }
 
 // Coroutines refer to tasks, the pool and each other: they go first.
@@ -56,7 +72,7 @@ Task& Scheduler::new_task(std::string_view comm) {
   p.preempt_count = 2;  // FORK_PREEMPT_COUNT: schedule_tail() brings it to 0
   p.se.load = load_weight_of_nice(0);
   p.se.slice = tunables.base_slice;
-  p.load_avg.start(machine_.now(), 1024);  // heavy until it is known better
+  p.load_avg.start(machine_.now(), {Rq::kCapacity, Rq::kCapacity / 2, Rq::kCapacity / 2});
   set_comm(p, comm);
   return p;
 }
@@ -108,7 +124,6 @@ Co<> Scheduler::handle_call_function(void* self, Cpu& cpu) {
   Scheduler& scheduler = *static_cast<Scheduler*>(self);
   Rq& rq = scheduler.rq(cpu.id());
   co_await cpu.run(cpu.costs().ipi_handler);
-  if (rq.nohz_kick) scheduler.time_hooks.raise_sched_softirq(scheduler.time_hooks.object, cpu);
   co_await scheduler.flush_calls(rq);
 }
 
@@ -150,9 +165,13 @@ Co<> Scheduler::schedule_worker() {
   worker_hooks.running(worker_hooks.object, self);
 }
 
-Co<> Scheduler::schedule_rtlock() { return schedule_loop(Mode::kRtlockWait); }
+Co<> Scheduler::schedule_rtlock() {
+  return schedule_loop(Mode::kRtlockWait);
+}
 
-Co<> Scheduler::preempt_schedule() { return schedule_loop(Mode::kPreempt); }
+Co<> Scheduler::preempt_schedule() {
+  return schedule_loop(Mode::kPreempt);
+}
 
 Co<> Scheduler::schedule_preempt_disabled() {
   Task& curr = current();
@@ -186,8 +205,8 @@ void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
     p.state = state = kTaskRunning;
     return;
   }
-  p.contributes_to_load = (state & kTaskUninterruptible) != 0 &&
-                          (state & (kTaskNoload | kTaskFrozen)) == 0;
+  p.contributes_to_load =
+      (state & kTaskUninterruptible) != 0 && (state & (kTaskNoload | kTaskFrozen)) == 0;
   p.sleep_start = rq.clock();
   if (dequeue_task(rq, p, {.sleep = true, .special = special_state(state)})) block_task(rq, p);
 }
@@ -195,64 +214,6 @@ void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
 void Scheduler::block_task(Rq&, Task& p) {
   if (p.contributes_to_load) ++nr_uninterruptible_;
   p.on_rq = OnRq::kNo;
-}
-
-void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
-  const Time now = rq.clock();
-  machine_.touch(&rq, cpu::Access::kWrite);
-  rq.update_load(now);
-  if (p.sched_class == Class::kFair) {
-    p.load_avg.accumulate(now, p.se.on_rq ? 1024 : 0);
-    const bool counted = p.se.sched_delayed && p.se.on_rq;
-    const bool first = rq.cfs.nr_running() == 0;
-    rq.cfs.enqueue(p.se, flags, now);
-    if (first) rq.fair_server.start();
-    if (counted) return;
-  } else if (p.sched_class == Class::kRt) {
-    rq.rt.enqueue(p, head);
-    if (rq.rt.nr_running() == 2) ++rt_overloaded_;
-  } else {
-    rq.stop_queued = &p;
-  }
-  add_nr_running(rq);
-}
-
-void Scheduler::add_nr_running(Rq& rq) {
-  if (++rq.nr_running == 2) overloaded_.set(rq.id());
-}
-
-void Scheduler::sub_nr_running(Rq& rq) {
-  if (--rq.nr_running == 1) overloaded_.clear(rq.id());
-}
-
-bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
-  const Time now = rq.clock();
-  machine_.touch(&rq, cpu::Access::kWrite);
-  rq.update_load(now);
-  if (p.sched_class == Class::kFair) {
-    p.load_avg.accumulate(now, 1024);
-    if (!rq.cfs.dequeue(p.se, flags, now)) return false;
-    if (flags.delayed) return true;  // Rq::block() has done the rest
-    if (rq.cfs.nr_running() == 0) rq.fair_server.stop();
-  } else if (p.sched_class == Class::kRt) {
-    update_curr(rq);
-    rq.rt.dequeue(p);
-    if (rq.rt.nr_running() == 1) --rt_overloaded_;
-  } else {
-    rq.stop_queued = nullptr;
-  }
-  sub_nr_running(rq);
-  return true;
-}
-
-void Scheduler::activate_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
-  enqueue_task(rq, p, flags, head);
-  p.on_rq = OnRq::kQueued;
-}
-
-bool Scheduler::deactivate_task(Rq& rq, Task& p, DequeueFlags flags) {
-  p.on_rq = OnRq::kMigrating;
-  return dequeue_task(rq, p, flags);
 }
 
 // kernel/sched/core.c: wakeup_preempt
@@ -285,6 +246,9 @@ void Scheduler::update_curr(Rq& rq) {
 
 void Scheduler::put_prev_task(Rq& rq, Task& p) {
   if (p.sched_class == Class::kFair) {
+    if (p.se.on_rq && !p.se.sched_delayed) {
+      p.update_load(rq.clock(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
+    }
     rq.cfs.put_prev(p.se, rq.clock());
   } else {
     update_curr(rq);
@@ -293,6 +257,8 @@ void Scheduler::put_prev_task(Rq& rq, Task& p) {
 
 void Scheduler::set_next_task(Rq& rq, Task& p) {
   if (p.sched_class == Class::kFair) {
+    p.update_load(rq.clock(), {.load = Rq::kCapacity, .runnable = Rq::kCapacity});
+    p.se.recency = ++rq.next_recency;
     rq.cfs.set_next(p.se, rq.clock());
   } else {
     p.se.exec_start = rq.clock();
@@ -325,6 +291,7 @@ Task& Scheduler::pick_next_task(Rq& rq) {
     }
   }
   if (next != rq.curr) {
+    rq.update_load(rq.clock());
     put_prev_task(rq, *rq.curr);
     set_next_task(rq, *next);
   }
@@ -333,7 +300,8 @@ Task& Scheduler::pick_next_task(Rq& rq) {
 
 namespace {
 
-// include/linux/sched.h: __task_state_index; include/trace/events/sched.h: __trace_sched_switch_state
+// include/linux/sched.h: __task_state_index; include/trace/events/sched.h:
+// __trace_sched_switch_state
 std::uint64_t reported_state(const Task& p, std::uint32_t state, bool preempted) {
   if (preempted) return 0x100;
   if (state == kTaskIdle) return 0x80;
@@ -351,7 +319,6 @@ std::uint64_t reported_state(const Task& p, std::uint32_t state, bool preempted)
 // What a switch leaves behind for the reports.
 void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   const Time now = rq.clock();
-  rq.update_load(now);
   ++rq.nr_switches;
   if (!prev.is_idle()) rq.busy_time += now - rq.last_switch;
   rq.last_switch = now;
@@ -372,7 +339,9 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
 
 namespace {
 
-constexpr bool may_block(Mode mode) { return mode == Mode::kNone || mode == Mode::kRtlockWait; }
+constexpr bool may_block(Mode mode) {
+  return mode == Mode::kNone || mode == Mode::kRtlockWait;
+}
 
 }  // namespace
 
@@ -400,7 +369,9 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     if (may_block(mode) && prev_state != kTaskRunning) try_to_block_task(rq, prev, prev_state);
     // Sleepers whose dequeue is delayed are not company: the pick lets go of them.
     if (rq.nr_running == rq.cfs.h_nr_delayed()) (void)rq.cfs.pick(rq.clock());
-    if (rq.nr_running == 0 && !prev.is_idle()) co_await newidle_balance(rq);
+    if (rq.nr_running == 0 && !prev.is_idle() && wants_newidle_balance(rq)) {
+      co_await sched_balance_newidle(rq);
+    }
     if (switch_decided(rq, mode, prev_state)) {
       co_await SwitchTo{&rq};
       // prev has been chosen again, perhaps on another CPU.
@@ -468,7 +439,10 @@ void Scheduler::finish_task_switch() {
   Rq& rq = this_rq();
   Task& prev = *rq.switch_prev;
   prev.on_cpu = false;
-  if (prev.state == kTaskDead) prev.body.reset();
+  if (prev.state == kTaskDead) {
+    detach_task_load(prev);
+    prev.body.reset();
+  }
   if (rq.rt.nr_running() > 1) push_rt_tasks(rq);
   cpu.preempt_enable_no_resched();
   cpu.local_irq_enable();

@@ -6,15 +6,15 @@ namespace kt::sched {
 
 // cpuset_update_active_cpus(), partition_sched_domains(): a new set of domains for the active CPUs.
 void Scheduler::rebuild_sched_domains() {
-  domains_ = std::make_shared<SchedDomains>(machine_.topology(), active_);
-  // Whoever is balancing by the old domains still finds a state for each of them.
-  domain_state_.assign(std::max<std::size_t>(domain_state_.size(), domains_->nr_domains()), {});
+  const cpu::CpuMask cpus = active_ & *domain_cpus_;
+  domains_ = std::make_shared<SchedDomains>(machine_.topology(), cpus.empty() ? active_ : cpus);
+  init_balancing();
 }
 
 // kthread_is_per_cpu(); the idle task has that mark too.
 bool Scheduler::belongs_to_its_cpu(const Task& p) const {
   if (machine_.bugs.have(Bug::kHp16) && p.is_kthread() && p.nr_cpus_allowed == 1) return true;
-  return p.is_idle() || kthread_is_per_cpu(p);
+  return p.is_idle() || p.per_cpu_kthread;
 }
 
 bool Scheduler::vacated(const Rq& rq) const {
@@ -55,7 +55,7 @@ Co<> Scheduler::sched_cpu_activate(Cpu& cpu) {
 }
 
 Co<> Scheduler::sched_cpu_deactivate(Cpu& cpu, GracePeriod grace_period) {
-  nohz_idle_.clear(cpu.id());
+  nohz_balance_exit_idle(rq(cpu.id()));
   active_.clear(cpu.id());
   rq(cpu.id()).balance_push = true;
   // After this nobody who has looked at the active CPUs still sees this one.

@@ -1,15 +1,13 @@
 #include "models/sched/pelt.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace kt::sched {
 
 namespace {
 
-constexpr int kHalfLife = 32;         // periods
-constexpr std::uint64_t kUnit = 1024;  // ns
-constexpr std::uint32_t kPeriod = 1024;  // units
-constexpr std::uint64_t kMaxSum = 47742;  // sum of 1024 y^n over all n, in units
+constexpr int kHalfLife = 32;  // periods
 
 constexpr std::uint64_t square_root(unsigned __int128 n) {
   unsigned __int128 low = 0;
@@ -44,32 +42,55 @@ std::uint64_t decay(std::uint64_t value, std::uint64_t periods) {
   return static_cast<std::uint64_t>(product >> 32);
 }
 
+std::uint64_t subtract(std::uint64_t from, std::uint64_t part) {
+  return from - std::min(from, part);
+}
+
 }  // namespace
 
-void Pelt::start(sim::Time now, std::uint64_t value) {
+template <class Sum>
+void LoadAvg<Sum>::start(sim::Time now, const Signals& averages) {
   contribution_ = 0;
   last_ = now;
-  sum_ = value * (kMaxSum - kPeriod);
+  load_ = static_cast<Sum>(averages.load * divider());
+  runnable_ = static_cast<Sum>(averages.runnable * divider());
+  util_ = static_cast<Sum>(averages.util * divider());
 }
 
-void Pelt::accumulate(sim::Time now, std::uint64_t value) {
-  const std::uint64_t units = static_cast<std::uint64_t>(now - last_) / kUnit;
-  if (units == 0) return;
-  last_ += static_cast<sim::Time>(units * kUnit);
-  const std::uint64_t total = contribution_ + units;
+// What is left of the old period, then whole periods, then the part of the new one.
+template <class Sum>
+void LoadAvg<Sum>::end_periods(std::uint64_t total, const Signals& value) {
   const std::uint64_t periods = total / kPeriod;
-  if (periods == 0) {
-    sum_ += units * value;
-  } else {
-    // What is left of the old period, then whole periods, then the part of the new one.
-    const std::uint64_t head = kPeriod - contribution_;
-    const std::uint64_t tail = total % kPeriod;
-    const std::uint64_t whole = kMaxSum - decay(kMaxSum, periods) - kPeriod;
-    sum_ = decay(sum_, periods) + value * (decay(head, periods) + whole + tail);
-  }
-  contribution_ = static_cast<std::uint32_t>(total % kPeriod);
+  const std::uint64_t head = kPeriod - contribution_;
+  const std::uint64_t tail = total % kPeriod;
+  const std::uint64_t whole = kMaxSum - decay(kMaxSum, periods) - kPeriod;
+  const std::uint64_t units = decay(head, periods) + whole + tail;
+  load_ = static_cast<Sum>(decay(load_, periods) + value.load * units);
+  runnable_ = static_cast<Sum>(decay(runnable_, periods) + value.runnable * units);
+  util_ = static_cast<Sum>(decay(util_, periods) + value.util * units);
+  contribution_ = static_cast<std::uint32_t>(tail);
 }
 
-std::uint64_t Pelt::average() const { return sum_ / (kMaxSum - kPeriod + contribution_); }
+template class LoadAvg<std::uint64_t>;
+template class LoadAvg<std::uint32_t>;
+
+void attach_load(QueueLoad& queue, TaskLoad& task, std::uint64_t weight) {
+  const Signals averages{task.load(), task.runnable(), task.util()};
+  task.last_ = queue.last_;
+  task.contribution_ = queue.contribution_;
+  const std::uint64_t divider = queue.divider();
+  task.load_ = static_cast<std::uint32_t>(averages.load * divider);
+  task.runnable_ = static_cast<std::uint32_t>(averages.runnable * divider);
+  task.util_ = static_cast<std::uint32_t>(averages.util * divider);
+  queue.load_ += task.load_ * weight / 1024;
+  queue.runnable_ += task.runnable_;
+  queue.util_ += task.util_;
+}
+
+void detach_load(QueueLoad& queue, const TaskLoad& task, std::uint64_t weight) {
+  queue.load_ = subtract(queue.load_, task.load_ * weight / 1024);
+  queue.runnable_ = subtract(queue.runnable_, task.runnable_);
+  queue.util_ = subtract(queue.util_, task.util_);
+}
 
 }  // namespace kt::sched

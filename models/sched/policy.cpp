@@ -15,7 +15,9 @@ int effective_prio(const Task& p, int normal_prio) {
 }
 
 // __setscheduler_class()
-Class class_of(int prio) { return prio < kMaxRtPrio ? Class::kRt : Class::kFair; }
+Class class_of(int prio) {
+  return prio < kMaxRtPrio ? Class::kRt : Class::kFair;
+}
 
 void set_priority(Task& p, Policy policy, int rt_priority, int nice) {
   p.policy = policy;
@@ -81,6 +83,7 @@ void Scheduler::change_queued_task(Task& p, Change change) {
   if (queued) dequeue_task(rq, p, {});
   if (running) put_prev_task(rq, p);
   const bool head = change(rq);
+  if (p.sched_class != Class::kFair) detach_task_load(p);
   if (queued) enqueue_task(rq, p, {}, head);
   if (running) set_next_task(rq, p);
 }
@@ -88,8 +91,8 @@ void Scheduler::change_queued_task(Task& p, Change change) {
 // __sched_setscheduler(), the part under the rq lock
 void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice, Time runtime) {
   const int old_prio = p.prio;
-  const int new_prio = effective_prio(
-      p, rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice));
+  const int new_prio =
+      effective_prio(p, rt_policy(policy) ? kMaxRtPrio - 1 - rt_priority : nice_to_prio(nice));
   if (p.se.sched_delayed && class_of(new_prio) == Class::kRt) {
     dequeue_task(task_rq(p), p, {.sleep = true, .delayed = true});
   }
@@ -100,7 +103,7 @@ void Scheduler::change_policy(Task& p, Policy policy, int rt_priority, int nice,
   change_queued_task(p, [&](Rq&) {
     set_priority(p, policy, rt_priority, nice);
     if (!rt_policy(policy)) {
-      reweight(p.se, weight_of(p));
+      set_weight(p, weight_of(p));
       set_custom_slice(p.se, runtime, tunables.base_slice);
     }
     return old_prio < p.prio;  // behind its equals only when it became more important
@@ -136,7 +139,8 @@ Co<> Scheduler::sched_setscheduler(Task& p, Policy policy, int rt_priority, int 
 void Scheduler::check_class_changed(Task& p, Class old_class, int old_prio) {
   Rq& rq = task_rq(p);
   if (rq.curr == &p) {
-    const bool lower = p.sched_class > old_class || (p.sched_class == old_class && p.prio > old_prio);
+    const bool lower =
+        p.sched_class > old_class || (p.sched_class == old_class && p.prio > old_prio);
     if (lower && old_class == Class::kRt) pull_rt_task(rq);
     if (lower) resched_curr(rq);
   } else {
@@ -157,7 +161,7 @@ Co<> Scheduler::set_user_nice(Task& p, int nice) {
     const TaskRqLock lock(machine_.this_cpu());
     change_queued_task(p, [&](Rq&) {
       set_priority(p, p.policy, 0, nice);
-      reweight(p.se, weight_of(p));
+      set_weight(p, weight_of(p));
       return false;
     });
     Rq& rq = task_rq(p);
@@ -236,7 +240,8 @@ Co<int> Scheduler::set_cpus_allowed(Task& p, const cpu::CpuMask& mask, bool by_u
   // Kernel threads may be put on a CPU that is coming or going (cpu_valid_mask).
   const bool online = p.is_kthread() || p.migration_disabled != 0;
   const cpu::CpuMask valid = mask & (online ? machine_.online_mask() : active_);
-  const int destination = valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
+  const int destination =
+      valid.next_wrap(p.cpu->id() + 1 < machine_.nr_cpus() ? p.cpu->id() + 1 : 0);
   if (destination < 0) co_return -EINVAL;
   if (mask == *p.cpus_ptr) co_return 0;
   bool by_stopper = false;

@@ -1,6 +1,8 @@
-// The run queue of one CPU (kernel/sched/sched.h: struct rq): one queue for each class, who runs, who
-// idles, what remote CPUs have put on the wake list.
+// The run queue of one CPU (kernel/sched/sched.h: struct rq): one queue for each class, who runs,
+// who idles, what remote CPUs have put on the wake list.
 #pragma once
+
+#include <algorithm>
 
 #include "models/sched/eevdf.hpp"
 #include "models/sched/fair_server.hpp"
@@ -19,6 +21,8 @@ struct CallSingleData {
   CallSingleData* next = nullptr;
 };
 
+inline constexpr Time kMigrationCost = 500'000;  ///< ns; sysctl_sched_migration_cost
+
 struct Rq final : FairHooks {
   Rq(Scheduler& scheduler_, cpu::Cpu& cpu_, const FairTunables& tunables)
       : scheduler(&scheduler_), cpu(&cpu_), cfs(tunables, *this), fair_server(cpu_) {}
@@ -26,16 +30,26 @@ struct Rq final : FairHooks {
   [[nodiscard]] int id() const { return cpu->id(); }
   [[nodiscard]] Time clock() const { return cpu->now(); }
   /// idle_cpu(): runs the idle task, nothing queued, nothing on the wake list.
-  [[nodiscard]] bool idle_cpu() const {
-    return curr == idle && nr_running == 0 && !ttwu_pending;
-  }
+  [[nodiscard]] bool idle_cpu() const { return curr == idle && nr_running == 0 && !ttwu_pending; }
   /// sched_idle_cpu(): only SCHED_IDLE tasks queued.
   [[nodiscard]] bool sched_idle_cpu() const {
     return nr_running != 0 && nr_running == cfs.idle_h_nr_running();
   }
-  /// cpu_load(): the weight of runnable fair tasks, averaged; see Pelt.
-  [[nodiscard]] std::uint64_t load() const { return load_avg.average(); }
+  /// Brings the averages up to date; the others read them as they are.
   void update_load(Time now);
+  /// cpu_load(): the weight of its fair tasks, averaged.
+  [[nodiscard]] std::uint64_t load() const { return load_avg.load(); }
+  /// cpu_util_cfs(), cpu_runnable(): of its fair tasks, in 1024ths of a CPU.
+  [[nodiscard]] std::uint64_t util() const {
+    return std::min<std::uint64_t>(std::max(load_avg.util(), util_est), kCapacity);
+  }
+  [[nodiscard]] std::uint64_t runnable() const { return load_avg.runnable(); }
+  /// capacity_of(): what real-time tasks leave to fair ones, 1 … 1024.
+  [[nodiscard]] std::uint64_t capacity() const {
+    const std::uint64_t used = rt_avg.util();
+    return used >= kCapacity ? 1 : kCapacity - used;
+  }
+  static constexpr std::uint64_t kCapacity = 1024;
 
   // FairHooks
   void account(Entity& curr, Time delta_exec) override;
@@ -46,7 +60,7 @@ struct Rq final : FairHooks {
   cpu::Cpu* cpu;
   Task* curr = nullptr;
   Task* idle = nullptr;
-  Task* stop = nullptr;       ///< migration/N
+  Task* stop = nullptr;         ///< migration/N
   Task* stop_queued = nullptr;  ///< it, while it is runnable
   Task* switch_prev = nullptr;  ///< who is being switched out (finish_task_switch's prev)
   unsigned nr_running = 0;
@@ -54,33 +68,42 @@ struct Rq final : FairHooks {
   CfsRq cfs;
   RtRq rt;
   FairServer fair_server;
-  std::uint32_t active_mm = 0;    ///< address space loaded, borrowed by kernel threads
+  std::uint32_t active_mm = 0;  ///< address space loaded, borrowed by kernel threads
 
   Task* wake_list = nullptr;  ///< in order of arrival
   Task** wake_list_tail = &wake_list;
   bool ttwu_pending = false;
   CallSingleData* call_list = nullptr;  ///< in order of arrival
   CallSingleData** call_list_tail = &call_list;
-  bool balance_push = false;  ///< the CPU goes offline: what runs here is pushed away
-  int nr_pinned = 0;          ///< tasks here that are migrate-disabled
+  bool balance_push = false;     ///< the CPU goes offline: what runs here is pushed away
+  int nr_pinned = 0;             ///< tasks here that are migrate-disabled
   std::uint64_t nr_pushed = 0;   ///< tasks that had to leave so
   Task* hotplug_wait = nullptr;  ///< cpuhp/N, until the others have left
-  bool nohz_kick = false;     ///< asked to balance for the tickless CPUs (nohz_flags)
 
   std::uint64_t nr_halts = 0;  ///< how often the idle loop has stopped (RCU's extended quiescence)
-  Time idle_stamp = 0;  ///< when it went idle; 0: it is not
+  Time idle_stamp = 0;         ///< when it went idle; 0: it is not
   Time avg_idle = 1'000'000;
-  Time next_balance = 0;
-  bool tick_stopped = false;  ///< member of nohz.idle_cpus_mask
-  Pelt load_avg;  ///< weights of runnable fair tasks
-  Pelt util_avg;  ///< 1024 while anything but idle runs
-  Pelt runnable_avg;  ///< 1024 for each runnable fair task
+  Time max_idle_balance_cost = 500'000;
+  Time next_balance = 0;           ///< the first tick that balances
+  bool nohz_tick_stopped = false;  ///< among the idle CPUs without a tick, till its next busy tick
+  bool has_blocked_load = false;   ///< the averages have not decayed, for all that nobody is there
+  bool idle_balance = false;       ///< it idled when the softirq was raised
+  unsigned nohz_flags = 0;         ///< asked of it by the next call-function interrupt (NohzFlag)
+  unsigned nohz_idle_balance = 0;  ///< of those, what the SCHED softirq is to do
+
+  QueueLoad load_avg;              ///< of the fair tasks, as last updated
+  QueueLoad rt_avg;                ///< util: 1024 while a real-time task runs
+  bool rt_used = false;            ///< one has been here
+  std::uint64_t util_est = 0;      ///< sum over the queued fair tasks
+  std::uint32_t next_recency = 0;  ///< Task::se.recency of who comes next
   Time last_switch = 0;
   Time last_resched_point = 0;  ///< when it last could have switched
   Time last_quiescent = 0;      ///< when it was last seen outside atomic sections
-  Time busy_time = 0;  ///< ns with something but the idle task
+  Time busy_time = 0;           ///< ns with something but the idle task
 };
 
-inline Task& task_of(Entity& se) { return *static_cast<TaskEntity&>(se).task; }
+inline Task& task_of(Entity& se) {
+  return *static_cast<TaskEntity&>(se).task;
+}
 
 }  // namespace kt::sched

@@ -25,6 +25,7 @@ int Scheduler::find_lowest_rq(const Task& p) {
   int lowest_prio = p.prio;
   for (int cpu = p.cpus_ptr->first_and(active_); cpu >= 0;
        cpu = p.cpus_ptr->next_and(active_, cpu + 1)) {
+    if (!same_root_domain(cpu, p.cpu->id())) continue;
     const int prio = current_prio(rq(cpu));
     if (prio < lowest_prio || prio == p.prio) continue;
     if (prio > lowest_prio) {
@@ -48,8 +49,8 @@ int Scheduler::find_lowest_rq(const Task& p) {
 
 int Scheduler::select_task_rq_rt(Task& p, int cpu) {
   const Task& curr = *rq(cpu).curr;
-  const bool busy = curr.sched_class <= Class::kRt &&
-                    (curr.nr_cpus_allowed < 2 || curr.prio <= p.prio);
+  const bool busy =
+      curr.sched_class <= Class::kRt && (curr.nr_cpus_allowed < 2 || curr.prio <= p.prio);
   if (!busy) return cpu;
   const int target = find_lowest_rq(p);
   return target != -1 && p.prio < current_prio(rq(target)) ? target : cpu;
@@ -71,12 +72,8 @@ void Scheduler::wakeup_preempt_rt(Rq& rq, Task& p) {
 
 // Moves a queued task that does not run to another CPU (move_queued_task).
 void Scheduler::migrate_queued_task(Task& p, int cpu) {
-  Rq& from = task_rq(p);
-  deactivate_task(from, p, {});
-  set_task_cpu(p, cpu);
-  Rq& to = rq(cpu);
-  activate_task(to, p, {.migrated = true});
-  wakeup_preempt(to, p);
+  detach_task(p, cpu);
+  attach_task(rq(cpu), p);
 }
 
 // kernel/sched/rt.c: push_rt_tasks
@@ -101,6 +98,7 @@ bool Scheduler::pull_rt_task(Rq& rq) {
   for (int cpu = active_.first(); cpu >= 0; cpu = active_.next(cpu + 1)) {
     Rq& source = this->rq(cpu);
     if (&source == &rq || source.rt.nr_running() < 2) continue;
+    if (!same_root_domain(cpu, rq.id())) continue;
     Task* p = source.rt.pushable(rq.id());
     if (p == nullptr || p->prio >= rq.rt.highest_prio()) continue;
     if (p->prio < source.curr->prio) continue;  // about to run there

@@ -10,13 +10,12 @@
 
 #include "models/cpu/cpu.hpp"
 #include "models/sched/domains.hpp"
+#include "models/sched/hooks.hpp"
+#include "models/sched/imbalance.hpp"
 #include "models/sched/rq.hpp"
 #include "models/sched/task.hpp"
 
 namespace kt::sched {
-
-using cpu::Cpu;
-using sim::Co;
 
 enum class Preempt : std::uint8_t { kNone, kVoluntary, kFull, kRt };
 
@@ -33,58 +32,11 @@ using TaskList =
 
 struct SchedConfig {
   Preempt preempt = Preempt::kVoluntary;
-  Time tick = 4'000'000;  ///< ns, 1/HZ
-  bool mwait_idle = true; ///< idle polls the need_resched flag; else it halts and needs an IPI
-};
-
-/// What the timer code (a layer above) does for the scheduler; kernel/time/tick-sched.c.
-struct TimeHooks {
-  void* object = nullptr;
-  Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
-  void (*start_tick)(void*, Cpu&) = nullptr;         ///< of the CPU that does not idle at t = 0
-  void (*stop_tick)(void*, Cpu&) = nullptr;  ///< tick_nohz_idle_stop_tick()
-  void (*exit)(void*, Cpu&) = nullptr;       ///< tick_nohz_idle_exit()
-  void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
-};
-
-/// What a CPU does for others in the call-function interrupt before their wakeups: Cpu::irq_work
-/// (kernel/irq_work.c: irq_work_single).
-struct IrqWorkHook {
-  void* object = nullptr;
-  Co<> (*run)(void*, Cpu&) = nullptr;
-};
-
-/// What the workqueues (a layer above) want to know of their workers (PF_WQ_WORKER).
-struct WorkerHooks {
-  void* object = nullptr;
-  Co<> (*sleeping)(void*, Task&) = nullptr;   ///< about to block: wq_worker_sleeping()
-  void (*running)(void*, Task&) = nullptr;    ///< back from schedule(): wq_worker_running()
-  Co<> (*tick)(void*, Task&) = nullptr;       ///< hit by the tick: wq_worker_tick()
-};
-
-/// What a user task with a signal pending does on its way to user mode (kernel/signal.c: get_signal).
-struct SignalHook {
-  void* object = nullptr;
-  Co<> (*run)(void*, Task&) = nullptr;
-};
-
-/// What CPU hotplug (a layer above) does with a CPU that has gone offline, in its idle task: returns
-/// when it is online again (kernel/sched/idle.c: do_idle, cpuhp_report_idle_dead).
-struct IdleDeadHook {
-  void* object = nullptr;
-  Co<> (*body)(void*, Cpu&) = nullptr;
-};
-
-/// Told when a CPU stops in the idle loop and when it goes on: what it draws.
-struct IdlePowerHook {
-  void* object = nullptr;
-  void (*call)(void*, Cpu&, bool idle) = nullptr;
-};
-
-/// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
-struct AllIdleHook {
-  void* object = nullptr;
-  void (*call)(void*) = nullptr;
+  Time tick = 4'000'000;      ///< ns, 1/HZ
+  Time tick_offset = 0;       ///< t = 0 lies so many ns after a tick; 0 … tick - 1
+  bool mwait_idle = true;     ///< idle polls the need_resched flag; else it halts and needs an IPI
+  cpu::CpuMask isolated{0};   ///< isolcpus=domain: CPUs in no scheduling domain; default: none
+  cpu::CpuMask nohz_full{0};  ///< nohz_full=: CPUs that housekeeping stays off; default: none
 };
 
 class Scheduler {
@@ -104,6 +56,18 @@ class Scheduler {
   [[nodiscard]] Task& current() { return static_cast<Task&>(*machine_.this_cpu().current); }
   [[nodiscard]] const SchedDomains& domains() const { return *domains_; }
   [[nodiscard]] const cpu::CpuMask& active_mask() const { return active_; }
+  /// Where unbound kernel threads and other housekeeping may be: all CPUs but those of nohz_full=
+  /// (housekeeping_cpumask of HK_TYPE_KTHREAD, HK_TYPE_MISC and HK_TYPE_TIMER).
+  [[nodiscard]] const cpu::CpuMask& housekeeping() const { return *housekeeping_; }
+  [[nodiscard]] bool has_nohz_full() const { return !config_.nohz_full.empty(); }
+  /// This CPU if it is one of them, else the nearest that is (housekeeping_any_cpu).
+  [[nodiscard]] int housekeeping_any_cpu();
+  /// Where what user space starts may be: all CPUs but those of isolcpus= (HK_TYPE_DOMAIN).
+  [[nodiscard]] const cpu::CpuMask& domain_cpus() const { return *domain_cpus_; }
+  /// Whether two CPUs are in one root domain: what real-time tasks are pushed and pulled within.
+  [[nodiscard]] bool same_root_domain(int a, int b) const {
+    return domain_cpus_->test(a) == domain_cpus_->test(b);
+  }
 
   // Tasks ---------------------------------------------------------------------------------------
   /// A task in TASK_NEW with the next PID, nice 0, allowed everywhere. Lives as long as this.
@@ -157,7 +121,8 @@ class Scheduler {
   Co<> preempt_schedule();
   /// sched_yield(): to the tail of the class's order.
   Co<> yield();
-  /// On the way to user mode: reschedules while asked, and sees to a signal (exit_to_user_mode_loop).
+  /// On the way to user mode: reschedules while asked, and sees to a signal
+  /// (exit_to_user_mode_loop).
   Co<> exit_to_user_mode();
   /// Whether there is something to do on that way. A signal that kills is the caller's to see.
   [[nodiscard]] bool exit_work(const Task& p) const {
@@ -192,17 +157,20 @@ class Scheduler {
   [[nodiscard]] bool is_cpu_allowed(const Task& p, int cpu) const;
 
   // The tick and balancing ------------------------------------------------------------------------
-  /// kernel/sched/core.c: sched_tick, on the CPU whose tick it is. True: raise the SCHED softirq.
-  bool sched_tick(Cpu& cpu);
+  /// kernel/sched/core.c: sched_tick, on the CPU whose tick it is, but for the balancing.
+  void sched_tick(Cpu& cpu);
+  /// The end of it: raises the SCHED softirq if it is time, and wakes an idle CPU to balance for
+  /// those without a tick. kernel/sched/fair.c: sched_balance_trigger
+  void sched_balance_trigger(Cpu& cpu);
   /// Makes an idle CPU look at its timers again. kernel/sched/core.c: wake_up_idle_cpu
   void wake_up_idle_cpu(int cpu);
+  /// The CPU joins the idle CPUs without a tick. kernel/sched/fair.c: nohz_balance_enter_idle
+  void nohz_balance_enter_idle(int cpu);
   /// A CPU that stops until somebody signals it, and goes on: the idle loop's halt, or a dead CPU.
   void note_halted(Cpu& cpu);
   void note_running(Cpu& cpu);
   /// kernel/smp.c: wake_up_all_idle_cpus
   void wake_up_all_idle_cpus();
-  /// The CPU joins or leaves the idle CPUs without a tick (nohz_balance_enter_idle, _exit_idle).
-  void nohz_idle(int cpu, bool tickless);
   /// The SCHED softirq; kernel/sched/fair.c: sched_balance_softirq
   Co<> sched_balance_softirq(Cpu& cpu);
 
@@ -253,8 +221,6 @@ class Scheduler {
   /// Does what others have asked of the CPU by interrupt before it goes (kernel/smp.c:
   /// smpcfd_dying_cpu).
   Co<int> smpcfd_dying_cpu(Cpu& cpu);
-  /// Whether a kernel thread belongs to its CPU; from the layer of kernel threads.
-  bool (*kthread_is_per_cpu)(const Task& p) = nullptr;
   IdleDeadHook idle_dead;
 
   /// Makes the idle task of each CPU.
@@ -266,7 +232,8 @@ class Scheduler {
   /// Whether something is queued for the call-function interrupt of a CPU; who queues the first
   /// calls send_call_function_single_ipi().
   [[nodiscard]] bool calls_queued(const Rq& rq) const {
-    return rq.wake_list != nullptr || rq.call_list != nullptr || rq.cpu->irq_work != 0;
+    return rq.wake_list != nullptr || rq.call_list != nullptr || rq.cpu->irq_work != 0 ||
+           rq.nohz_flags != 0;
   }
   /// An IPI, or the flag of a polling idle loop; kernel/sched/core.c: send_call_function_single_ipi
   void send_call_function_single_ipi(Rq& rq);
@@ -282,7 +249,8 @@ class Scheduler {
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
 
-  // Internals shared by the files of this folder ---------------------------------------------------
+  // Internals shared by the files of this folder
+  // ---------------------------------------------------
   void resched_curr(Rq& rq);
   void activate_task(Rq& rq, Task& p, EnqueueFlags flags, bool head = false);
   bool deactivate_task(Rq& rq, Task& p, DequeueFlags flags);
@@ -299,27 +267,52 @@ class Scheduler {
   int select_task_rq(Task& p, int prev_cpu, unsigned wake_flags);
   int select_fallback_rq(Task& p, int cpu);
   void migrate_queued_task(Task& p, int cpu);
+  /// A task's load leaves its queue, both up to now; enqueue_task() adds it where it comes next.
+  void detach_task_load(Task& p);
+  /// What a new task is taken to be like. kernel/sched/fair.c: post_init_entity_util_avg
+  void init_task_load(Task& p, Rq& rq);
+  /// Changes its weight, and its part of its queue's load with it (reweight_entity, from outside).
+  void set_weight(Task& p, LoadWeight load);
   void trace_task(trace::Event event, const Task& p);
+  /// A narrower domain could not balance the group for want of affinity (sg_imbalanced).
+  [[nodiscard]] bool group_imbalanced(const Group& group) const {
+    return group_imbalance_[group.id] != 0;
+  }
 
  private:
   struct SwitchTo;
-  // What balancing remembers of one domain of one CPU.
+  // What balancing remembers of one domain of one CPU (struct sched_domain).
   struct DomainState {
-    Time last_balance = 0;
-    unsigned failed = 0;  // nr_balance_failed
+    Time last_balance = 0;     // the tick before it
+    int balance_interval = 0;  // ms, min_interval … max_interval, more if all tasks are pinned
+    Time idle_interval = 0;    // the same for an idle CPU, in whole ticks, ns
+    unsigned nr_balance_failed = 0;
+    Time max_newidle_lb_cost = 0;
+    Time last_decay_max_lb_cost = 0;
     std::uint32_t dice = 0;
-    std::uint32_t newidle_calls = 0;
-    std::uint32_t newidle_success = 0;
+    std::uint32_t newidle_call = 512;
+    std::uint32_t newidle_success = 256;
     std::uint32_t newidle_ratio = 512;
   };
   struct Stopper {
     bool enabled = true;
     StopWork* head = nullptr;
     StopWork** tail = &head;
+    StopWork active_balance_work;
+    bool active_balance = false;
   };
+  // What the CPUs of a last-level cache share (struct sched_domain_shared). With new domains it
+  // starts anew: nobody looks for an idle CPU until one has balanced or a core went idle.
+  struct CacheState {
+    bool has_idle_cores = false;
+    int nr_busy_cpus = 0;
+    int nr_idle_scan = 0;
+  };
+  struct LbEnv;
   friend struct Rq;
 
   // core.cpp
+  const cpu::CpuMask* without(const cpu::CpuMask& mask);
   Co<> schedule_loop(Mode mode);  // __schedule()
   Co<> schedule_worker();
   [[nodiscard]] Time schedule_cost(const Task& prev, Mode mode) const;
@@ -374,13 +367,65 @@ class Scheduler {
   bool pull_rt_task(Rq& rq);
   void task_tick_rt(Rq& rq, Task& p);
 
+  // load_balance.cpp
+  // What came of a pass: unbalanced, though perhaps nothing could be moved.
+  struct Pass {
+    int moved = 0;
+    bool unbalanced = false;
+  };
+  Co<int> sched_balance_rq(Rq& rq, const Domain& sd, CpuIdle idle, bool& continue_balancing);
+  Pass balance_once(LbEnv& env, bool& continue_balancing);
+  int move_tasks(LbEnv& env);
+  [[nodiscard]] bool should_we_balance(const LbEnv& env);
+  [[nodiscard]] bool is_core_idle(int cpu);
+  void set_group_imbalance(const Domain& sd, bool value);
+  [[nodiscard]] bool need_active_balance(const LbEnv& env);
+  bool wants_active_balance(LbEnv& env, bool& pinned);
+  static Co<> active_load_balance_cpu_stop(Scheduler& scheduler, Cpu& cpu, StopWork& work);
+
+  // lb_stats.cpp
+  DomainStats update_sd_lb_stats(const LbEnv& env);
+  GroupStats update_sg_lb_stats(const LbEnv& env, const Group& group, bool local);
+  Rq* find_src_rq(const LbEnv& env, const Group& group);
+  [[nodiscard]] static bool reduced_capacity(const Rq& rq, const Domain& sd);
+  [[nodiscard]] static bool runs_one_at_reduced_capacity(const Rq& rq, const Domain& sd);
+
+  // detach.cpp
+  bool can_migrate_task(const Task& p, LbEnv& env);
+  void detach_tasks(LbEnv& env);
+  Task* detach_one_task(LbEnv& env);
+  void detach_task(Task& p, int cpu);
+  void attach_task(Rq& rq, Task& p);
+  void list_cfs_tasks(Rq& rq);
+
   // balance.cpp
-  Co<bool> newidle_balance(Rq& rq);
-  bool balance_domain(Rq& rq, const Domain& sd, bool newidle);
-  int detach_tasks(Rq& from, Rq& to, const Domain& sd, int wanted);
-  bool can_migrate(const Task& p, const Rq& from, const Rq& to, const Domain& sd);
-  Co<> balance_domains(Rq& rq, bool idle);
+  void init_balancing();
+  bool wants_newidle_balance(Rq& rq);
+  Co<> sched_balance_newidle(Rq& rq);
+  Co<> sched_balance_domains(Rq& rq, CpuIdle idle);
+  [[nodiscard]] Time interval_of(const Domain& sd, bool busy) const;
+  void set_balance_interval(const Domain& sd, int ms);
+  static void update_newidle_stats(DomainState& state, std::uint32_t success);
+  bool update_newidle_cost(DomainState& state, Time cost, std::uint32_t success);
+  DomainState& state_of(const Domain& sd) { return domain_state_[sd.id]; }
+  CacheState& cache_state(int cpu) {
+    return cache_state_[static_cast<std::size_t>(domains_->llc_id(cpu))];
+  }
+  // The last tick: balancing counts in jiffies.
+  [[nodiscard]] Time last_tick() const {
+    const Time ticks = (machine_.now() + config_.tick_offset) / config_.tick;
+    return ticks * config_.tick - config_.tick_offset;
+  }
+
+  // nohz_balance.cpp
   void nohz_balancer_kick(Rq& rq);
+  [[nodiscard]] unsigned nohz_kick_flags(const Rq& rq);
+  void nohz_balance_exit_idle(Rq& rq);
+  void kick_ilb(unsigned flags);
+  void nohz_csd_func(Rq& rq);
+  void nohz_newidle_balance(Rq& rq);
+  Co<> nohz_idle_balance(Rq& rq, unsigned flags);
+  static bool update_nohz_stats(Rq& rq);
 
   // hotplug.cpp
   void rebuild_sched_domains();
@@ -400,8 +445,8 @@ class Scheduler {
   SchedConfig config_;
   cpu::CpuMask active_;
   cpu::CpuMask dying_;
-  std::vector<StopWork> push_works_;        // push_work of each CPU
-  std::shared_ptr<SchedDomains> domains_;   // who looks at them across a co_await holds them
+  std::vector<StopWork> push_works_;       // push_work of each CPU
+  std::shared_ptr<SchedDomains> domains_;  // who looks at them across a co_await holds them
   std::vector<std::unique_ptr<Rq>> rqs_;
   struct MaskOrder {
     bool operator()(const cpu::CpuMask& a, const cpu::CpuMask& b) const { return a.less(b); }
@@ -409,14 +454,24 @@ class Scheduler {
   std::set<cpu::CpuMask, MaskOrder> masks_;  // every affinity mask in use, once: Task::cpus_ptr
   TaskList tasks_;
   std::vector<Stopper> stoppers_;
-  std::vector<bool> llc_has_idle_cores_;    // by llc id (lowest CPU)
-  std::vector<DomainState> domain_state_;   // by Domain::id
-  cpu::CpuMask overloaded_;                 // CPUs with two or more queued tasks
-  cpu::CpuMask nohz_idle_;                  // idle CPUs without a tick
-  int rt_overloaded_ = 0;                   // CPUs with two or more real-time tasks
+  const cpu::CpuMask* housekeeping_ = nullptr;
+  const cpu::CpuMask* domain_cpus_ = nullptr;
+  std::vector<CacheState> cache_state_;        // by llc id (lowest CPU)
+  std::vector<DomainState> domain_state_;      // by Domain::id
+  std::vector<std::uint8_t> group_imbalance_;  // by Group::id: sched_group_capacity::imbalance
+  bool overloaded_ = false;                    // root_domain::overloaded: two tasks on some CPU
+  bool balance_running_ = false;               // across nodes one balances at a time
+  cpu::CpuMask lb_cpus_;                       // load_balance_mask: used within one instant
+  std::vector<Task*> lb_tasks_;                // the same: tasks in the order of balancing
+  std::vector<Task*> detached_;                // the same: lb_env::tasks
+  cpu::CpuMask nohz_idle_;                     // nohz.idle_cpus_mask
+  Time nohz_next_balance_ = 0;
+  Time nohz_next_blocked_ = 0;
+  bool nohz_has_blocked_ = false;
+  bool nohz_needs_update_ = false;
+  int rt_overloaded_ = 0;  // CPUs with two or more real-time tasks
   int nr_halted_ = 0;
   std::uint64_t nr_uninterruptible_ = 0;
-  Time nohz_next_kick_ = 0;
 };
 
 }  // namespace kt::sched

@@ -47,6 +47,20 @@ int Scheduler::select_task_rq(Task& p, int prev_cpu, unsigned wake_flags) {
   return cpu;
 }
 
+// kernel/sched/isolation.c: housekeeping_any_cpu
+int Scheduler::housekeeping_any_cpu() {
+  const cpu::Topology& topology = machine_.topology();
+  const int here = machine_.this_cpu().id();
+  if (housekeeping_->test(here)) return here;
+  const int node = topology.node_of(here);
+  int nearest = housekeeping_->first();
+  for (const int cpu : *housekeeping_) {
+    const int distance = topology.distance(node, topology.node_of(cpu));
+    if (distance < topology.distance(node, topology.node_of(nearest))) nearest = cpu;
+  }
+  return nearest;
+}
+
 // kernel/sched/fair.c: record_wakee
 void Scheduler::record_wakee(const Task& p) {
   Task& curr = current();
@@ -148,15 +162,20 @@ int Scheduler::select_idle_sibling(Task& p, int prev, int target) {
   return found >= 0 ? found : target;
 }
 
-// kernel/sched/fair.c: select_idle_cpu. SIS_UTIL is reduced to its ends: no limit to the scan.
+// kernel/sched/fair.c: select_idle_cpu. The busier the cache, the fewer CPUs are looked at
+// (SIS_UTIL).
 int Scheduler::select_idle_cpu(Task& p, const Domain& llc, bool has_idle_core, int target) {
   int idle_cpu = -1;
+  int scans = cache_state(target).nr_idle_scan + 1;
+  if (scans == 1) return -1;
   const int nr_cpus = machine_.nr_cpus();
   int cpu = llc.span->next_and_wrap(*p.cpus_ptr, (target + 1) % nr_cpus);
   for (int left = llc.span->count_and(*p.cpus_ptr); left > 0; --left) {
     if (has_idle_core) {
       const int core = select_idle_core(p, cpu, *llc.span, idle_cpu);
       if (core >= 0) return core;
+    } else if (--scans <= 0) {
+      return -1;
     } else if (rq(cpu).idle_cpu() || rq(cpu).sched_idle_cpu()) {
       return cpu;
     }
@@ -194,11 +213,11 @@ int Scheduler::select_idle_smt(const Task& p, const Domain& llc, int target) {
 }
 
 bool Scheduler::test_idle_cores(int cpu) {
-  return llc_has_idle_cores_[static_cast<std::size_t>(domains_->llc_id(cpu))];
+  return cache_state(cpu).has_idle_cores;
 }
 
 void Scheduler::set_idle_cores(int cpu, bool value) {
-  llc_has_idle_cores_[static_cast<std::size_t>(domains_->llc_id(cpu))] = value;
+  cache_state(cpu).has_idle_cores = value;
 }
 
 // kernel/sched/fair.c: __update_idle_core, when a CPU goes idle
@@ -212,62 +231,33 @@ void Scheduler::update_idle_core(Rq& idle_rq) {
 
 namespace {
 
-// enum group_type, those that a machine of equal CPUs can have.
-enum class GroupType : std::uint8_t { kHasSpare, kFullyBusy, kImbalanced, kOverloaded };
-
-struct GroupStats {
-  std::uint64_t load = 0;
-  std::uint64_t util = 0;
-  std::uint64_t runnable = 0;
-  unsigned nr_running = 0;
-  unsigned h_nr_queued = 0;
-  int idle_cpus = 0;
-  std::uint64_t avg_load = 0;
-  GroupType type = GroupType::kOverloaded;
-};
-
-// kernel/sched/fair.c: group_is_overloaded, group_has_capacity
-GroupType classify(const GroupStats& stats, int weight, int imbalance_pct) {
-  const auto capacity = static_cast<std::uint64_t>(weight) * 1024;
-  const auto pct = static_cast<std::uint64_t>(imbalance_pct);
-  const auto cpus = static_cast<unsigned>(weight);
-  if (stats.nr_running > cpus &&
-      (capacity * 100 < stats.util * pct || capacity * pct < stats.runnable * 100)) {
-    return GroupType::kOverloaded;
-  }
-  if (stats.nr_running < cpus ||
-      (capacity * pct >= stats.runnable * 100 && capacity * 100 > stats.util * pct)) {
-    return GroupType::kHasSpare;
-  }
-  return GroupType::kFullyBusy;
-}
-
 // update_sg_wakeup_stats
 GroupStats wakeup_stats(Scheduler& scheduler, const Domain& sd, const Group& group, const Task& p) {
   GroupStats stats;
+  stats.weight = static_cast<unsigned>(group.weight);
   const Time now = scheduler.machine().now();
-  for (int cpu = group.span->first_and(*p.cpus_ptr); cpu >= 0;
-       cpu = group.span->next_and(*p.cpus_ptr, cpu + 1)) {
+  for (const int cpu : *group.span) {
     Rq& rq = scheduler.rq(cpu);
     rq.update_load(now);
+    stats.capacity += rq.capacity();
+    if (!p.cpus_ptr->test(cpu)) continue;
     stats.load += rq.load();
-    stats.util += rq.util_avg.average();
-    stats.runnable += rq.runnable_avg.average();
+    stats.util += rq.util();
+    stats.runnable += rq.runnable();
     const unsigned local = p.cpu->id() == cpu && p.on_rq == OnRq::kQueued ? 1 : 0;
-    stats.h_nr_queued += rq.cfs.nr_running() - local;
+    stats.h_nr_running += rq.cfs.nr_running() - local;
     stats.nr_running += rq.nr_running - local;
     if (rq.nr_running == local && rq.idle_cpu()) ++stats.idle_cpus;
   }
-  stats.type = classify(stats, group.weight, sd.imbalance_pct);
-  if (stats.type != GroupType::kHasSpare) {
-    stats.avg_load = stats.load / static_cast<std::uint64_t>(group.weight);
-  }
+  stats.type = group_classify(sd.imbalance_pct, scheduler.group_imbalanced(group), stats);
+  if (stats.type != GroupType::kHasSpare) stats.avg_load = stats.load_per_cpu();
   return stats;
 }
 
 // update_pick_idlest
 bool idler(const GroupStats& candidate, const GroupStats& idlest) {
   if (candidate.type != idlest.type) return candidate.type < idlest.type;
+  if (candidate.type == GroupType::kImbalanced) return false;
   if (candidate.type == GroupType::kHasSpare) {
     if (candidate.idle_cpus != idlest.idle_cpus) return candidate.idle_cpus > idlest.idle_cpus;
     return candidate.util < idlest.util;
@@ -282,6 +272,7 @@ const Group* Scheduler::find_dst_group(const Domain& sd, const Task& p, int this
   const Group* idlest = nullptr;
   GroupStats local_stats;
   GroupStats idlest_stats;
+  idlest_stats.type = GroupType::kOverloaded;
   idlest_stats.avg_load = std::numeric_limits<std::uint32_t>::max();
   for (std::size_t i = 0; i < sd.groups.size(); ++i) {
     const Group& group = sd.groups[i];
@@ -300,12 +291,15 @@ const Group* Scheduler::find_dst_group(const Domain& sd, const Task& p, int this
   if (local_stats.type != idlest_stats.type) {
     return local_stats.type < idlest_stats.type ? nullptr : idlest;
   }
+  if (local_stats.type == GroupType::kImbalanced) return nullptr;
   if (local_stats.type == GroupType::kHasSpare) {
     if ((sd.flags & kSdNuma) != 0) {
       // Stay close to the waker while the node is nearly empty (adjust_numa_imbalance).
-      const int difference = std::abs(local_stats.idle_cpus - idlest_stats.idle_cpus);
-      const bool tolerated = static_cast<int>(local_stats.nr_running) + 1 <= sd.imb_numa_nr;
-      if (tolerated && difference <= 2) return nullptr;
+      const auto idle = static_cast<int>(local_stats.idle_cpus);
+      const int difference = std::abs(idle - static_cast<int>(idlest_stats.idle_cpus));
+      const int allowed = std::min(local->span->count_and(*p.cpus_ptr), sd.imb_numa_nr);
+      const int running = static_cast<int>(local_stats.nr_running) + 1;
+      if (adjust_numa_imbalance(difference, running, allowed) == 0) return nullptr;
     }
     return local_stats.idle_cpus >= idlest_stats.idle_cpus ? nullptr : idlest;
   }

@@ -1,8 +1,9 @@
-// A task (struct task_struct): a schedulable context of the simulated machine, kernel thread or user
-// task. What only the scheduler writes and what the layers above keep in it is grouped below; a
-// sleeping thread costs this struct and the frames of its coroutine.
+// A task (struct task_struct): a schedulable context of the simulated machine, kernel thread or
+// user task. What only the scheduler writes and what the layers above keep in it is grouped below;
+// a sleeping thread costs this struct and the frames of its coroutine.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ struct Kthread;
 namespace kt::locking {
 struct RtMutex;
 struct RtMutexWaiter;
-}
+}  // namespace kt::locking
 
 namespace kt::sched {
 
@@ -72,18 +73,27 @@ enum TaskFlag : std::uint32_t {
 enum class OnRq : std::uint8_t { kNo, kQueued, kMigrating };
 
 enum class Policy : std::uint8_t { kNormal, kFifo, kRr, kBatch, kIdle };
-constexpr bool rt_policy(Policy policy) { return policy == Policy::kFifo || policy == Policy::kRr; }
+constexpr bool rt_policy(Policy policy) {
+  return policy == Policy::kFifo || policy == Policy::kRr;
+}
 
 /// Scheduling classes in pick order.
 enum class Class : std::uint8_t { kStop, kRt, kFair, kIdle };
 
 inline constexpr int kMaxRtPrio = 100;
 inline constexpr int kDefaultPrio = 120;
-constexpr int nice_to_prio(int nice) { return nice + kDefaultPrio; }
-constexpr int prio_to_nice(int prio) { return prio - kDefaultPrio; }
+constexpr int nice_to_prio(int nice) {
+  return nice + kDefaultPrio;
+}
+constexpr int prio_to_nice(int prio) {
+  return prio - kDefaultPrio;
+}
 
 /// The fair entity of a task, and the way back.
 struct TaskEntity : Entity {
+  /// Its place in the list that balancing takes from: higher joined it or ran later
+  /// (sched_entity::group_node, rq->cfs_tasks).
+  std::uint32_t recency = 0;
   Task* task = nullptr;
 };
 
@@ -98,12 +108,12 @@ struct RtEntity {
 /// What a task waits for, for the reports. Set by the waiting primitives, kept while it sleeps.
 enum class WaitKind : std::uint8_t {
   kNothing,
-  kSchedule,       ///< a bare schedule()
-  kTimeout,        ///< a timer of its own
+  kSchedule,  ///< a bare schedule()
+  kTimeout,   ///< a timer of its own
   kWaitQueue,
   kCompletion,
   kMutex,
-  kKthreadStop,    ///< the exit of another thread
+  kKthreadStop,  ///< the exit of another thread
   kKthreadPark,
   kKthreadCreate,
   kParked,
@@ -111,13 +121,13 @@ enum class WaitKind : std::uint8_t {
   kKthreadFlush,
   kFrozen,
   kIo,
-  kWorkerIdle,     ///< a worker without works, or a rescuer that nobody calls
-  kWorkFlush,      ///< the end of a work
-  kSystemWakeup,   ///< suspend-to-idle: what ends it
-  kDevice,         ///< the power management callbacks of a device
-  kRwsem,          ///< a reader-writer semaphore
-  kPercpuIdle,     ///< a per-CPU thread that has nothing to do
-  kHotplugStep,    ///< a CPU's thread of hotplug, or the CPU itself
+  kWorkerIdle,    ///< a worker without works, or a rescuer that nobody calls
+  kWorkFlush,     ///< the end of a work
+  kSystemWakeup,  ///< suspend-to-idle: what ends it
+  kDevice,        ///< the power management callbacks of a device
+  kRwsem,         ///< a reader-writer semaphore
+  kPercpuIdle,    ///< a per-CPU thread that has nothing to do
+  kHotplugStep,   ///< a CPU's thread of hotplug, or the CPU itself
 };
 struct Wait {
   WaitKind kind = WaitKind::kNothing;
@@ -147,7 +157,7 @@ struct TaskStats {
   std::uint64_t nivcsw = 0;
   std::uint64_t nr_migrations = 0;
   std::uint64_t nr_wakeups = 0;
-  Time run_delay = 0;        ///< ns runnable without a CPU
+  Time run_delay = 0;  ///< ns runnable without a CPU
   Time wakeup_latency_max = 0;
   Time wakeup_latency_sum = 0;
   std::uint64_t wakeup_latencies = 0;
@@ -173,12 +183,15 @@ struct Task : cpu::ThreadInfo {
   OnRq on_rq = OnRq::kNo;
   bool on_cpu = false;
   bool contributes_to_load = false;
-  bool pi_locked = false;  ///< a waker is at work: its mask, policy and nice value must stay
+  bool pi_locked = false;         ///< a waker is at work: its mask, policy and nice value must stay
   bool voluntary_switch = false;  ///< it blocked, or tried to, in this schedule()
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
   bool fatal_signal = false;
-  bool woken = false;  ///< runnable_since is a wakeup, not a preemption
+  bool woken = false;               ///< runnable_since is a wakeup, not a preemption
+  bool per_cpu_kthread = false;     ///< KTHREAD_IS_PER_CPU
+  bool load_attached = false;       ///< its load is part of its queue's
+  bool util_est_unchanged = false;  ///< UTIL_AVG_UNCHANGED: nothing new to learn from
   /// Whether the reports want its distribution of wakeup latencies: most tasks' is never read.
   bool keep_distribution = false;
   std::uint32_t allowed_signals = 0;  ///< kernel threads: what allow_signal() took, a bit each
@@ -223,7 +236,8 @@ struct Task : cpu::ThreadInfo {
   // Its places on the queues
   TaskEntity se;
   RtEntity rt;
-  Pelt load_avg;  ///< 1024 while it is queued or runs; up to when it last joined or left a queue
+  TaskLoad load_avg;           ///< up to when it last joined, left, got or gave up a CPU
+  std::uint16_t util_est = 0;  ///< what it used when it was last awake, averaged (sched_avg)
 
   // For reports
   TaskStats stats;
@@ -250,7 +264,15 @@ struct Task : cpu::ThreadInfo {
   /// The weight that it has put on its queue of late: kernel/sched/fair.c: task_h_load, without
   /// groups. Of a sleeper, as it was when it went to sleep.
   [[nodiscard]] std::uint64_t task_h_load() const {
-    return load_avg.average() * se.load.weight / 1024;
+    return load_avg.load() * se.load.weight / 1024;
+  }
+  /// Accounts what it has asked for since the last call, in 1024ths.
+  void update_load(Time now, const Signals& value) {
+    if (load_avg.accumulate(now, value)) util_est_unchanged = false;
+  }
+  /// kernel/sched/fair.c: task_util_est
+  [[nodiscard]] std::uint64_t task_util_est() const {
+    return std::max<std::uint64_t>(load_avg.util(), util_est);
   }
   [[nodiscard]] int nice() const { return prio_to_nice(static_prio); }
 };

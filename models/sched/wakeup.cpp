@@ -1,5 +1,7 @@
 // kernel/sched/core.c: try_to_wake_up() and what belongs to it: the conditions under which it does
 // nothing, remote wakeups, the first wakeup of a new task.
+#include <algorithm>
+
 #include "models/sched/scheduler.hpp"
 
 namespace kt::sched {
@@ -111,8 +113,7 @@ void Scheduler::ttwu_do_activate(Rq& rq, Task& p, unsigned wake_flags) {
   if (rq.idle_stamp != 0) {
     const Time idle = rq.clock() - rq.idle_stamp;
     rq.avg_idle += (idle - rq.avg_idle) / 8;
-    constexpr Time kMaxAverage = 1'000'000;  // 2 * max_idle_balance_cost
-    if (rq.avg_idle > kMaxAverage) rq.avg_idle = kMaxAverage;
+    rq.avg_idle = std::min(rq.avg_idle, 2 * rq.max_idle_balance_cost);
     rq.idle_stamp = 0;
   }
   here.preempt_enable_no_resched();
@@ -157,12 +158,14 @@ Co<> Scheduler::run_call_list(Rq& rq) {
   }
 }
 
-// kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last. The
-// kernel takes the whole queue first, so that who comes later sends an interrupt; here it is served too.
+// kernel/smp.c: __flush_smp_call_function_queue: what others have asked for, their wakeups last.
+// The kernel takes the whole queue first, so that who comes later sends an interrupt; here it is
+// served too.
 Co<> Scheduler::flush_calls(Rq& rq) {
   while (calls_queued(rq)) {
     if (rq.call_list != nullptr) co_await run_call_list(rq);
     if (rq.cpu->irq_work != 0) co_await irq_work_hook.run(irq_work_hook.object, *rq.cpu);
+    if (rq.nohz_flags != 0) nohz_csd_func(rq);
     co_await sched_ttwu_pending(rq);
   }
 }
@@ -249,6 +252,7 @@ void Scheduler::set_task_cpu(Task& p, int cpu) {
   machine_.this_cpu().trace(Event::kSchedMigrateTask, cpu::pack(p.comm, p.pid), p.prio,
                             cpu::pack(static_cast<std::uint32_t>(p.cpu->id()), cpu));
   ++p.stats.nr_migrations;
+  detach_task_load(p);
   p.se.exec_start = 0;
   p.cpu = &machine_.cpu(cpu);
   p.wake_cpu = cpu;

@@ -8,7 +8,6 @@ void Timers::tick_cpu_dying(Cpu& dying) {
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   base.tick_stopped = true;
   busy_.clear(dying.id());
-  scheduler_.nohz_idle(dying.id(), false);
 }
 
 // migrate_hrtimer_list(): pinned ones too. What is due at once is so on the other CPU.

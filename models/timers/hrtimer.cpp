@@ -43,16 +43,21 @@ Timers::Base& Timers::hrtimer_target(const KernelHrtimer& timer) {
   Base& here = base(machine_.this_cpu().id());
   if (here.hrtimer_target >= 0) return base(here.hrtimer_target);
   const sched::Rq& rq = scheduler_.rq(here.cpu->id());
-  if (timer.pinned || rq.curr != rq.idle || busy_.empty()) return here;
+  if (timer.pinned) return here;
+  const cpu::CpuMask& housekeeping = scheduler_.housekeeping();
+  const bool may_stay = housekeeping.test(here.cpu->id());
+  if (may_stay && (rq.curr != rq.idle || busy_.empty())) return here;
+  const auto unless_sooner = [&](Base& there) -> Base& {  // than its device is armed for
+    return timer.expires < there.programmed ? here : there;
+  };
   for (const sched::Domain* sd = scheduler_.domains().lowest(here.cpu->id()); sd != nullptr;
        sd = sd->parent) {
     for (int cpu : *sd->span) {
-      if (cpu == here.cpu->id() || scheduler_.rq(cpu).idle_cpu()) continue;
-      Base& there = base(cpu);
-      return timer.expires < there.programmed ? here : there;
+      if (cpu == here.cpu->id() || !housekeeping.test(cpu)) continue;
+      if (!scheduler_.rq(cpu).idle_cpu()) return unless_sooner(base(cpu));
     }
   }
-  return here;
+  return may_stay ? here : unless_sooner(base(scheduler_.housekeeping_any_cpu()));
 }
 
 void Timers::boot_hrtimer(KernelHrtimer& timer, int cpu, Time at) {
@@ -74,15 +79,14 @@ void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {
   }
   timer.set_expires(at, range);
   Base& target = hrtimer_target(timer);
-  machine_.this_cpu().trace(Event::kHrtimerStart, timer.address, timer.function_name,
-                            timer.expires, timer.softexpires,
-                            cpu::pack(mode_of(timer), was_armed));
+  machine_.this_cpu().trace(Event::kHrtimerStart, timer.address, timer.function_name, timer.expires,
+                            timer.softexpires, cpu::pack(mode_of(timer), was_armed));
   target.hrtimers.add(timer);
   program(target);
 }
 
-// Under PREEMPT_RT the callback of a soft timer can be preempted by who waits for it: the wait lends
-// it its priority (hrtimer_cancel_wait_running).
+// Under PREEMPT_RT the callback of a soft timer can be preempted by who waits for it: the wait
+// lends it its priority (hrtimer_cancel_wait_running).
 Co<> Timers::wait_for_expiry(Base& base, locking::RtMutex& lock) {
   ++base.waiters;
   co_await softirqs_.local_bh_disable();

@@ -1,6 +1,7 @@
 // kernel/time/tick-sched.c: the periodic tick as an hrtimer, and stopping it while a CPU idles;
-// kernel/time/timer_migration.c in one level: the lowest CPU whose tick runs serves the global wheel
-// timers of those that idle, and when all idle the last one to do so arms its own device for them.
+// kernel/time/timer_migration.c in one level: the lowest CPU whose tick runs serves the global
+// wheel timers of those that idle, and when all idle the last one to do so arms its own device for
+// them.
 #include "models/timers/timers.hpp"
 
 namespace kt::timers {
@@ -13,7 +14,7 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   if (timers.timers_due(base)) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kTimer);
   sched::Scheduler& scheduler = timers.scheduler_;
   Task& current = static_cast<Task&>(*cpu.current);
-  const bool balance = scheduler.sched_tick(cpu);
+  scheduler.sched_tick(cpu);
   const RcuHook& rcu = timers.rcu_hook;
   if (rcu.object != nullptr && rcu.sched_clock_irq(rcu.object, cpu)) {
     timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kRcu);
@@ -21,7 +22,7 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   if ((current.flags & sched::kPfWqWorker) != 0) {
     co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
-  if (balance) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kSched);
+  scheduler.sched_balance_trigger(cpu);
   if (base.tick_stopped) co_return false;  // armed again, or not, on the way back to idle
   timer.set_expires(timers.ticks_.next(cpu.now()));
   co_return true;
@@ -45,6 +46,9 @@ void Timers::retract_global(Base& base) {
 // The jiffy for which an idle CPU has to be woken; `now` + kMaxDelta if there is none.
 Jiffies Timers::next_wheel_event(Base& base, bool serve_all, Jiffies now) {
   Jiffies next = wheel(base, TimerBaseKind::kLocal).next_event(now);
+  // What is due by the next tick is not left to others (fetch_next_timer_interrupt).
+  const bool soon = base.remote_expiry != 0 && !time_before(now + 1, base.remote_expiry);
+  if (soon && time_before(base.remote_expiry, next)) next = base.remote_expiry;
   if (serve_all && !remote_.empty() && time_before(remote_.begin()->first, next)) {
     next = remote_.begin()->first;
   }
@@ -63,11 +67,9 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
   timers.publish_global(base);
   const Jiffies wheel_next = timers.next_wheel_event(base, last, now);
   // One that is overdue (its softirq waited for a BH-off section or for ksoftirqd) is due at once.
-  const bool none =
-      !time_before(wheel_next, now) && wheel_next - now >= TimerWheel::kMaxDelta;
+  const bool none = !time_before(wheel_next, now) && wheel_next - now >= TimerWheel::kMaxDelta;
   Time wheel_time = none ? sim::kNever : timers.ticks_.instant(wheel_next);
-  if (timers.rcu_hook.object != nullptr &&
-      timers.rcu_hook.needs_cpu(timers.rcu_hook.object, cpu)) {
+  if (timers.rcu_hook.object != nullptr && timers.rcu_hook.needs_cpu(timers.rcu_hook.object, cpu)) {
     wheel_time = std::min(wheel_time, timers.ticks_.next(timers.machine_.now()));
   }
   const Time hrtimer_next = base.hrtimers.next_event(kHrtimersAll, &base.tick);
@@ -83,7 +85,7 @@ void Timers::stop_tick(void* self, Cpu& cpu) {
     constexpr std::uint64_t kNoDependency = 0;
     cpu.trace(Event::kTickStop, 1, kNoDependency);
     cpu.trace(Event::kTimerBaseIdle, 1, cpu.id());
-    timers.scheduler_.nohz_idle(cpu.id(), true);
+    timers.scheduler_.nohz_balance_enter_idle(cpu.id());
   }
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   if (wheel_time != sim::kNever) {
@@ -101,7 +103,6 @@ void Timers::raise_sched_softirq(void* self, Cpu& cpu) {
 void Timers::restart_tick(Base& base) {
   base.tick_stopped = false;
   retract_global(base);
-  scheduler_.nohz_idle(base.cpu->id(), false);
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   base.tick.set_expires(ticks_.next(machine_.now()));
   base.hrtimers.add(base.tick);

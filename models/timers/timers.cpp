@@ -50,10 +50,10 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
     for (locking::RtMutex& lock : base.expiry_locks) lock.name = names.intern("expiry_lock");
     base.tick.address = 0xffff88807dc00000 + (static_cast<std::uint64_t>(id) << 20);
     base.tick_stopped = true;  // at t = 0 every CPU idles but the init task's
-    scheduler.nohz_idle(id, true);
+    scheduler.nohz_balance_enter_idle(id);
   }
   machine_.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kLocalTimer)] = {&hrtimer_interrupt,
-                                                                              this};
+                                                                                this};
   softirqs.open_softirq(softirq::Vec::kTimer, &run_timer_softirq, this);
   softirqs.open_softirq(softirq::Vec::kHrtimer, &hrtimer_run_softirq, this);
   softirqs.open_softirq(softirq::Vec::kSched, &sched_softirq, &scheduler);

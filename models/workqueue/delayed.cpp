@@ -29,23 +29,6 @@ Co<> Workqueues::delayed_work_timer_fn(timers::Timers&, timers::KernelTimer& tim
   return work.wq->workqueues->__queue_work(work.cpu, *work.wq, work);
 }
 
-// With nohz_full= timers stay away from its CPUs: the nearest other one takes them. kernel/sched/
-// isolation.c: housekeeping_any_cpu
-int Workqueues::timer_cpu() const {
-  const cpu::Topology& topology = machine_.topology();
-  const int here = machine_.this_cpu().id();
-  if (params_.timer_cpus.test(here)) return here;
-  int nearest = params_.timer_cpus.first();
-  const int node = topology.node_of(here);
-  for (int cpu : params_.timer_cpus) {
-    if (topology.distance(node, topology.node_of(cpu)) <
-        topology.distance(node, topology.node_of(nearest))) {
-      nearest = cpu;
-    }
-  }
-  return nearest;
-}
-
 // kernel/workqueue.c: __queue_delayed_work, with interrupts off and PENDING set
 Co<> Workqueues::__queue_delayed_work(int cpu, Workqueue& wq, DelayedWork& work,
                                       timers::Jiffies delay) {
@@ -54,8 +37,10 @@ Co<> Workqueues::__queue_delayed_work(int cpu, Workqueue& wq, DelayedWork& work,
   work.cpu = cpu;
   work.armed_by = who();
   const timers::Jiffies expires = base_.timers.jiffies() + delay;
-  if (!params_.timer_cpus.empty())
-    return base_.timers.add_timer_on(work.timer, timer_cpu(), expires);
+  sched::Scheduler& scheduler = base_.timers.scheduler();
+  if (scheduler.has_nohz_full()) {  // its CPUs take no timers (HK_TYPE_TIMER)
+    return base_.timers.add_timer_on(work.timer, scheduler.housekeeping_any_cpu(), expires);
+  }
   return cpu == kWorkCpuUnbound ? base_.timers.add_timer_global(work.timer, expires)
                                 : base_.timers.add_timer_on(work.timer, cpu, expires);
 }

@@ -30,8 +30,6 @@ struct WorkqueueParams {
   Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
   CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
   CpuMask isolated;      ///< isolcpus=: each is a cache of its own
-  CpuMask
-      timer_cpus{};  ///< nohz_full=: the CPUs that take timers (HK_TYPE_TIMER); none: not in use
 };
 
 /// The stall watchdog found a pool that does not get on; what() is what the kernel prints.
@@ -412,7 +410,6 @@ class Workqueues {
   // delayed.cpp
   static Co<> delayed_work_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
   Co<> __queue_delayed_work(int cpu, Workqueue& wq, DelayedWork& work, timers::Jiffies delay);
-  [[nodiscard]] int timer_cpu() const;
 
   // max_active.cpp
   void wq_update_node_max_active(Workqueue& wq);

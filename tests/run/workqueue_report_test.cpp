@@ -1,5 +1,6 @@
 #include "tools/run/workqueue_report.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/report/wq_scenario.hpp"
@@ -160,10 +161,11 @@ TEST_CASE("the JSON has every number", "[report]") {
   CHECK(json["works"][0]["name"] == "receive");
   CHECK(json["works"][0]["queued"] == 10);
   CHECK(json["works"][0]["queue_to_start"].contains("p99.9"));
-  CHECK(json["works"][0]["worst"][1].contains("behind_work"));
+  const auto& worst = json["works"][0]["worst"];
+  CHECK(std::ranges::any_of(worst, [](const auto& late) { return late.contains("behind_work"); }));
   CHECK(json["pools"][0]["workers"]["most"] == 3);
   CHECK(json["pools"][0]["workers"]["changes"].size() == 1);
-  CHECK(json["locks"][0]["contentions"] == 1);
+  CHECK(json["locks"][0]["contentions"] == 2);
 }
 
 }  // namespace

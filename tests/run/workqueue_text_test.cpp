@@ -35,7 +35,7 @@ TEST_CASE("tables fit 100 columns and say why works were late", "[report]") {
   CHECK_THAT(text, Contains("in kworker/R-rx (rescuer)\n"));
   CHECK_THAT(text, Contains(" while no worker could be made"));
   CHECK_THAT(text, Contains("     workers: 2 at t=0, 3 from t="));
-  CHECK_THAT(text, Contains("wq_pool_attach_mutex: 1 contended"));
+  CHECK_THAT(text, Contains("wq_pool_attach_mutex: 2 contended"));
   CHECK_THAT(text, !Contains("journal"));
 }
 

@@ -21,13 +21,14 @@ std::string refusal(const std::string& keys) {
 }  // namespace
 
 TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]") {
-  CHECK(refusal(R"("kernel": {"preempt": "rt"}, "tasks": {"a": {"do": ["yield", {"write": {"bytes": 1}}]}},
+  CHECK(
+      refusal(
+          R"("kernel": {"preempt": "rt"}, "tasks": {"a": {"do": ["yield", {"write": {"bytes": 1}}]}},
     "machine": {"disks": {"d": {"read": 1, "write": 1}}})") ==
-        "t.json:1:110: /tasks/a/do/1: not modelled yet: io under preempt rt");
+      "t.json:1:110: /tasks/a/do/1: not modelled yet: io under preempt rt");
   const auto refused = [](const std::string& keys, const std::string& what) {
     CHECK_THAT(refusal(keys), Catch::EndsWith("not modelled yet: " + what));
   };
-  refused(R"("kernel": {"cmdline": "isolcpus=1"})", "isolcpus");
   refused(R"("kernel": {"preempt": "rt"}, "machine": {"disks": {"d": {"read": 1, "write": 1}}},
     "tasks": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}})",
           "io under preempt rt");
@@ -39,8 +40,10 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
           "io under preempt rt");
   refused(R"("kernel": {"background": "idle"}, "events": [{"t": 0, "cpu_down": 1}])",
           "CPU hotplug or suspend with a background");
-  refused(R"("kernel": {"background": "idle"}, "events": [{"t": 0, "suspend": {"state": "s2idle"}}])",
-          "CPU hotplug or suspend with a background");
+  refused(
+      R"("kernel": {"background": "idle"}, "events": [{"t": 0, "suspend": {"state": "s2idle"}}])",
+      "CPU hotplug or suspend with a background");
+  refused(R"("kernel": {"cmdline": "isolcpus=nohz,domain,1"})", "isolcpus=nohz");
   refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
 }
 

@@ -18,11 +18,21 @@ class ThreadGenerator : RandomDraws {
  public:
   explicit ThreadGenerator(std::uint64_t seed) : RandomDraws(seed) {}
 
+  /// On a machine whose last CPUs are isolated.
+  RandomIsolation isolated_scenario() {
+    isolation_.cpus = 1;
+    isolation_.domain = one_in(3) || one_in(2);
+    isolation_.nohz_full = !isolation_.domain || one_in(2);
+    isolation_.scenario = scenario();
+    return isolation_;
+  }
+
   std::string scenario() {
     cpus_ = kCpus[below(kCpus.size())];
+    if (isolation_.cpus > 0) isolate();
     std::string text = R"({"name": "random", "version": 1, "duration": "idle", )";
-    text += fmt::format(R"("kernel": {{"preempt": "{}"}}, "machine": {}, )",
-                        kPreemption[below(kPreemption.size())], machine());
+    text += fmt::format(R"("kernel": {{"preempt": "{}"{}}}, "machine": {}, )",
+                        kPreemption[below(kPreemption.size())], cmdline(), machine());
     text += R"("mutexes": ["m0", "m1"], "completions": ["c0", "c1"], "waitqueues": ["q0"], )"
             R"("spinlocks": ["s0", "s1"], "variables": {"x": 0}, )";
     const int kthreads = 1 + static_cast<int>(below(5));
@@ -37,16 +47,41 @@ class ThreadGenerator : RandomDraws {
       names_.push_back(fmt::format("kernel{}", i));  // exists for those behind it
       text += fmt::format(R"({}"{}": {})", i == 0 ? "" : ", ", names_.back(), thread());
     }
+    if (isolation_.cpus > 0) text += fmt::format(R"(, "kernel_wanderer": {})", wanderer());
     text += R"(}, "tasks": {)";
     for (int i = 0; i < tasks; ++i) names_.push_back(fmt::format("user{}", i));
     for (int i = 0; i < tasks; ++i) {
       text += fmt::format(R"({}"user{}": {})", i == 0 ? "" : ", ", i, thread());
+    }
+    if (isolation_.cpus > 0) {
+      text += fmt::format(R"({}"user_wanderer": {})", tasks == 0 ? "" : ", ", wanderer());
     }
     return text + "}}";
   }
 
  private:
   static constexpr std::array<int, 6> kCpus{1, 2, 3, 4, 6, 8};
+
+  void isolate() {
+    if (cpus_ == 1) cpus_ = 2;
+    isolation_.cpus = 1 + static_cast<int>(below(static_cast<std::uint64_t>(cpus_) - 1));
+    isolation_.first = cpus_ - isolation_.cpus;
+  }
+
+  std::string cmdline() const {
+    if (isolation_.cpus == 0) return "";
+    const std::string list = fmt::format("{}-{}", isolation_.first, cpus_ - 1);
+    std::string text;
+    if (isolation_.domain) text += "isolcpus=domain,managed_irq," + list + " ";
+    if (isolation_.nohz_full) text += "nohz_full=" + list;
+    return fmt::format(R"(, "cmdline": "{}")", text);
+  }
+
+  /// A thread that says nothing of its affinity, and that nobody changes.
+  std::string wanderer() {
+    return fmt::format(R"({{"do": [{{"loop": {}, "do": [{}, {{"usleep": "{}"}}]}}]}})",
+                       5 + below(20), run(), delay());
+  }
 
   std::string machine() {
     std::string text = fmt::format(R"({{"cpus": {})", cpus_);
@@ -258,6 +293,7 @@ class ThreadGenerator : RandomDraws {
   }
 
   int cpus_ = 1;
+  RandomIsolation isolation_;
   std::vector<std::string> names_;
 };
 
@@ -265,6 +301,10 @@ class ThreadGenerator : RandomDraws {
 
 std::string random_scenario(std::uint64_t seed) {
   return ThreadGenerator(seed).scenario();
+}
+
+RandomIsolation random_isolated_scenario(std::uint64_t seed) {
+  return ThreadGenerator(seed).isolated_scenario();
 }
 
 }  // namespace support

@@ -29,7 +29,8 @@ struct PlannedWork {
 
 class WorkGenerator : RandomDraws {
  public:
-  explicit WorkGenerator(std::uint64_t seed) : RandomDraws(seed), rt_(seed % 5 == 0) {}
+  explicit WorkGenerator(std::uint64_t seed)
+      : RandomDraws(seed), rt_(seed % 5 == 0), isolation_(seed % 8) {}
 
   std::string scenario() {
     constexpr std::array<std::string_view, 3> kPreempt{"none", "voluntary", "full"};
@@ -38,8 +39,8 @@ class WorkGenerator : RandomDraws {
     steals_ = one_in(2);
     std::string text = fmt::format(
         R"({{"name": "random_works", "version": 1, "duration": "idle", "kernel": {{"boot": "minimal", )"
-        R"("preempt": "{}"}}, "machine": {}, "mutexes": ["m"], "variables": {{"budget": {}}}, )",
-        rt_ ? "rt" : kPreempt[below(kPreempt.size())], machine(), below(40));
+        R"("preempt": "{}"{}}}, "machine": {}, "mutexes": ["m"], "variables": {{"budget": {}}}, )",
+        rt_ ? "rt" : kPreempt[below(kPreempt.size())], cmdline(), machine(), below(40));
     text += R"("workqueues": {)" + list(1 + below(4), [this](std::uint64_t i) { return queue(i); });
     for (std::uint64_t i = 0, works = 1 + below(5); i < works; ++i) declare(i);
     text += R"(}, "works": {)" + list(works_.size(), [this](std::uint64_t i) { return work(i); });
@@ -52,6 +53,15 @@ class WorkGenerator : RandomDraws {
 
  private:
   static constexpr std::size_t kNobody = SIZE_MAX;
+
+  // isolcpus=, nohz_full= or both for the last CPU: three seeds in eight.
+  std::string cmdline() const {
+    if (isolation_ == 0 || isolation_ > 3 || cpus_ == 1) return "";
+    std::string text;
+    if ((isolation_ & 1) != 0) text += fmt::format("isolcpus={} ", cpus_ - 1);
+    if ((isolation_ & 2) != 0) text += fmt::format("nohz_full={}", cpus_ - 1);
+    return fmt::format(R"(, "cmdline": "{}")", text);
+  }
 
   std::string machine() {
     std::string text = fmt::format(R"({{"cpus": {})", cpus_);
@@ -253,6 +263,7 @@ class WorkGenerator : RandomDraws {
   }
 
   const bool rt_;
+  const std::uint64_t isolation_;
   int cpus_ = 1;
   bool steals_ = false;           ///< works are cancelled, disabled, modified
   std::size_t inside_ = kNobody;  ///< the work whose body is being made

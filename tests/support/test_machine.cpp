@@ -48,9 +48,15 @@ void TestMachine::Recorder::write(std::span<const sim::TraceRecord> block, const
   records.insert(records.end(), block.begin(), block.end());
 }
 
+static kt::sched::SchedConfig sched_config(const MachineOptions& options) {
+  kt::sched::SchedConfig config = options.sched;
+  config.tick_offset = options.ticks.offset;
+  return config;
+}
+
 TestMachine::TestMachine(const MachineOptions& options)
     : machine(calendar, kt::cpu::Topology(options.topology), options.costs, trace),
-      scheduler(machine, options.sched),
+      scheduler(machine, sched_config(options)),
       ticks(options.ticks),
       softirqs(scheduler, ticks),
       tasklets(softirqs),

@@ -154,7 +154,9 @@ class WorkerHistory {
     return self.used + (self.on_cpu ? now - self.in_at : 0);
   }
 
-  // 14: nobody else counts when a work is taken; 18: a CPU-intensive one lets the next one start.
+  // 14: nobody else counts when a work is taken (one that leaves in R, not preempted, may still be
+  // on its way out of schedule(), before wq_worker_running()); 18: a CPU-intensive one lets the
+  // next one start.
   void started(const TraceLine& line) {
     const std::string work = address(line);
     const Item& item = items_[work];
@@ -171,7 +173,7 @@ class WorkerHistory {
     for (const SeenWorker* each : pools_[self->pool]) {
       const bool counts = each != self && !each->work.empty() && !each->barrier &&
                           each->queue != nullptr && !each->queue->intensive && !each->on_cpu &&
-                          each->out_state[0] == 'R' && !each->woken_awake && each->used < kUnmarked;
+                          each->out_state == "R+" && !each->woken_awake && each->used < kUnmarked;
       if (counts && !preemptible_ && self->free_line != 0 && each->out_line < self->free_line)
         report(14, line, "another worker of the pool counts as running");
     }

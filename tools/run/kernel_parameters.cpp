@@ -20,6 +20,13 @@ CpuMask mask_of_list(const scenario::CpuList& cpus, int nr_cpus) {
   return mask;
 }
 
+// kernel/sched/isolation.c: housekeeping_setup: the boot CPU stays if no other one does.
+CpuMask without_housekeeping(const scenario::CpuList& cpus, int nr_cpus) {
+  CpuMask mask = mask_of_list(cpus, nr_cpus);
+  if (mask.count() == nr_cpus) mask.clear(0);
+  return mask;
+}
+
 std::uint64_t number_of(const std::string& text) {
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);  // checked by the loader
@@ -73,26 +80,29 @@ void apply(WorkqueueParams& params, const scenario::KernelParameter& parameter, 
 
 }  // namespace
 
+CpuMask nohz_full(const scenario::Kernel& kernel, int nr_cpus) {
+  return without_housekeeping(kernel.nohz_full, nr_cpus);
+}
+
+CpuMask isolated(const scenario::Kernel& kernel, int nr_cpus) {
+  const std::vector<std::string>& flags = kernel.isolcpus_flags;
+  const bool domain = flags.empty() || std::ranges::find(flags, "domain") != flags.end();
+  return domain ? without_housekeeping(kernel.isolcpus, nr_cpus) : CpuMask(nr_cpus);
+}
+
 WorkqueueParams workqueue_params(const scenario::Kernel& kernel, const cpu::Topology& topology) {
   const int nr_cpus = topology.nr_cpus();
   WorkqueueParams params(topology);
   params.legacy = kernel.legacy_workqueues;
-  const CpuMask nohz_full = mask_of_list(kernel.nohz_full, nr_cpus);
-  if (!nohz_full.empty()) {
-    CpuMask housekeeping = topology.possible();
-    housekeeping -= nohz_full;
-    restrict_to(params.unbound_cpus, housekeeping);  // HK_TYPE_WQ
-    if (!housekeeping.empty()) params.timer_cpus = housekeeping;
+  const CpuMask full = nohz_full(kernel, nr_cpus);
+  if (!full.empty()) {
+    params.unbound_cpus -= full;  // HK_TYPE_WQ
     params.power_efficient = true;
   }
-  const std::vector<std::string>& flags = kernel.isolcpus_flags;
-  const bool domain = flags.empty() || std::ranges::find(flags, "domain") != flags.end();
-  if (domain && !kernel.isolcpus.empty()) {
-    params.isolated = mask_of_list(kernel.isolcpus, nr_cpus);
-    CpuMask housekeeping = topology.possible();
-    housekeeping -= params.isolated;
-    restrict_to(params.unbound_cpus, housekeeping);  // HK_TYPE_DOMAIN
-  }
+  params.isolated = isolated(kernel, nr_cpus);
+  CpuMask housekeeping = topology.possible();
+  housekeeping -= params.isolated;
+  restrict_to(params.unbound_cpus, housekeeping);  // HK_TYPE_DOMAIN
   for (const scenario::KernelParameter& parameter : kernel.workqueue) {
     apply(params, parameter, nr_cpus);
   }

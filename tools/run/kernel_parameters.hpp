@@ -6,6 +6,10 @@
 
 namespace kt::run {
 
+/// The CPUs of nohz_full=, and those that isolcpus= keeps out of the scheduling domains.
+[[nodiscard]] cpu::CpuMask nohz_full(const scenario::Kernel& kernel, int nr_cpus);
+[[nodiscard]] cpu::CpuMask isolated(const scenario::Kernel& kernel, int nr_cpus);
+
 /// workqueue.* and what isolcpus= and nohz_full= leave to unbound workqueues. Throws sim::UserError
 /// for a value that the loader lets pass and the kernel would not.
 workqueue::WorkqueueParams workqueue_params(const scenario::Kernel& kernel,

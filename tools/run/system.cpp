@@ -54,6 +54,8 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
       break;
   }
   config.tick = 1'000'000'000 / scenario.kernel.hz;
+  config.isolated = isolated(scenario.kernel, scenario.machine.cpus);
+  config.nohz_full = nohz_full(scenario.kernel, scenario.machine.cpus);
   config.mwait_idle = scenario.machine.idle == scenario::Idle::kMwait;
   return config;
 }
@@ -101,9 +103,9 @@ bool uses_hotplug(const scenario::Scenario& scenario) {
   return !scenario.hotplug_states.empty() ||
          std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
            return std::ranges::any_of(program.ops, [](const scenario::Op& op) {
-             const bool deep = op.verb == scenario::Verb::kSuspend &&
-                               static_cast<scenario::SleepState>(op.choice) ==
-                                   scenario::SleepState::kDeep;
+             const bool deep =
+                 op.verb == scenario::Verb::kSuspend &&
+                 static_cast<scenario::SleepState>(op.choice) == scenario::SleepState::kDeep;
              return deep || (op.verb >= scenario::Verb::kCpuDown &&
                              op.verb <= scenario::Verb::kCpusReadUnlock);
            });
@@ -135,7 +137,8 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
                                             cpu::Topology(topology_spec(scenario.machine)),
                                             cost_table(scenario.machine), trace);
   machine_->bugs = scenario.kernel.bugs;
-  const sched::SchedConfig config = sched_config(scenario);
+  sched::SchedConfig config = sched_config(scenario);
+  config.tick_offset = options.tick_offset;
   scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
   const timers::Ticks ticks{config.tick, options.tick_offset,
                             timers::initial_jiffies(scenario.kernel.hz)};
@@ -158,19 +161,17 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   memory_ = std::make_unique<mm::Memory>(*kthreads_, *waits_, node_configs(scenario.machine));
   irqs_ = std::make_unique<irq::Irqs>(*kthreads_, *softirqs_, PlatformDevices::irq_after(scenario));
   hotplug_ = std::make_unique<hotplug::Hotplug>(
-      hotplug::Base{*scheduler_, *timers_, *softirqs_, *tasklets_, *waits_, *completions_, *mutexes_,
-                    *smpboot_, *rcu_, *workqueues_, *irqs_},
+      hotplug::Base{*scheduler_, *timers_, *softirqs_, *tasklets_, *waits_, *completions_,
+                    *mutexes_, *smpboot_, *rcu_, *workqueues_, *irqs_},
       boot_->cpuhp_threads);
   suspend_ = std::make_unique<power::Suspend>(
       power::SuspendBase{*timers_, *waits_, *completions_, *kthreads_, *workqueues_});
   suspend_->attach(*irqs_);
   suspend_->attach(*hotplug_);
   suspend_->attach(*rcu_);
-  models_ = std::make_unique<Models>(Models{*machine_, *scheduler_, *softirqs_, *tasklets_,
-                                            *timers_, *waits_,
-                                            *completions_, *mutexes_, *spinlocks_, *kthreads_,
-                                            *workers_, *workqueues_, *memory_, *suspend_, *smpboot_,
-                                            *hotplug_});
+  models_ = std::make_unique<Models>(Models{
+      *machine_, *scheduler_, *softirqs_, *tasklets_, *timers_, *waits_, *completions_, *mutexes_,
+      *spinlocks_, *kthreads_, *workers_, *workqueues_, *memory_, *suspend_, *smpboot_, *hotplug_});
   interpreter_ = std::make_unique<Interpreter>(scenario, *models_, seed_);
   const bool power = scenario.machine.power.given;
   if (PlatformDevices::needed(scenario) || writes_back(scenario) || power) {
@@ -216,6 +217,7 @@ void System::boot(int start_cpu) {
       std::make_unique<IrqSources>(*interpreter_, *irqs_, simulation_.calendar(), seed_, horizon_);
   suspend_->outside = {irq_sources_.get(), &IrqSources::next_wakeup, &IrqSources::slept};
   control_ = &boot_->control();
+  scheduler_->set_cpus_mask(*control_, scheduler_->domain_cpus());  // sched_init_smp()
   interpreter_->set_control(*control_);
   interpreter_->set_thread(static_cast<std::int32_t>(scenario_.threads.size()) - 1,
                            *kthreads_->kthreadd());
@@ -228,7 +230,9 @@ void System::boot(int start_cpu) {
     task.body = task_body(task, static_cast<std::int32_t>(i));
     task.resume_point = task.body.handle();
     const scenario::CpuList cpus = spec.cpu >= 0 ? scenario::CpuList{spec.cpu} : spec.cpus;
-    scheduler_->set_cpus_mask(task, mask_of(cpus, nr_cpus));
+    // What nothing is said of inherits the mask of the init task.
+    scheduler_->set_cpus_mask(task,
+                              cpus.empty() ? scheduler_->domain_cpus() : mask_of(cpus, nr_cpus));
     scheduler_->init_policy(task, policy_of(spec.scheduling.policy), spec.scheduling.priority,
                             spec.scheduling.nice);
     task.state = sched::kTaskInterruptible;
@@ -236,6 +240,7 @@ void System::boot(int start_cpu) {
     task.wake_cpu = task.cpu->id();
     interpreter_->set_thread(static_cast<std::int32_t>(scenario_.kthreads.size() + i), task);
   }
+  if (!scheduler_->domain_cpus().test(start_cpu)) start_cpu = scheduler_->domain_cpus().first();
   for (std::size_t i = 0; threads_exist_ && i < scenario_.kthreads.size(); ++i) {
     if (scenario_.kthreads[i].start != scenario::Start::kNone)
       interpreter_->kthread_before_start(static_cast<std::int32_t>(i));

@@ -142,6 +142,11 @@ class KernelLoader {
         value.fail({fmt::format("{}: {}", word, error.what), error.expected, error.suggestion});
       }
     }
+    // kernel/sched/isolation.c: housekeeping_setup ignores the second of the two.
+    const bool nohz =
+        std::ranges::find(kernel_.isolcpus_flags, "nohz") != kernel_.isolcpus_flags.end();
+    if (nohz && !kernel_.nohz_full.empty() && kernel_.nohz_full != kernel_.isolcpus)
+      value.fail({"isolcpus=nohz,… and nohz_full= name different CPUs", "the same in both"});
   }
 
   void read_parameter(KernelParameter parameter) {

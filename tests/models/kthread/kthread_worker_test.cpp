@@ -102,7 +102,7 @@ Co<int> on_cpu_1(Kthreads&, Task&, void* data) {
   Run& run = *static_cast<Run*>(data);
   const CreatedWorker made =
       co_await run.workers.kthread_create_worker_on_cpu(1, 0, "works/1", kWorker);
-  CHECK_FALSE(made.worker->task->kthread->is_per_cpu);
+  CHECK_FALSE(made.worker->task->per_cpu_kthread);
   CHECK((made.worker->task->flags & kt::sched::kPfNoSetaffinity) != 0);
   co_await run.workers.kthread_queue_work(*made.worker, run.a);
   co_await run.workers.kthread_destroy_worker(*made.worker);

@@ -87,3 +87,45 @@ TEST_CASE("a CPU whose last sleeper is delayed looks for work before it idles",
   const auto times = support::on_cpu_times(run.trace, run.end);
   CHECK(times.at("a") + times.at("b") + times.at("c") > 400 * kMs);
 }
+
+TEST_CASE("a task that runs is pushed to an idle cache by the stopper", "[sched][balance]") {
+  // Four hogs on the four CPUs of one cache, the other cache idle: nobody waits, so that nothing
+  // can be pulled until passes have failed often enough.
+  std::string tasks;
+  std::string release;
+  for (int i = 0; i < 4; ++i) {
+    tasks += fmt::format(R"({}"hog{}": {{"cpu": {}, "do": [{{"run": "1s"}}]}})", i == 0 ? "" : ", ",
+                         i, i);
+    release += fmt::format(R"(, {{"set_cpus_allowed": {{"thread": "hog{}", "cpus": "0-7"}}}})", i);
+  }
+  const Run run = run_keys(fmt::format(R"("duration": "600ms",
+      "machine": {{"cpus": 8, "llc": ["0-3", "4-7"]}}, "tasks": {{{}}},
+      "events": [{{"t": "10ms", "do": [{{"mark": "go"}}{}]}}])",
+                                       tasks, release));
+  CHECK(violations(run) == "");
+  const std::vector<int> cpus = places(run);
+  CHECK(std::ranges::count_if(cpus, [](int cpu) { return cpu >= 4; }) == 2);
+  int pushed = 0;
+  for (const support::TraceLine* line : lines_of(run.trace, "sched_migrate_task")) {
+    if (line->time < run.mark("go") || !line->text_of("comm").starts_with("hog")) continue;
+    CHECK(line->comm.starts_with("migration/"));
+    ++pushed;
+  }
+  CHECK(pushed == 2);
+}
+
+TEST_CASE("a CPU that finds its domain even looks half as often", "[sched][balance]") {
+  // A domain of two CPUs: 2 ms, 16 times that if busy and a tick less, then twice as long.
+  const Run run = run_keys(R"("duration": "500ms", "machine": {"cpus": 2}, "tasks": {
+    "a": {"cpu": 0, "do": [{"run": "1s"}]}, "b": {"cpu": 1, "do": [{"run": "1s"}]}})");
+  std::vector<sim::Time> gaps;
+  sim::Time last = -1;
+  for (const support::TraceLine* line : lines_of(run.trace, "softirq_entry")) {
+    if (line->cpu != 1 || line->payload.find("SCHED") == std::string::npos) continue;
+    if (last >= 0) gaps.push_back((line->time - last + kMs / 2) / kMs);
+    last = line->time;
+  }
+  REQUIRE(gaps.size() >= 3);
+  CHECK(gaps.back() == 60);
+  CHECK(std::ranges::is_sorted(gaps));
+}

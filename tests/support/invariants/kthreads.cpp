@@ -40,7 +40,8 @@ class KthreadChecker : public Checker {
     }
     if (event == "sched_kthread_stop") stop(line, world);
     if (event == "sched_kthread_stop_ret") stop_ret(line, world);
-    if (never_ran_.contains(line.pid) && line.in_task() && !event.starts_with("sched_"))
+    const bool own = line.in_task() && !event.starts_with("sched_") && !event.starts_with("ipi_");
+    if (never_ran_.contains(line.pid) && own)
       report("kthread 6", line, "a thread that was stopped before its first wake ran");
   }
 

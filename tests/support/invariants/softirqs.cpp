@@ -1,7 +1,8 @@
 // sched 19-23: softirqs and interrupt handlers of one CPU. The end of a softirq run is visible by
 // the next line in task or plain hardirq context only; ksoftirqd starts one run after another
-// without such a line, so sched 21 leaves it out. Under PREEMPT_RT a softirq may be preempted, and a
-// raise is left to whoever holds the CPU's BH lock, running or not; none runs on top of the idle task.
+// without such a line, so sched 21 leaves it out. Under PREEMPT_RT a softirq may be preempted, and
+// a raise is left to whoever holds the CPU's BH lock, running or not; none runs on top of the idle
+// task.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ struct SoftirqCpu {
   std::int64_t last_vector = -1;
   unsigned passes = 0;
   bool resched_at_exit = false;
-  std::size_t last_exit = 0;     ///< line number
+  std::size_t last_exit = 0;  ///< line number
   sim::Time last_exit_time = 0;
   std::size_t last_outside = 0;  ///< line number of the last line that shows no softirq running
   std::size_t pass_since = 0;    ///< the pass began behind this line
@@ -44,6 +45,11 @@ class SoftirqChecker : public Checker {
       cpu.in_run = false;
       cpu.last_outside = line.number;
     }
+    // What is left to ksoftirqd ends a run, though the next one may follow without a line in
+    // between.
+    if (line.event == "sched_waking" && !cpu.open && line.in_softirq() &&
+        line.text_of("comm") == fmt::format("ksoftirqd/{}", line.cpu))
+      cpu.in_run = false;
     answer_raise(cpu, line, world);
     if (line.event == "softirq_raise") raise(cpu, line, world);
     if (line.event == "softirq_entry") entry(cpu, line);
@@ -105,7 +111,11 @@ class SoftirqChecker : public Checker {
   void raise(SoftirqCpu& cpu, const TraceLine& line, const World& world) {
     cpu.raised[line.number_of("vec")] = line.number;
     const bool bh_off = line.flags[0] == 'b' || line.flags[0] == 'D';
-    if (line.in_task() && !bh_off && !world.preempt_rt() && !ksoftirqd_awake(line.cpu, world)) cpu.task_raise = line;
+    // The idle loop serves itself what others have asked of it (do_softirq_post_smp_call_flush),
+    // and nohz_csd_func() raises without waking.
+    const bool asked = line.pid == 0 && line.payload.find("SCHED") != std::string::npos;
+    const bool awake = world.preempt_rt() || ksoftirqd_awake(line.cpu, world);
+    if (line.in_task() && !bh_off && !asked && !awake) cpu.task_raise = line;
   }
 
   /// kernel/softirq.c: raise_softirq_irqoff. The waking comes before interrupts are on again, so

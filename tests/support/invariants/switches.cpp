@@ -25,6 +25,8 @@ class SwitchChecker : public Checker {
       in(line, world);
       woken_idle_.erase(line.cpu);
       woken_stopper_.erase(line.cpu);
+    } else if (line.event == "sched_waking") {
+      waking(line, world);
     } else if (line.event == "sched_wakeup" || line.event == "sched_wakeup_new") {
       woken(line, world);
     }
@@ -50,14 +52,16 @@ class SwitchChecker : public Checker {
     const auto charged = charged_since_.find(prev);
     const bool once_through = charged != charged_since_.end() && charged->second > 1;
     charged_since_.erase(prev);
-    const bool blocked = state == "S" || state == "D";
+    // The worker that releases pool workqueues leaves no lines of its own: it may have gone on.
+    const bool silent = line.text_of("prev_comm").starts_with("pool_workqueue_");
+    const bool blocked = !silent && (state == "S" || state == "D");
     if (woken_while_running_.erase(prev) != 0 && blocked && fair && !once_through)
       report("sched 35", line, "blocked although it was woken before schedule()");
   }
 
-  /// A task that leaves a line of its own after the wakeup has gone on without sleeping, and may
-  /// sleep for another reason (a mutex waiter that was woken while it span, say). So has one that two
-  /// ticks find still running.
+  /// A task that leaves a line of its own after the waking has gone on without sleeping, and may
+  /// sleep for another reason (a mutex waiter that was woken while it span, say). So has one that
+  /// two ticks find still running.
   void went_on(const TraceLine& line) {
     const bool charged = line.event == "sched_stat_runtime" && line.number_of("pid") == line.pid;
     if (line.in_task() && charged && woken_while_running_.contains(line.pid))
@@ -68,6 +72,7 @@ class SwitchChecker : public Checker {
     if (!line.in_task() || line.event == "sched_switch" || line.event == "sched_stat_runtime")
       return;
     woken_while_running_.erase(line.pid);
+    waking_while_running_.erase(line.pid);
   }
 
   void in(const TraceLine& line, const World& world) {
@@ -102,12 +107,18 @@ class SwitchChecker : public Checker {
                fmt::format("idle is switched in, {}-{} is queued", task.comm, pid));
   }
 
+  void waking(const TraceLine& line, const World& world) {
+    const std::int64_t pid = line.number_of("pid");
+    const Task* task = world.find(pid);
+    if (task != nullptr && task->running_on) waking_while_running_.insert(pid);
+  }
+
   void woken(const TraceLine& line, const World& world) {
     const std::int64_t pid = line.number_of("pid");
     const auto target = static_cast<unsigned>(line.number_of("target_cpu"));
     const Task* task = world.find(pid);
     const bool running = task != nullptr && task->running_on;
-    if (running && line.event == "sched_wakeup") {
+    if (running && line.event == "sched_wakeup" && waking_while_running_.erase(pid) != 0) {
       woken_while_running_[pid] = true;
       ticks_since_.erase(pid);
     }
@@ -145,6 +156,7 @@ class SwitchChecker : public Checker {
     if (named->forked_by_kthreadd) report("kthread 8", line, "a dead kthread is woken");
   }
 
+  std::set<std::int64_t> waking_while_running_;  ///< since then they have not gone on
   std::map<std::int64_t, bool> woken_while_running_;
   std::map<std::int64_t, int> charged_since_;  ///< by itself, since that wakeup
   std::map<std::int64_t, int> ticks_since_;    ///< likewise

@@ -1,0 +1,67 @@
+// What the layers above do for the scheduler, or want to know of it: each registers an object and
+// functions. Null functions are never called before their layer is made.
+#pragma once
+
+#include "models/cpu/cpu.hpp"
+#include "sim/co.hpp"
+
+namespace kt::sched {
+
+using cpu::Cpu;
+using sim::Co;
+using sim::Time;
+class Scheduler;
+struct Task;
+
+/// What the timer code (a layer above) does for the scheduler; kernel/time/tick-sched.c.
+struct TimeHooks {
+  void* object = nullptr;
+  Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
+  void (*start_tick)(void*, Cpu&) = nullptr;         ///< of the CPU that does not idle at t = 0
+  void (*stop_tick)(void*, Cpu&) = nullptr;          ///< tick_nohz_idle_stop_tick()
+  void (*exit)(void*, Cpu&) = nullptr;               ///< tick_nohz_idle_exit()
+  void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
+};
+
+/// What a CPU does for others in the call-function interrupt before their wakeups: Cpu::irq_work
+/// (kernel/irq_work.c: irq_work_single).
+struct IrqWorkHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Cpu&) = nullptr;
+};
+
+/// What the workqueues (a layer above) want to know of their workers (PF_WQ_WORKER).
+struct WorkerHooks {
+  void* object = nullptr;
+  Co<> (*sleeping)(void*, Task&) = nullptr;  ///< about to block: wq_worker_sleeping()
+  void (*running)(void*, Task&) = nullptr;   ///< back from schedule(): wq_worker_running()
+  Co<> (*tick)(void*, Task&) = nullptr;      ///< hit by the tick: wq_worker_tick()
+};
+
+/// What a user task with a signal pending does on its way to user mode (kernel/signal.c:
+/// get_signal).
+struct SignalHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Task&) = nullptr;
+};
+
+/// What CPU hotplug (a layer above) does with a CPU that has gone offline, in its idle task:
+/// returns when it is online again (kernel/sched/idle.c: do_idle, cpuhp_report_idle_dead).
+struct IdleDeadHook {
+  void* object = nullptr;
+  Co<> (*body)(void*, Cpu&) = nullptr;
+};
+
+/// Told when a CPU stops in the idle loop and when it goes on: what it draws.
+struct IdlePowerHook {
+  void* object = nullptr;
+  void (*call)(void*, Cpu&, bool idle) = nullptr;
+};
+
+/// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
+struct AllIdleHook {
+  void* object = nullptr;
+  void (*call)(void*) = nullptr;
+};
+
+}  // namespace kt::sched

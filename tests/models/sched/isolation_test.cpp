@@ -1,0 +1,156 @@
+// isolcpus= and nohz_full= (kernel/sched/isolation.c): CPUs that nothing comes to of itself.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "tests/support/run_scenario.hpp"
+
+namespace {
+
+using support::lines_of;
+using support::Run;
+using support::run_keys;
+
+using sim::kMs;
+
+Run isolated(std::string_view cmdline, std::string_view keys) {
+  return run_keys(fmt::format(R"("duration": "200ms", "machine": {{"cpus": 4}},
+      "kernel": {{"boot": "minimal", "cmdline": "{}"}}, {})",
+                              cmdline, keys));
+}
+
+/// The comms that were switched in on a CPU, but for its own threads.
+std::vector<std::string> guests(const Run& run, int cpu) {
+  std::vector<std::string> comms;
+  for (const support::TraceLine* line : lines_of(run.trace, "sched_switch")) {
+    const std::string comm(line->text_of("next_comm"));
+    if (static_cast<int>(line->cpu) != cpu || comm.starts_with("swapper/") ||
+        comm.ends_with(fmt::format("/{}", cpu)))
+      continue;
+    if (std::ranges::find(comms, comm) == comms.end()) comms.push_back(comm);
+  }
+  return comms;
+}
+
+constexpr std::string_view kHogs = R"("tasks": {
+    "a": {"do": [{"run": "1s"}]}, "b": {"do": [{"run": "1s"}]}, "c": {"do": [{"run": "1s"}]},
+    "d": {"do": [{"loop": 100, "do": [{"run": "1ms"}, {"usleep": "500us"}]}]},
+    "wide": {"cpus": "0-3", "do": [{"run": "1s"}]},
+    "own": {"cpu": 3, "do": [{"loop": 100, "do": [{"run": "1ms"}, {"usleep": "500us"}]}]}},
+    "kthreads": {"k": {"do": [{"loop": 100, "do": [{"run": "1ms"}, {"usleep": "300us"}]}]}})";
+
+}  // namespace
+
+TEST_CASE("only who is bound to an isolated CPU runs there", "[sched][isolation]") {
+  for (const char* cmdline :
+       {"isolcpus=2-3", "isolcpus=domain,managed_irq,2-3", "isolcpus=domain,2-3 nohz_full=2-3"}) {
+    CAPTURE(cmdline);
+    const Run run = isolated(cmdline, kHogs);
+    CHECK(violations(run) == "");
+    CHECK(guests(run, 2).empty());  // though five threads share two CPUs and all could balance
+    CHECK(guests(run, 3) == std::vector<std::string>{"own"});
+  }
+}
+
+TEST_CASE("isolcpus without domain leaves CPUs in their domains", "[sched][isolation]") {
+  const Run run = isolated("isolcpus=managed_irq,2-3", kHogs);
+  CHECK_FALSE(guests(run, 2).empty());
+  CHECK(guests(run, 3).size() > 1);
+}
+
+TEST_CASE("of all CPUs the boot CPU stays", "[sched][isolation]") {
+  const Run run = isolated("isolcpus=0-3", R"("tasks": {"a": {"do": [{"run": "5ms"}]},
+      "b": {"do": [{"run": "5ms"}]}})");
+  for (int cpu = 1; cpu < 4; ++cpu) CHECK(guests(run, cpu).empty());
+}
+
+TEST_CASE("an isolated CPU neither balances nor is balanced to", "[sched][isolation]") {
+  // Two share CPU 3 for ever, while CPU 2 idles.
+  const Run run = isolated("isolcpus=2-3", R"("tasks": {
+      "a": {"cpus": "2-3", "do": [{"set_cpus_allowed": {"thread": "a", "cpus": "3"}},
+            {"set_cpus_allowed": {"thread": "a", "cpus": "2-3"}}, {"run": "1s"}]},
+      "b": {"cpus": "2-3", "do": [{"set_cpus_allowed": {"thread": "b", "cpus": "3"}},
+            {"set_cpus_allowed": {"thread": "b", "cpus": "2-3"}}, {"run": "1s"}]}})");
+  CHECK(run.task("a").cpu == 3);
+  CHECK(run.task("b").cpu == 3);
+  CHECK(run.task("a").runtime + run.task("b").runtime < 200 * kMs);
+  for (const support::TraceLine* line : lines_of(run.trace, "softirq_entry"))
+    if (line->cpu >= 2) CHECK(line->payload.find("SCHED") == std::string::npos);
+}
+
+TEST_CASE("real-time threads are not pushed to isolated CPUs", "[sched][isolation]") {
+  const Run run = isolated("isolcpus=2-3", R"("tasks": {
+      "a": {"policy": "fifo:10", "cpus": "0-3", "do": [{"run": "20ms"}]},
+      "b": {"policy": "fifo:20", "cpus": "0-3", "do": [{"run": "20ms"}]},
+      "c": {"policy": "fifo:30", "cpus": "0-3", "do": [{"run": "20ms"}]}})");
+  CHECK(violations(run) == "");
+  CHECK(guests(run, 2).empty());
+  CHECK(guests(run, 3).empty());
+}
+
+TEST_CASE("unbound works stay off isolated CPUs", "[sched][isolation][workqueue]") {
+  for (const char* cmdline : {"isolcpus=2-3", "nohz_full=2-3"}) {
+    CAPTURE(cmdline);
+    const Run run = isolated(cmdline, R"("workqueues": {"u": {"flags": ["WQ_UNBOUND"]}},
+        "works": {"w": {"workqueue": "u", "count": 4, "do": [{"run": "2ms"}]}},
+        "tasks": {"q": {"cpu": 3, "do": [{"queue_work": "w/0"}, {"queue_work": "w/1"},
+          {"queue_work": "w/2"}, {"queue_work": "w/3"}]}})");
+    CHECK(violations(run) == "");
+    CHECK(guests(run, 2).empty());
+    CHECK(guests(run, 3) == std::vector<std::string>{"q"});
+    CHECK(lines_of(run.trace, "workqueue_execute_start").size() >= 4);
+  }
+}
+
+TEST_CASE("nohz_full keeps kernel threads and timers away", "[sched][isolation]") {
+  // A timer goes where something runs, unless it would be the first to expire there.
+  const Run run = isolated("nohz_full=2-3", R"("kthreads": {
+      "k": {"do": [{"loop": 20, "do": [{"run": "1ms"}, {"usleep": "1ms"}]}]},
+      "l": {"do": [{"loop": 20, "do": [{"run": "1ms"}, {"usleep": "1ms"}]}]},
+      "m": {"do": [{"loop": 20, "do": [{"run": "1ms"}, {"usleep": "1ms"}]}]}},
+      "tasks": {"a": {"cpu": 0, "do": [{"run": "1s"}]}, "b": {"cpu": 1, "do": [{"run": "1s"}]},
+                "own": {"cpu": 3, "do": [{"loop": 10, "do": [{"usleep": "10ms"}]}]}})");
+  CHECK(violations(run) == "");
+  CHECK(guests(run, 2).empty());
+  CHECK(guests(run, 3) == std::vector<std::string>{"own"});
+  int sleeps = 0;
+  for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+    if (line->text_of("function") != "hrtimer_wakeup") continue;
+    ++sleeps;
+    CHECK(line->cpu < 2);
+  }
+  CHECK(sleeps == 70);
+}
+
+TEST_CASE("lockup watchdogs and statistics leave CPUs of nohz_full alone", "[sched][isolation]") {
+  for (const char* cmdline : {"nohz_full=1", "isolcpus=1"}) {
+    CAPTURE(cmdline);
+    const Run run = support::run_scenario(fmt::format(R"({{"name": "t", "version": 1,
+        "duration": "9s", "machine": {{"cpus": 2}},
+        "kernel": {{"background": "server", "cmdline": "{}"}},
+        "kthreads": {{"fz": {{"cpu": 1, "do": [{{"loop": null, "do": [{{"msleep": "100ms"}}]}}]}}}}}})",
+                                                      cmdline));
+    CHECK(violations(run) == "");
+    int watchdogs = 0;
+    for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+      if (line->text_of("function") == "watchdog_timer_fn" && line->cpu == 1) ++watchdogs;
+    }
+    CHECK(watchdogs == (std::string_view(cmdline) == "nohz_full=1" ? 0 : 2));
+    for (const support::TraceLine* line : lines_of(run.trace, "workqueue_execute_start")) {
+      if (line->cpu == 1) CHECK(line->payload.find("vmstat_update") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a dying CPU hands its hrtimers to one outside of nohz_full", "[sched][isolation]") {
+  const Run run = isolated("nohz_full=0-1", R"("kthreads": {
+      "k": {"cpu": 3, "do": [{"usleep": "150ms"}, {"mark": "awake"}]}},
+      "events": [{"t": "10ms", "cpu_down": 3}])");
+  CHECK(violations(run) == "");
+  CHECK(run.mark("awake") > 150 * kMs);
+  for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+    const bool wakes = line->text_of("function") == "hrtimer_wakeup";
+    if (wakes && line->time > 140 * kMs) CHECK(line->cpu == 2);
+  }
+}
