@@ -27,7 +27,7 @@ std::string intrusions(const Run& run, const RandomIsolation& isolation) {
   return found;
 }
 
-void check(std::uint64_t seed) {
+void check_isolated(std::uint64_t seed) {
   const RandomIsolation isolation = support::random_isolated_scenario(seed);
   CAPTURE(seed, isolation.scenario);
   const Run run = support::run_scenario(isolation.scenario);
@@ -38,5 +38,5 @@ void check(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("random scenarios leave isolated CPUs alone", "[sched][isolation][property]") {
-  support::for_each_seed(40, &check);
+  support::for_each_seed(40, &check_isolated);
 }

@@ -31,7 +31,7 @@ std::string wrongly_charged(const Run& run) {
   return wrong;
 }
 
-void check(std::uint64_t seed) {
+void check_scheduler(std::uint64_t seed) {
   const std::string scenario = support::random_scenario(seed);
   CAPTURE(seed, scenario);
   const Run run = run_scenario(scenario);
@@ -48,5 +48,5 @@ void check(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("random scenarios keep the scheduler's invariants", "[sched][property]") {
-  support::for_each_seed(40, &check);
+  support::for_each_seed(40, &check_scheduler);
 }
