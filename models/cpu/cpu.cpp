@@ -171,7 +171,17 @@ void Cpu::raise(Vector vector) {
 }
 
 // What is pending and not taken yet is under way: who looks must not think that nothing can happen.
+void Cpu::disable_interrupt_controller() {
+  apic_disabled_ = true;
+  if (pending_ != 0) --machine_->signals_in_flight_;
+  pending_ = 0;
+}
+
 void Cpu::deliver(Vector vector) {
+  if (apic_disabled_) {
+    machine_->hooks.signal_lost(machine_->hooks.scheduler);
+    return;
+  }
   if (pending_ == 0) ++machine_->signals_in_flight_;
   pending_ |= 1U << static_cast<unsigned>(vector);
   if (running_ == nullptr || irqs_off_) return;
@@ -244,7 +254,11 @@ void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& argumen
 
 Machine::Machine(sim::Calendar& calendar, Topology topology, const CostTable& costs,
                  sim::Trace& trace)
-    : calendar_(calendar), topology_(std::move(topology)), costs_(costs), trace_(trace), online_(topology_.possible()) {
+    : calendar_(calendar),
+      topology_(std::move(topology)),
+      costs_(costs),
+      trace_(trace),
+      online_(topology_.possible()) {
   cpus_.reserve(static_cast<std::size_t>(topology_.nr_cpus()));
   for (int id = 0; id < topology_.nr_cpus(); ++id) cpus_.emplace_back(*this, id);
   this_cpu_ = &cpus_[0];

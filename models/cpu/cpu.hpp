@@ -87,8 +87,11 @@ struct InterruptHooks {
     void* object = nullptr;
   };
   std::array<Hook, static_cast<std::size_t>(Vector::kCount)> vectors{};
-  Hook softirq;       ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
-  Hook preempt;       ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
+  Hook softirq;  ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
+  Hook preempt;  ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
+  /// A signal has come to a CPU that is dead: who waits until nothing is under way looks again.
+  void (*signal_lost)(void* scheduler) = nullptr;
+  void* scheduler = nullptr;
   Hook exit_to_user;  ///< need_resched or a signal on return to user mode
 };
 
@@ -129,6 +132,10 @@ class Cpu {
   /// The interrupt controller's request: taken now if a segment runs with interrupts enabled.
   /// From a calendar event, or from code that runs on this very CPU.
   void raise(Vector vector);
+  /// From here on interrupts do not get to the CPU, and those that it has not taken are lost: a CPU
+  /// that is dead. arch/x86/kernel/apic/apic.c: apic_soft_disable
+  void disable_interrupt_controller();
+  void enable_interrupt_controller() { apic_disabled_ = false; }
   /// Sends an IPI to `target`; it arrives after a delay that depends on the distance.
   void send_ipi(Cpu& target, Vector vector);
 
@@ -179,7 +186,8 @@ class Cpu {
   }
   /// Likewise, that it disarms a timer.
   void cancels(Time due) const {
-    if (probe_ != nullptr) [[unlikely]] probe_->cancelled(due);
+    if (probe_ != nullptr) [[unlikely]]
+      probe_->cancelled(due);
   }
 
  private:
@@ -216,6 +224,7 @@ class Cpu {
   int id_;
   bool irqs_off_ = false;
   std::uint32_t pending_ = 0;
+  bool apic_disabled_ = false;
   Segment* running_ = nullptr;
   Time running_end_ = 0;
   sim::EventId running_event_;
@@ -269,7 +278,7 @@ class Machine {
   [[nodiscard]] Time cold_cache(int from, int to) const;
 
   InterruptHooks hooks;
-  Bugs bugs;  ///< put back on purpose
+  Bugs bugs;                        ///< put back on purpose
   sim::Chooser* chooser = nullptr;  ///< null in a timed run
   /// Has every CPU's steps numbered, told and perhaps stalled by `probe`; null: no more.
   void set_probe(Probe* probe);

@@ -52,15 +52,19 @@ Co<> Hotplug::idle_dead(void* self, Cpu& cpu) {
   st.state = kCpuhpApIdleDead;
   st.dead_call = {.function = &complete_idle_dead, .object = &hotplug};
   hotplug.dying_cpu_ = cpu.id();
-  co_await hotplug.scheduler_.smp_call_function_single_async(hotplug.machine().online_mask().first(),
-                                                             st.dead_call);
+  co_await hotplug.scheduler_.smp_call_function_single_async(
+      hotplug.machine().online_mask().first(), st.dead_call);
+  cpu.disable_interrupt_controller();
   hotplug.scheduler_.note_halted(cpu);
-  if (hotplug.cpu_power.call != nullptr) hotplug.cpu_power.call(hotplug.cpu_power.object, cpu, false);
+  if (hotplug.cpu_power.call != nullptr)
+    hotplug.cpu_power.call(hotplug.cpu_power.object, cpu, false);
   cpu::Segment dead = cpu.spin();
   st.parked_at = &dead;
   co_await dead;
-  if (hotplug.cpu_power.call != nullptr) hotplug.cpu_power.call(hotplug.cpu_power.object, cpu, true);
+  if (hotplug.cpu_power.call != nullptr)
+    hotplug.cpu_power.call(hotplug.cpu_power.object, cpu, true);
   hotplug.scheduler_.note_running(cpu);
+  cpu.enable_interrupt_controller();
   co_await hotplug.start_secondary(cpu);
 }
 

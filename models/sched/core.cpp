@@ -43,6 +43,8 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
     cache_state(id).has_idle_cores = true;
     cache_state(id).nr_idle_scan = domains_->llc_size(id);
   }
+  machine.hooks.scheduler = this;
+  machine.hooks.signal_lost = &tell_if_all_idle;
   machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};

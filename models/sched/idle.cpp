@@ -29,9 +29,14 @@ void Scheduler::note_running(Cpu& cpu) {
 
 void Scheduler::note_halted(Cpu& cpu) {
   if (idle_power.call != nullptr) idle_power.call(idle_power.object, cpu, true);
-  if (++nr_halted_ == machine_.nr_cpus() && all_idle.call != nullptr) {
-    all_idle.call(all_idle.object);
-  }
+  ++nr_halted_;
+  tell_if_all_idle(this);
+}
+
+void Scheduler::tell_if_all_idle(void* self) {
+  Scheduler& scheduler = *static_cast<Scheduler*>(self);
+  if (scheduler.nr_halted_ == scheduler.machine_.nr_cpus() && scheduler.all_idle.call != nullptr)
+    scheduler.all_idle.call(scheduler.all_idle.object);
 }
 
 // One pass of the idle loop: cpu_startup_entry() -> do_idle().
@@ -68,12 +73,13 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
     }
     time_hooks.exit(time_hooks.object, cpu);
     cpu.polling = false;
-    // flush_smp_call_function_queue(): calls and wakeups whose IPI the polling flag has spared, then
-    // the softirqs that they raised (do_softirq_post_smp_call_flush).
+    // flush_smp_call_function_queue(): calls and wakeups whose IPI the polling flag has spared,
+    // then the softirqs that they raised (do_softirq_post_smp_call_flush).
     cpu.local_irq_disable();
     if (calls_queued(rq)) {
       co_await flush_calls(rq);
-      if (cpu.softirq_pending != 0) co_await machine_.hooks.softirq.body(machine_.hooks.softirq.object, cpu);
+      if (cpu.softirq_pending != 0)
+        co_await machine_.hooks.softirq.body(machine_.hooks.softirq.object, cpu);
     }
     cpu.local_irq_enable();
     idle.resched_folded = idle.need_resched;

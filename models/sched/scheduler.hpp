@@ -325,6 +325,7 @@ class Scheduler {
   Task& pick_next_task(Rq& rq);
   void note_switch(Rq& rq, Task& prev, Task& next);
   Co<> do_idle(Cpu& cpu);
+  static void tell_if_all_idle(void* self);
   void put_on_cpu(Task& init);
   static Co<> handle_reschedule(void* self, Cpu& cpu);
   static Co<> handle_call_function(void* self, Cpu& cpu);

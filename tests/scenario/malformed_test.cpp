@@ -140,6 +140,8 @@ TEST_CASE("the machine and the kernel are checked", "[scenario][malformed]") {
       {around("\"machine\": {\"costs\": {\"context_switch\": @\"fast\"}}"),
        "/machine/costs/context_switch", "not a number"},
       {around("\"kernel\": {\"hz\": @200}"), "/kernel/hz", "expected 100, 250, 300 or 1000"},
+      {around("\"kernel\": {\"bugs\": [@\"WQ-13\"]}"), "/kernel/bugs/0", "did you mean \"WQ-1"},
+      {around("\"kernel\": {\"bugs\": @\"WQ-12\"}"), "/kernel/bugs", "[\"WQ-12\"]"},
       {around("\"kernel\": {\"preempt\": @\"voluntry\"}"), "/kernel/preempt",
        "did you mean \"voluntary\"?"},
       {around("\"kernel\": {\"cmdline\": @\"quiet isolcpus=7\"}"), "/kernel/cmdline",

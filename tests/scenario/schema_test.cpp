@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "models/bugs.hpp"
 #include "tests/support/paths.hpp"
 #include "tools/scenario/keys.hpp"
 #include "tools/scenario/verbs.hpp"
@@ -109,6 +110,15 @@ TEST_CASE("the schema has the keys of every argument", "[scenario][schema]") {
     const Strings expected = to_set(argument_keys(verb.argument));
     CHECK((form == nullptr ? Strings{} : keys_in(*form)) == expected);
   }
+}
+
+TEST_CASE("the schema has every bug of the table, which has them in order", "[scenario][schema]") {
+  Strings names;
+  for (const kt::BugInfo& bug : kt::kBugs) names.emplace(bug.name);
+  CHECK(names.size() == kt::kBugs.size());
+  CHECK(std::ranges::is_sorted(kt::kBugs, {}, &kt::BugInfo::name));
+  const json& listed = schema()["$defs"]["kernel"]["properties"]["bugs"]["items"]["enum"];
+  CHECK(listed.get<Strings>() == names);
 }
 
 TEST_CASE("the schema describes every property", "[scenario][schema]") {

@@ -131,6 +131,7 @@ void Races::sort_out() {
   std::ranges::sort(found_);
   const auto rest = std::ranges::unique(found_);
   found_.erase(rest.begin(), rest.end());
+  std::erase_if(found_, [](const Deviation& deviation) { return deviation.time > kLongest; });
 }
 
 const std::vector<Deviation>& Races::reversals(const Recorder& recorder) {

@@ -21,6 +21,9 @@ struct Faults {
 
 class Races {
  public:
+  /// What would hold a CPU or an interrupt back for longer is no suggestion.
+  static constexpr Time kLongest = 1'000'000'000;  // ns
+
   /// `preempts`: ns after which a task that another one waits for is preempted; 0: never.
   Races(int nr_cpus, Time preempts, const Faults& faults)
       : nr_cpus_(static_cast<std::size_t>(nr_cpus)), preempts_(preempts), faults_(faults) {}
