@@ -85,6 +85,7 @@ std::vector<Benchmark> explore_cases() {
   return {
       {.name = "explored: two threads and a wakeup",
        .unit = "executions/s",
+       .target = 5e5,
        .contestants = {{"ktsim", [] { return executions(kLostWakeup, 300'000); }},
                        {"bare coroutines", [] { return bare_coroutines(); }}}},
       {.name = "explored: a work queued and flushed",
