@@ -37,7 +37,7 @@ std::set<std::string> options_of(const std::string& help) {
 TEST_CASE("help and version", "[cli]") {
   const Bench bench;
   CHECK_THAT(bench.ktsim("--version").out, StartsWith("ktsim 0."));
-  for (const std::string command : {"run", "check", "diff", "ps", "wq"}) {
+  for (const std::string command : {"run", "check", "diff", "ps", "wq", "explore", "replay"}) {
     CAPTURE(command);
     CHECK_THAT(bench.ktsim("--help").out, Contains(command));
     const CommandResult help = bench.ktsim(command + " --help");
@@ -50,7 +50,7 @@ TEST_CASE("help and version", "[cli]") {
 TEST_CASE("every option is in the README's table", "[cli]") {
   const Bench bench;
   const std::string readme = support::read_file(support::source_dir() / "README.md");
-  for (const std::string command : {"run", "check", "ps", "wq"}) {
+  for (const std::string command : {"run", "check", "diff", "ps", "wq", "explore", "replay"}) {
     for (const std::string& option : options_of(bench.ktsim(command + " --help").out)) {
       CAPTURE(command, option);
       if (option != "--help") CHECK_THAT(readme, Contains("`" + option));
@@ -70,6 +70,10 @@ TEST_CASE("bad usage is one message and exit code 2", "[cli]") {
       {"ps good.json good.json", "expected one scenario"},
       {"wq good.json good.json", "expected one scenario"},
       {"wq good.json --interval 0", "no time"},
+      {"explore", "expected one scenario"},
+      {"explore good.json --strategy dsf", "did you mean \"dfs\"?"},
+      {"explore good.json --bound x", "--bound"},
+      {"replay good.json", "--schedule"},
       {"run good.json --sed 3", "unknown option --sed; did you mean \"--seed\"?"},
       {"run good.json --trac=x", "did you mean \"--trace\"?"},
       {"run good.json --seed", "--seed"},
@@ -117,6 +121,38 @@ TEST_CASE("exit codes", "[cli]") {
   CHECK(bench.ktsim("run good.json --trace no/such/folder").code == 4);
   CHECK(bench.ktsim("run good.json --metrics no/such/folder").code == 4);
   CHECK(bench.ktsim("run good.json >/dev/full").code == 4);
+}
+
+TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore]") {
+  const Bench bench;
+  const std::string sections = R"("duration": "idle", "machine": {"cpus": 2},
+    "variables": {"flag": 0}, "kthreads": {
+      "waiter": {"cpu": 0, "do": [{"while": "flag == 0", "do": [
+        {"set_state": "TASK_INTERRUPTIBLE"}, "schedule"]}]},
+      "waker": {"cpu": 1, "do": [{"set": "flag = 1"}, {"wake": "waiter"}]}},
+    "expect": [{"always": "terminates"}])";
+  bench.scenario("race.json", sections);
+  const CommandResult found = bench.ktsim("explore race.json --schedule-out found.json");
+  CHECK(found.code == 1);
+  CHECK_THAT(found.out, Contains("a lost wakeup"));
+  CHECK(bench.ktsim("explore race.json --bound 0").code == 0);
+  CHECK(bench.ktsim("explore race.json --budget 2").code == 3);
+  const CommandResult replayed =
+      bench.ktsim("replay race.json --schedule found.json --trace trace.txt");
+  CHECK(replayed.code == 1);
+  CHECK_THAT(bench.read("trace.txt"), Contains("comm=waiter"));
+
+  bench.scenario("other.json", R"("duration": "idle", "machine": {"cpus": 2}, "kthreads": {
+    "other": {"cpu": 0, "do": [{"usleep": "1ms"}]}})");
+  const CommandResult other = bench.ktsim("replay other.json --schedule found.json");
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("does not fit other.json: deviation 1 of 1 is about waiter"));
+  bench.file("blank.json", R"({"schedule": 1, "ktsim": "0.1.0", "scenario": "race",
+    "scenario_hash": "0", "set": [], "fault": "a hang", "deviations": [{"kind": "late_interrupt",
+    "cpu": 1, "index": 3, "ns": 9, "thread": "", "statement": "", "pointer": ""}]})");
+  const CommandResult blank = bench.ktsim("replay race.json --schedule blank.json");
+  CHECK(blank.code == 2);
+  CHECK_THAT(blank.err, Contains("names no step to compare"));
 }
 
 TEST_CASE("several scenarios: all run, the worst exit code", "[cli]") {

@@ -158,13 +158,6 @@ class Counter {
   double last_ = 0;
 };
 
-std::string read_text(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
 std::string verdict_text(const explore::SearchOptions& options,
                          const explore::SearchResult& result) {
   if (!result.completed)
@@ -292,7 +285,7 @@ class Exploration {
     const explore::Explanation explanation = explore::explain(subject_, shrunk);
     explore::ScheduleFile schedule;
     schedule.scenario = scenario_.name;
-    schedule.scenario_hash = explore::scenario_hash(read_text(file_), line_.list("set"));
+    schedule.scenario_hash = explore::scenario_hash(scenario_text(file_), line_.list("set"));
     schedule.version = KTSIM_VERSION;
     schedule.fault = explore::fault_words(shrunk.outcome.fault);
     schedule.overrides = line_.list("set");

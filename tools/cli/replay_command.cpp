@@ -10,6 +10,7 @@
 #include "tools/cli/commands.hpp"
 #include "tools/cli/monitor.hpp"
 #include "tools/cli/run_scenario.hpp"
+#include "tools/cli/scenario_files.hpp"
 #include "tools/explore/schedule_file.hpp"
 
 namespace kt::cli {
@@ -59,6 +60,12 @@ int replay_command(const std::vector<std::string>& arguments) {
   const std::optional<std::string> path = line.text("schedule");
   if (!path) line.fail("--schedule: which one?");
   const explore::ScheduleFile schedule = read_schedule(*path);
+  const std::string& file = line.operands().front();
+  const std::string difference = explore::uncheckable(
+      schedule, explore::scenario_hash(scenario_text(file), schedule.overrides));
+  if (!difference.empty())
+    throw sim::UserError(
+        fmt::format("{}: the schedule does not fit {}: {}", *path, file, difference));
   RunOptions options;
   options.schedule = &schedule;
   options.schedule_path = *path;
@@ -73,7 +80,7 @@ int replay_command(const std::vector<std::string>& arguments) {
     line.fail("--trace - and --json both want standard output");
   options.progress = isatty(STDERR_FILENO) != 0;
   const InterruptGuard guard;
-  const RunResult result = run_scenario(line.operands().front(), options);
+  const RunResult result = run_scenario(file, options);
   if (line.has("json")) {
     fmt::print("{}\n", result.json.dump(2));
   } else {

@@ -74,4 +74,11 @@ scenario::Scenario load_scenario(const std::string& file,
   return scenario;
 }
 
+std::string scenario_text(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
 }  // namespace kt::cli

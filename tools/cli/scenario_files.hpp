@@ -16,4 +16,7 @@ namespace kt::cli {
 scenario::Scenario load_scenario(const std::string& file,
                                  const std::vector<std::string>& overrides);
 
+/// What the file holds, for its hash.
+std::string scenario_text(const std::string& file);
+
 }  // namespace kt::cli

@@ -107,6 +107,18 @@ ScheduleFile parse_schedule(const std::string& path, const std::string& text) {
   return file;
 }
 
+std::string uncheckable(const ScheduleFile& file, const std::string& hash) {
+  if (hash == file.scenario_hash) return {};
+  for (std::size_t i = 0; i < file.places.size(); ++i) {
+    if (file.places[i].thread.empty())
+      return fmt::format(
+          "it is of another scenario, or another version of it, and deviation {} of {} names no "
+          "step to compare",
+          i + 1, file.places.size());
+  }
+  return {};
+}
+
 std::string first_difference(const ScheduleFile& file, const std::vector<Place>& places) {
   for (std::size_t i = 0; i < file.places.size(); ++i) {
     const Place& wanted = file.places[i];
