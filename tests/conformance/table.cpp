@@ -12,7 +12,7 @@ namespace {
 
 using namespace support;
 
-struct Row {
+struct TableRow {
   std::string scenario;
   std::string what;
   sim::Time recorded = 0;
@@ -49,8 +49,8 @@ std::map<std::string, sim::Time> moments(const TraceText& trace, const WorkNames
   return result;
 }
 
-std::vector<Row> compare() {
-  std::vector<Row> rows;
+std::vector<TableRow> compare() {
+  std::vector<TableRow> rows;
   for (const auto& folder : recorded_scenarios()) {
     const TraceText recorded = recorded_trace(folder);
     const auto expected = moments(recorded, recorded_works(folder));
@@ -63,7 +63,7 @@ std::vector<Row> compare() {
     }
   }
   std::stable_sort(rows.begin(), rows.end(),
-                   [](const Row& a, const Row& b) { return a.error() > b.error(); });
+                   [](const TableRow& a, const TableRow& b) { return a.error() > b.error(); });
   return rows;
 }
 
@@ -86,7 +86,7 @@ int main() {
       "| scenario | what | recorded | simulated | error |\n| --- | --- | ---: | ---: | ---: |\n");
   constexpr double kMicrosecond = 1000;
   const auto us = [](sim::Time time) { return static_cast<double>(time) / kMicrosecond; };
-  for (const Row& row : compare()) {
+  for (const TableRow& row : compare()) {
     fmt::print("| {} | {} | {:.1f} | {:.1f} | {:+.1f} |\n", row.scenario, row.what,
                us(row.recorded), us(row.simulated), us(row.simulated - row.recorded));
   }
