@@ -40,7 +40,7 @@ TEST_CASE("a schedule is read as it was written", "[explore]") {
   const ScheduleFile read = parse_schedule("s.json", to_json(file).dump(2));
   CHECK(read.schedule == file.schedule);
   CHECK(read.fault == "a lost wakeup");
-  CHECK(first_difference(read, file.places).empty());
+  CHECK(first_difference(read, file.places, file.scenario_hash).empty());
 }
 
 TEST_CASE("a schedule whose steps are others now is refused with the first of them", "[explore]") {
@@ -54,7 +54,7 @@ TEST_CASE("a schedule whose steps are others now is refused with the first of th
   Subject subject(changed);
   subject.run(file.schedule, true);
   const std::string difference = first_difference(
-      file, places_of(subject.recorder(), changed, subject.system(), file.schedule));
+      file, places_of(subject.recorder(), changed, subject.system(), file.schedule), "");
   CHECK_THAT(difference,
              Catch::StartsWith("deviation 1 of 1 is about t0: set_state INTERRUPTIBLE"));
 }

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -285,7 +284,8 @@ class Exploration {
     const explore::Explanation explanation = explore::explain(subject_, shrunk);
     explore::ScheduleFile schedule;
     schedule.scenario = scenario_.name;
-    schedule.scenario_hash = explore::scenario_hash(scenario_text(file_), line_.list("set"));
+    schedule.scenario_hash =
+        explore::scenario_hash(read_file(file_).value_or(""), line_.list("set"));
     schedule.version = KTSIM_VERSION;
     schedule.fault = explore::fault_words(shrunk.outcome.fault);
     schedule.overrides = line_.list("set");

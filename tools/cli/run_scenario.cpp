@@ -109,7 +109,9 @@ class Run {
       const explore::Schedule one{place.deviation};
       places.push_back(explore::places_of(*recorder_, scenario_, system, one).front());
     }
-    const std::string difference = explore::first_difference(*options_.schedule, places);
+    const std::string hash =
+        explore::scenario_hash(read_file(scenario_.file).value_or(""), options_.overrides);
+    const std::string difference = explore::first_difference(*options_.schedule, places, hash);
     if (difference.empty()) return;
     throw sim::UserError(fmt::format("{}: the schedule does not fit {}: {}", options_.schedule_path,
                                      scenario_.file, difference));

@@ -34,12 +34,9 @@ std::optional<scenario::PresetFile> find_preset(const std::vector<fs::path>& fol
                                                 const std::string& name) {
   if (name.find('/') != std::string::npos) return std::nullopt;
   for (const fs::path& folder : folders) {
-    const fs::path path = folder / (name + ".json");
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) continue;
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return scenario::PresetFile{path.string(), text.str()};
+    const std::string path = folder / (name + ".json");
+    if (std::optional<std::string> text = read_file(path))
+      return scenario::PresetFile{path, *std::move(text)};
   }
   return std::nullopt;
 }
@@ -74,8 +71,9 @@ scenario::Scenario load_scenario(const std::string& file,
   return scenario;
 }
 
-std::string scenario_text(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return std::nullopt;
   std::ostringstream text;
   text << stream.rdbuf();
   return text.str();

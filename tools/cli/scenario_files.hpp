@@ -2,6 +2,7 @@
 // models a scenario may use.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace kt::cli {
 scenario::Scenario load_scenario(const std::string& file,
                                  const std::vector<std::string>& overrides);
 
-/// What the file holds, for its hash.
-std::string scenario_text(const std::string& file);
+/// What the file holds; nothing if it cannot be read.
+std::optional<std::string> read_file(const std::string& path);
 
 }  // namespace kt::cli

@@ -150,8 +150,8 @@ std::string why_text(run::System& system, const run::ExpectationSink& sink,
     return text;
   }
   if (outcome.fault == Fault::kNeverEnds)
-    return fmt::format("At t={} something still runs, {} after the start and what was held back.", time_text(system.now()),
-                       time_text(Subject::kLiveness));
+    return fmt::format("At t={} something still runs, {} after the start and what was held back.",
+                       time_text(system.now()), time_text(Subject::kLiveness));
   for (const run::Sleeper& sleeper : stuck.sleepers) {
     if (sleeper.parked) continue;
     text += fmt::format("{} (pid {}) sleeps in {} since t={} and waits for {}", sleeper.name,

@@ -107,28 +107,22 @@ ScheduleFile parse_schedule(const std::string& path, const std::string& text) {
   return file;
 }
 
-std::string uncheckable(const ScheduleFile& file, const std::string& hash) {
-  if (hash == file.scenario_hash) return {};
+std::string first_difference(const ScheduleFile& file, const std::vector<Place>& places,
+                             const std::string& hash) {
   for (std::size_t i = 0; i < file.places.size(); ++i) {
-    if (file.places[i].thread.empty())
+    const Place& wanted = file.places[i];
+    const Place& found = places[i];
+    const bool same = wanted.thread == found.thread && wanted.statement == found.statement &&
+                      wanted.pointer == found.pointer;
+    if (!same)
+      return fmt::format("deviation {} of {} is about {}, but step {} of CPU {} is {}", i + 1,
+                         file.places.size(), step_words(wanted), wanted.deviation.index,
+                         wanted.deviation.cpu, step_words(found));
+    if (wanted.thread.empty() && hash != file.scenario_hash)
       return fmt::format(
           "it is of another scenario, or another version of it, and deviation {} of {} names no "
           "step to compare",
           i + 1, file.places.size());
-  }
-  return {};
-}
-
-std::string first_difference(const ScheduleFile& file, const std::vector<Place>& places) {
-  for (std::size_t i = 0; i < file.places.size(); ++i) {
-    const Place& wanted = file.places[i];
-    const Place& found = places[i];
-    if (wanted.thread == found.thread && wanted.statement == found.statement &&
-        wanted.pointer == found.pointer)
-      continue;
-    return fmt::format("deviation {} of {} is about {}, but step {} of CPU {} is {}", i + 1,
-                       file.places.size(), step_words(wanted), wanted.deviation.index,
-                       wanted.deviation.cpu, step_words(found));
   }
   return {};
 }

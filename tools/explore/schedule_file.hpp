@@ -29,12 +29,9 @@ nlohmann::ordered_json to_json(const ScheduleFile& file);
 /// Throws sim::UserError with the place of what is wrong.
 ScheduleFile parse_schedule(const std::string& path, const std::string& text);
 
-/// Why nothing can tell whether the file fits a scenario with this hash; empty: its steps can, or
-/// it was found in this scenario.
-std::string uncheckable(const ScheduleFile& file, const std::string& hash);
-
-/// What does not fit the scenario any more: the first entry whose step is another one, in words;
-/// empty if all fit.
-std::string first_difference(const ScheduleFile& file, const std::vector<Place>& places);
+/// What does not fit the scenario with this hash: the first entry whose step is another one, or
+/// that names none although the scenario is not the one of the file. In words; empty if all fit.
+std::string first_difference(const ScheduleFile& file, const std::vector<Place>& places,
+                             const std::string& hash);
 
 }  // namespace kt::explore
