@@ -13,7 +13,7 @@ void Scheduler::rebuild_sched_domains() {
 
 // kthread_is_per_cpu(); the idle task has that mark too.
 bool Scheduler::belongs_to_its_cpu(const Task& p) const {
-  if (machine_.bugs.have(Bug::kHp16) && p.is_kthread() && p.nr_cpus_allowed == 1) return true;
+  if (machine_.bugs.have(Bug::kHp16) && is_per_cpu_kthread(p)) return true;
   return p.is_idle() || p.per_cpu_kthread;
 }
 

@@ -91,14 +91,9 @@ class KernelLoader {
   }
 
   void read_bugs(const Value& list) {
-    static constexpr auto kNames = [] {
-      std::array<std::string_view, kBugs.size()> names;
-      std::ranges::transform(kBugs, names.begin(), &BugInfo::name);
-      return names;
-    }();
     require_kind(list, Kind::kArray, "a list of bugs: [\"WQ-12\"]");
     for (const Value& item : list.children())
-      kernel_.bugs.put_back(static_cast<Bug>(read_choice(item, kNames, "bug")));
+      kernel_.bugs.put_back(static_cast<Bug>(read_choice(item, kBugs, "bug")));
   }
 
   void read_background(const Value& value) {
