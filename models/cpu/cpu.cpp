@@ -170,16 +170,16 @@ void Cpu::raise(Vector vector) {
   deliver(vector);
 }
 
-// What is pending and not taken yet is under way: who looks must not think that nothing can happen.
 void Cpu::disable_interrupt_controller() {
   apic_disabled_ = true;
   if (pending_ != 0) --machine_->signals_in_flight_;
   pending_ = 0;
 }
 
+// What is pending and not taken yet is under way: who looks must not think that nothing can happen.
 void Cpu::deliver(Vector vector) {
   if (apic_disabled_) {
-    machine_->hooks.signal_lost(machine_->hooks.scheduler);
+    machine_->hooks.signal_lost.call(machine_->hooks.signal_lost.object);
     return;
   }
   if (pending_ == 0) ++machine_->signals_in_flight_;

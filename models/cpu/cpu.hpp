@@ -87,12 +87,14 @@ struct InterruptHooks {
     void* object = nullptr;
   };
   std::array<Hook, static_cast<std::size_t>(Vector::kCount)> vectors{};
-  Hook softirq;  ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
-  Hook preempt;  ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
-  /// A signal has come to a CPU that is dead: who waits until nothing is under way looks again.
-  void (*signal_lost)(void* scheduler) = nullptr;
-  void* scheduler = nullptr;
+  Hook softirq;       ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
+  Hook preempt;       ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
   Hook exit_to_user;  ///< need_resched or a signal on return to user mode
+  /// A signal has come to a CPU that is dead: who waits until nothing is under way looks again.
+  struct {
+    void (*call)(void* object) = nullptr;
+    void* object = nullptr;
+  } signal_lost;
 };
 
 class Cpu {

@@ -43,8 +43,6 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
     cache_state(id).has_idle_cores = true;
     cache_state(id).nr_idle_scan = domains_->llc_size(id);
   }
-  machine.hooks.scheduler = this;
-  machine.hooks.signal_lost = &tell_if_all_idle;
   machine.full_preemption = config.preempt >= Preempt::kFull;
   cpu::InterruptHooks& hooks = machine.hooks;
   hooks.vectors[static_cast<std::size_t>(cpu::Vector::kReschedule)] = {&handle_reschedule, this};
@@ -52,6 +50,7 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
       &handle_call_function, this};
   hooks.preempt = {&handle_preempt_irq, this};
   hooks.exit_to_user = {&handle_exit_to_user, this};
+  hooks.signal_lost = {&tell_if_all_idle, this};
 }
 
 /// The machine's CPUs but these, or all if that would be none.

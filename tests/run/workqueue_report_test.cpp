@@ -10,9 +10,8 @@
 namespace kt::run {
 namespace {
 
-using support::StoppedSystem;
-
 using sim::kMs;
+using support::StoppedSystem;
 
 WorkqueueUse use_of(StoppedSystem& system) {
   return workqueue_use(*system,

@@ -11,8 +11,8 @@
 namespace kt::scenario {
 namespace {
 
-constexpr int kDeepestStatement =
-    64;  // statements within each other; loop counters are numbered in 8 bits
+// Statements within each other; loop counters are numbered in 8 bits.
+constexpr int kDeepestStatement = 64;
 
 std::string_view describe(Context context) {
   switch (context) {

@@ -10,10 +10,9 @@ namespace {
 
 using cpu::CpuMask;
 using kthread::Kthreads;
-using support::TestMachine;
-
 using sim::kMs;
 using sim::kUs;
+using support::TestMachine;
 
 struct Device {
   explicit Device(TestMachine& machine) : test(&machine) {}

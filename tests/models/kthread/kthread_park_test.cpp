@@ -14,10 +14,9 @@ using kt::kthread::Kthreads;
 using kt::sched::Task;
 using kt::trace::Event;
 using sim::Co;
+using sim::kSecond;
 using support::parkable;
 using support::TestMachine;
-
-using sim::kSecond;
 constexpr sim::Time kPause = 10'000'000;
 
 struct ParkRun {

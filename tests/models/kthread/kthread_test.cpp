@@ -15,11 +15,10 @@ using kt::kthread::Kthreads;
 using kt::sched::Task;
 using kt::trace::Event;
 using sim::Co;
+using sim::kSecond;
 using support::MachineOptions;
 using support::parkable;
 using support::TestMachine;
-
-using sim::kSecond;
 constexpr int kSigkill = 9;
 
 // What the threads of one test share.

@@ -15,9 +15,8 @@ using kt::locking::Completion;
 using kt::locking::Completions;
 using kt::sched::Task;
 using sim::Co;
-using support::TestMachine;
-
 using sim::kSecond;
+using support::TestMachine;
 constexpr sim::Time kPause = 20'000'000;
 constexpr std::int64_t kErestartsys = -512;
 

@@ -15,10 +15,9 @@ using kt::kthread::Kthreads;
 using kt::locking::Mutex;
 using kt::sched::Task;
 using sim::Co;
+using sim::kSecond;
 using support::Locker;
 using support::MachineOptions;
-
-using sim::kSecond;
 using Notes = std::vector<std::string>;
 
 MachineOptions with_cpus(int nr_cpus) {

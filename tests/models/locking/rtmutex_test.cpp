@@ -7,11 +7,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 Run on_rt(const std::string& keys) {
   return run_keys(R"("kernel": {"boot": "minimal", "preempt": "rt"}, "duration": "idle", )" + keys);

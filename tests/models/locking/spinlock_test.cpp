@@ -14,10 +14,9 @@ using kt::kthread::Kthreads;
 using kt::locking::Spinlock;
 using kt::sched::Task;
 using sim::Co;
+using sim::kSecond;
 using support::Locker;
 using support::MachineOptions;
-
-using sim::kSecond;
 using Notes = std::vector<std::string>;
 
 // CPUs 0 and 1 share a core, 0-3 a cache, 0-7 a node; 8-15 are another node.

@@ -16,9 +16,8 @@ using kt::locking::WaitQueue;
 using kt::sched::Task;
 using kt::timers::Jiffies;
 using sim::Co;
-using support::TestMachine;
-
 using sim::kSecond;
+using support::TestMachine;
 constexpr sim::Time kStep = 20'000'000;
 using Notes = std::vector<std::string>;
 

@@ -8,12 +8,11 @@ namespace {
 using namespace kt::mm;
 using kt::trace::Event;
 using sim::Co;
+using sim::kMs;
+using sim::kSecond;
 using support::Allocator;
 using support::MemoryRun;
 using support::node_with;
-
-using sim::kMs;
-using sim::kSecond;
 
 // A disk that writes 32 pages in `period`, from calendar events that wake a flusher thread.
 struct Disk {

@@ -9,14 +9,13 @@ namespace {
 
 using namespace kt::mm;
 using kt::trace::Event;
+using sim::kSecond;
 using support::Allocator;
 using support::kMiB;
 using support::kSmall;
 using support::MachineOptions;
 using support::MemoryRun;
 using support::node_with;
-
-using sim::kSecond;
 
 TEST_CASE("above the low watermark an allocation takes the fast path", "[mm]") {
   MemoryRun run({node_with(330, 1000)});

@@ -7,12 +7,11 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
 using support::TraceLine;
-
-using sim::kMs;
 
 /// One suspend to idle from 100 ms on, for 400 ms, with what `sections` declare.
 Run suspended(const std::string& sections, const std::string& kernel = "") {

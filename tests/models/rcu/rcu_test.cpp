@@ -9,9 +9,8 @@ using namespace kt;
 using boot::BootedMachine;
 using boot::cpus;
 using sim::Co;
-using sim::Time;
-
 using sim::kMs;
+using sim::Time;
 constexpr Time kTick = 4 * kMs;
 
 struct Times {

@@ -8,11 +8,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 /// Four hogs that start on CPU 0; at 10 ms they are allowed on `cpus`.
 Run crowd(std::string_view cpus, std::string_view machine) {

@@ -7,11 +7,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 constexpr sim::Time kTick = 4 * kMs;
 constexpr sim::Time kSlack = 10'000;
 

@@ -8,11 +8,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 Run isolated(std::string_view cmdline, std::string_view keys) {
   return run_keys(fmt::format(R"("duration": "200ms", "machine": {{"cpus": 4}},

@@ -12,11 +12,10 @@ using kt::kthread::Kthreads;
 using kt::sched::Task;
 using kt::trace::Event;
 using sim::Co;
-using support::MachineOptions;
-using support::TestMachine;
-
 using sim::kMs;
 using sim::kUs;
+using support::MachineOptions;
+using support::TestMachine;
 
 struct PlacementRun {
   explicit PlacementRun(const MachineOptions& options) : m(options) {}

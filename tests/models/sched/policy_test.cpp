@@ -6,11 +6,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 /// The migrations of a task behind a time.
 std::vector<const support::TraceLine*> migrations(const Run& run, std::string_view comm,

@@ -8,11 +8,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 /// A kernel thread that occupies CPU 0 with `body`; a real-time thread wants to run at 10 ms.
 Run kernel_hog(std::string_view preempt, std::string_view body) {

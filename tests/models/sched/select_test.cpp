@@ -8,11 +8,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 /// Where the task was put by its first wakeup behind a mark.
 std::int64_t placed(const Run& run, std::string_view comm, std::string_view mark) {

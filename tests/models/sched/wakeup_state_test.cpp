@@ -11,9 +11,8 @@ namespace {
 using kt::kthread::Kthreads;
 using kt::sched::Task;
 using sim::Co;
-using support::TestMachine;
-
 using sim::kMs;
+using support::TestMachine;
 
 struct WakeRun {
   explicit WakeRun(const support::MachineOptions& options = {}) : m(options) {}

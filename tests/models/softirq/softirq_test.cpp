@@ -10,9 +10,8 @@ namespace kt::softirq {
 namespace {
 
 using kthread::Kthreads;
-using support::TestMachine;
-
 using sim::kMs;
+using support::TestMachine;
 
 /// An action that notes where it runs, takes `cost`, and raises itself `again` times.
 struct Noting {

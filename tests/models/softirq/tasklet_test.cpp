@@ -9,9 +9,8 @@ namespace kt::softirq {
 namespace {
 
 using kthread::Kthreads;
-using support::TestMachine;
-
 using sim::kMs;
+using support::TestMachine;
 
 /// What a test tasklet does: notes the CPU, checks that no other CPU runs it, takes its time.
 struct Notes {

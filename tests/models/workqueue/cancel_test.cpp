@@ -9,11 +9,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 /// How a work gets into a state. The works `w` and `d` (delayed) run for 20 ms on CPU 1.
 struct State {

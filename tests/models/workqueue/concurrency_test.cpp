@@ -9,10 +9,9 @@
 
 namespace {
 
+using sim::kMs;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 // A machine on which nothing but the works themselves takes time. Fully preemptible, a work that
 // has just computed what it has to may be preempted before it sleeps.

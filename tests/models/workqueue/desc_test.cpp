@@ -6,9 +6,8 @@
 namespace kt::workqueue {
 namespace {
 
-using support::StoppedSystem;
-
 using sim::kMs;
+using support::StoppedSystem;
 
 std::string ps(StoppedSystem& system) {
   return boot::ps_table(boot::ps_rows(system->scheduler()), system->machine().nr_cpus());

@@ -8,10 +8,9 @@
 
 namespace {
 
+using sim::kMs;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 constexpr int kColors = 15;  // that can be waited for at a time: WORK_NR_COLORS less one
 
 std::string list(int count, const std::function<std::string(int)>& item) {

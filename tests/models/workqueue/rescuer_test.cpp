@@ -8,11 +8,10 @@
 
 namespace {
 
+using sim::kMs;
 using support::lines_of;
 using support::Run;
 using support::run_keys;
-
-using sim::kMs;
 
 /// The workers of CPU 1 (and 2) sleep until "memory" is complete, and kthreadd, which would make
 /// others, does not get to run on CPU 0 for so long.
