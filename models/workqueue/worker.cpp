@@ -127,6 +127,7 @@ void Workqueues::claim(Worker& worker, Work& work) {
 
 void Workqueues::note_start(Worker& worker, const Work& work) {
   worker.started_at = machine_.now();
+  if (worker.current_func == &wq_barrier_func) return;  // nobody queued it: it ends a flush
   const Time latency = worker.started_at - work.queued_at;
   for (WorkStats* stats : {work.stats, worker.current_pwq->wq->stats}) {
     if (stats == nullptr) continue;
@@ -138,6 +139,7 @@ void Workqueues::note_start(Worker& worker, const Work& work) {
 
 void Workqueues::note_end(Worker& worker, WorkStats* of_work) {
   worker.ended_at = machine_.now();
+  if (worker.current_func == &wq_barrier_func) return;
   const Time duration = worker.ended_at - worker.started_at;
   for (WorkStats* stats : {of_work, worker.current_pwq->wq->stats}) {
     if (stats == nullptr) continue;
