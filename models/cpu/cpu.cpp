@@ -100,9 +100,9 @@ bool Cpu::probed_ready(Segment& segment) {
   const bool no_time = segment.time == 0 && !segment.absolute;
   if (no_time && !interrupt_due()) return true;
   segment.step = probe_->segment_begins(*this);
-  if (segment.time != sim::kNever) segment.time += probe_->stall(segment.step);
+  if (segment.time != sim::kNever) segment.time += cost_of(probe_->stall(segment.step));
   if (interrupt_due() || segment.time == sim::kNever) return false;
-  const Time end = segment.absolute ? segment.time : now() + segment.time;
+  const Time end = segment.absolute ? segment.time : now() + wall_time(segment.time);
   if (end > now() && !machine_->calendar().advance_inline(end)) return false;
   probe_->code_begins(*this, segment.step);
   return true;
@@ -115,7 +115,7 @@ std::coroutine_handle<> Cpu::begin(Segment& segment) {
   if (interrupt_due()) return enter_interrupt(segment);
   running_ = &segment;
   if (segment.time == sim::kNever) return std::noop_coroutine();
-  running_end_ = segment.absolute ? std::max(segment.time, now()) : now() + segment.time;
+  running_end_ = segment.absolute ? std::max(segment.time, now()) : now() + wall_time(segment.time);
   if (running_end_ == now() || machine_->calendar().advance_inline(running_end_)) {
     running_ = nullptr;
     probed_code(segment);
@@ -137,9 +137,22 @@ void Cpu::segment_ended(void* self, std::uint64_t) {
 
 void Cpu::pause(Segment& segment) {
   if (segment.halt && segment.time != sim::kNever) --machine_->signals_in_flight_;
-  if (segment.time != sim::kNever && !segment.absolute) segment.time = running_end_ - now();
+  if (segment.time != sim::kNever && !segment.absolute) segment.time = cost_of(running_end_ - now());
   machine_->calendar().cancel(running_event_);
   running_ = nullptr;
+}
+
+void Cpu::set_speed(std::uint32_t speed) {
+  KT_ASSERT(speed != 0 && speed <= kFullSpeed, "CPU {} at speed {}", id_, speed);
+  if (speed == speed_) return;
+  const bool timed =
+      running_ != nullptr && running_->time != sim::kNever && !running_->absolute;
+  const Time left = timed ? cost_of(running_end_ - now()) : 0;
+  speed_ = speed;
+  if (!timed) return;
+  machine_->calendar().cancel(running_event_);
+  running_end_ = now() + wall_time(left);
+  running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);
 }
 
 std::coroutine_handle<> Cpu::enter_interrupt(Segment& interrupted) {
@@ -214,19 +227,19 @@ void Cpu::send_ipi(Cpu& target, Vector vector) {
 
 void Cpu::release(Segment& spinning, Time cost) {
   Cpu& cpu = *spinning.cpu;
-  cost += cpu.probed_stall(spinning);
+  cost += cpu.cost_of(cpu.probed_stall(spinning));
   spinning.time = cost;
   if (cpu.running_ != &spinning) return;  // interrupted: goes on when the interrupt returns
-  cpu.running_end_ = cpu.now() + cost;
+  cpu.running_end_ = cpu.now() + cpu.wall_time(cost);
   cpu.running_event_ = cpu.machine_->calendar().at(cpu.running_end_, &Cpu::segment_ended, &cpu);
 }
 
 void Cpu::end_halt(Time cost) {
   if (!halted() || running_->time != sim::kNever) return;
   ++machine_->signals_in_flight_;
-  cost += probed_stall(*running_);
+  cost += cost_of(probed_stall(*running_));
   running_->time = cost;
-  running_end_ = now() + cost;
+  running_end_ = now() + wall_time(cost);
   running_event_ = machine_->calendar().at(running_end_, &Cpu::segment_ended, this);
 }
 

@@ -33,6 +33,7 @@
 namespace kt::cpu {
 
 class Cpu;
+class CpuSpeeds;
 class Machine;
 
 /// include/linux/preempt.h: one word counts preempt_disable(), softirq and hardirq nesting.
@@ -63,10 +64,14 @@ struct ThreadInfo {
 /// first.
 enum class Vector : std::uint8_t { kReschedule, kCallFunctionSingle, kLocalTimer, kDevice, kCount };
 
+/// What a CPU gets done, in 65,536ths of what the cost table assumes: its highest frequency, the core
+/// to itself.
+inline constexpr std::uint32_t kFullSpeed = 1U << 16;
+
 /// A stretch of CPU time that some coroutine waits for. Lives in the waiting coroutine's frame.
 struct Segment {
   Cpu* cpu = nullptr;
-  Time time = 0;  ///< ns left, or (absolute) when it ends; kNever: at release() or, for halt, at an
+  Time time = 0;  ///< ns left at full speed, or (absolute) when it ends; kNever: at release() or, for halt, at an
                   ///< interrupt
   bool absolute = false;  ///< ends at the instant `time`, however long it was interrupted
   bool halt = false;
@@ -130,6 +135,10 @@ class Cpu {
   void local_irq_disable() { irqs_off_ = true; }
   void local_irq_enable() { irqs_off_ = false; }
   [[nodiscard]] bool irqs_disabled() const { return irqs_off_; }
+
+  /// From here on; what runs now goes on at that speed. 1 … kFullSpeed
+  void set_speed(std::uint32_t speed);
+  [[nodiscard]] std::uint32_t speed() const { return speed_; }
 
   /// The interrupt controller's request: taken now if a segment runs with interrupts enabled.
   /// From a calendar event, or from code that runs on this very CPU.
@@ -199,6 +208,17 @@ class Cpu {
   friend sim::Co<> irq_loop(Machine& machine, IrqFrame& frame);
   struct ReturnFromInterrupt;
 
+  /// ns that `cost` takes at the present speed, and the reverse.
+  [[nodiscard]] Time wall_time(Time cost) const {
+    if (speed_ == kFullSpeed) [[likely]]
+      return cost;
+    return static_cast<Time>((static_cast<__int128>(cost) * kFullSpeed + speed_ - 1) / speed_);
+  }
+  [[nodiscard]] Time cost_of(Time wall_time) const {
+    if (speed_ == kFullSpeed) [[likely]]
+      return wall_time;
+    return static_cast<Time>(static_cast<__int128>(wall_time) * speed_ / kFullSpeed);
+  }
   [[nodiscard]] bool interrupt_due() const { return pending_ != 0 && !irqs_off_; }
   bool probed_ready(Segment& segment);
   void probed_code(const Segment& segment) {
@@ -227,6 +247,7 @@ class Cpu {
   bool irqs_off_ = false;
   std::uint32_t pending_ = 0;
   bool apic_disabled_ = false;
+  std::uint32_t speed_ = kFullSpeed;
   Segment* running_ = nullptr;
   Time running_end_ = 0;
   sim::EventId running_event_;
@@ -282,6 +303,7 @@ class Machine {
   InterruptHooks hooks;
   Bugs bugs;                        ///< put back on purpose
   sim::Chooser* chooser = nullptr;  ///< null in a timed run
+  CpuSpeeds* speeds = nullptr;      ///< null: every CPU is always as fast as it can be
   /// Has every CPU's steps numbered, told and perhaps stalled by `probe`; null: no more.
   void set_probe(Probe* probe);
   bool full_preemption = false;  ///< preempt=full: irq return and preempt_enable() reschedule
@@ -320,7 +342,7 @@ inline bool Segment::await_ready() {
     return cpu->probed_ready(*this);
   if (cpu->interrupt_due() || time == sim::kNever) [[unlikely]]
     return false;
-  const Time end = absolute ? time : cpu->now() + time;
+  const Time end = absolute ? time : cpu->now() + cpu->wall_time(time);
   if (end <= cpu->now()) return true;
   return cpu->machine().calendar().advance_inline(end);
 }

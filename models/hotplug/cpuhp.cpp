@@ -1,6 +1,7 @@
 // kernel/cpu.c: the state machine, and the thread cpuhp/N of each CPU.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "models/hotplug/hotplug.hpp"
@@ -244,16 +245,23 @@ Co<> Hotplug::wait_for_ap_thread(int cpu, bool bringup) {
       timers::kMaxScheduleTimeout, {sched::WaitKind::kHotplugStep, k.full_name, &k});
 }
 
+// The first free state, or -ENOSPC.
+int Hotplug::cpuhp_reserve_state(bool online) const {
+  const int first = online ? kCpuhpApOnlineDyn : kCpuhpBpPrepareDyn;
+  const int last = online ? kCpuhpApOnlineDynEnd : kCpuhpBpPrepareDynEnd;
+  for (int state = first; state <= last; ++state) {
+    if (step(state) == nullptr) return state;
+  }
+  return -ENOSPC;
+}
+
 // A step of a dynamic state is a step like the others from here on.
 Co<int> Hotplug::cpuhp_setup_state(std::string name, bool online, StepCallback startup,
                                    StepCallback teardown, bool invoke) {
-  const int first = online ? kCpuhpApOnlineDyn : kCpuhpBpPrepareDyn;
-  const int last = online ? kCpuhpApOnlineDynEnd : kCpuhpBpPrepareDynEnd;
   co_await cpus_read_lock();
   co_await base_.mutexes.lock(cpuhp_state_mutex_);
-  int state = first;
-  while (state <= last && step(state) != nullptr) ++state;
-  int result = state <= last ? 0 : -ENOSPC;
+  const int state = cpuhp_reserve_state(online);
+  int result = std::min(state, 0);
   if (result == 0) {
     names_.push_back(std::move(name));
     add({state, names_.back(), startup, teardown});

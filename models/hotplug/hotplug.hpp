@@ -109,6 +109,10 @@ class Hotplug {
   /// kernel/cpu.c: __cpuhp_setup_state
   Co<int> cpuhp_setup_state(std::string name, bool online, StepCallback startup,
                             StepCallback teardown, bool invoke);
+  /// The same for a driver that was there at boot; the name must last.
+  void add_driver_step(std::string_view name, StepCallback startup, StepCallback teardown) {
+    add({cpuhp_reserve_state(true), name, startup, teardown});
+  }
 
   /// The thread cpuhp/N.
   [[nodiscard]] Task& thread(int cpu) const;
@@ -202,6 +206,7 @@ class Hotplug {
   void make_starting_steps();
   void make_online_steps();
   void add(const Step& step);
+  [[nodiscard]] int cpuhp_reserve_state(bool online) const;
 
   Base base_;
   sched::Scheduler& scheduler_;

@@ -59,6 +59,7 @@ Co<std::int64_t> Completions::wait_for_completion(Completion& x, std::uint32_t s
       current.cpu->touch(&current, cpu::Access::kWrite);
       current.state = state;
       current.wait = why;
+      current.in_iowait = why.kind == sched::WaitKind::kIo;  // wait_for_completion_io()
       timeout = co_await timers_.schedule_timeout(timeout);
       result = static_cast<std::int64_t>(timeout);
       current.cpu->touch(&x, cpu::Access::kWrite);
@@ -66,6 +67,7 @@ Co<std::int64_t> Completions::wait_for_completion(Completion& x, std::uint32_t s
     unlink(x, waiter);
     current.state = sched::kTaskRunning;
     current.wait = {};
+    current.in_iowait = false;
     if (x.done == 0) co_return result;
   }
   if (x.done != kAll) --x.done;

@@ -222,6 +222,7 @@ Co<int> Dpm::suspend_devices(List& from, List& to, DevicePhase phase) {
 
 Co<int> Dpm::dpm_suspend() {
   begin("dpm_suspend", kPmEventSuspend);
+  if (cpufreq != nullptr) co_await cpufreq->cpufreq_suspend();
   const int error =
       co_await suspend_devices(dpm_prepared_list_, dpm_suspended_list_, DevicePhase::kSuspend);
   finish("dpm_suspend", kPmEventSuspend);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "models/cpufreq/cpufreq.hpp"
 #include "models/power/device.hpp"
 #include "models/power/phases.hpp"
 #include "models/power/wakeup.hpp"
@@ -50,6 +51,7 @@ class Dpm {
   Co<> dpm_complete();
 
   DeviceIrqHook device_irqs;
+  cpufreq::Cpufreq* cpufreq = nullptr;  ///< its governors stop while the devices are suspended
 
  private:
   using List = std::deque<Device*>;

@@ -51,6 +51,7 @@ Co<> Dpm::dpm_resume_early() {
 Co<> Dpm::dpm_resume() {
   begin("dpm_resume", kPmEventResume);
   co_await resume_devices(dpm_suspended_list_, dpm_prepared_list_, DevicePhase::kResume);
+  if (cpufreq != nullptr) cpufreq->cpufreq_resume();
   finish("dpm_resume", kPmEventResume);
 }
 

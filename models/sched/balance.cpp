@@ -173,13 +173,16 @@ Co<> Scheduler::sched_balance_softirq(Cpu& cpu) {
 void Scheduler::sched_tick(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
   Task& curr = *rq.curr;
-  rq.update_load(rq.clock());
-  if (curr.sched_class == Class::kRt) {
-    task_tick_rt(rq, curr);
-  } else if (curr.sched_class == Class::kFair) {
+  if (cpufreq.tick != nullptr) [[unlikely]]
+    cpufreq.tick(cpufreq.object, rq);
+  if (curr.sched_class == Class::kFair) {
+    update_load_avg(rq);
     rq.cfs.update_curr(rq.clock());
-    curr.update_load(rq.clock(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
+    curr.update_load(rq.clock_pelt(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
+    return;
   }
+  rq.update_load();
+  if (curr.sched_class == Class::kRt) task_tick_rt(rq, curr);
 }
 
 void Scheduler::sched_balance_trigger(Cpu& cpu) {

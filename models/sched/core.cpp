@@ -248,7 +248,7 @@ void Scheduler::update_curr(Rq& rq) {
 void Scheduler::put_prev_task(Rq& rq, Task& p) {
   if (p.sched_class == Class::kFair) {
     if (p.se.on_rq && !p.se.sched_delayed) {
-      p.update_load(rq.clock(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
+      p.update_load(rq.clock_pelt(), {Rq::kCapacity, Rq::kCapacity, Rq::kCapacity});
     }
     rq.cfs.put_prev(p.se, rq.clock());
   } else {
@@ -258,12 +258,15 @@ void Scheduler::put_prev_task(Rq& rq, Task& p) {
 
 void Scheduler::set_next_task(Rq& rq, Task& p) {
   if (p.sched_class == Class::kFair) {
-    p.update_load(rq.clock(), {.load = Rq::kCapacity, .runnable = Rq::kCapacity});
+    p.update_load(rq.clock_pelt(), {.load = Rq::kCapacity, .runnable = Rq::kCapacity});
     p.se.recency = ++rq.next_recency;
     rq.cfs.set_next(p.se, rq.clock());
   } else {
     p.se.exec_start = rq.clock();
-    if (p.is_idle()) update_idle_core(rq);
+    if (p.is_idle()) {
+      rq.update_idle_clock_pelt();
+      update_idle_core(rq);
+    }
   }
 }
 
@@ -292,7 +295,11 @@ Task& Scheduler::pick_next_task(Rq& rq) {
     }
   }
   if (next != rq.curr) {
-    rq.update_load(rq.clock());
+    if (prev.sched_class == Class::kFair || next->sched_class == Class::kFair) {
+      update_load_avg(rq);
+    } else {
+      rq.update_load();
+    }
     put_prev_task(rq, *rq.curr);
     set_next_task(rq, *next);
   }

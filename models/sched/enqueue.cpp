@@ -27,23 +27,29 @@ void learn_util_est(Task& p) {
 void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
   const Time now = rq.clock();
   machine_.touch(&rq, cpu::Access::kWrite);
-  rq.update_load(now);
   if (p.sched_class == Class::kFair) {
     const bool counted = p.se.sched_delayed && p.se.on_rq;
-    p.update_load(now, {.load = counted ? Rq::kCapacity : 0});
-    if (flags.initial) init_task_load(p, rq);
-    if (!p.load_attached) attach_load(rq.load_avg, p.load_avg, p.se.load.weight);
-    p.load_attached = true;
     if (counted || !p.se.sched_delayed) rq.util_est += p.util_est;
+    if (p.in_iowait) cpufreq_update_util(rq, true);
+    update_load_avg(rq);
+    if (p.load_attached) p.update_load(rq.clock_pelt(), {.load = counted ? Rq::kCapacity : 0});
+    if (flags.initial) init_task_load(p, rq);
+    if (!p.load_attached) {
+      attach_load(rq.load_avg, p.load_avg, p.se.load.weight);
+      p.load_attached = true;
+      cpufreq_update_util(rq, false);
+    }
     if (!counted) p.se.recency = ++rq.next_recency;
     const bool first = rq.cfs.nr_running() == 0;
     rq.cfs.enqueue(p.se, flags, now);
     if (first) rq.fair_server.start();
     if (counted) return;
   } else if (p.sched_class == Class::kRt) {
+    rq.update_load();
     rq.rt_used = true;
     rq.rt.enqueue(p, head);
     if (rq.rt.nr_running() == 2) ++rt_overloaded_;
+    cpufreq_update_util(rq, false);
   } else {
     rq.stop_queued = &p;
   }
@@ -61,18 +67,19 @@ void Scheduler::sub_nr_running(Rq& rq) {
 bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {
   const Time now = rq.clock();
   machine_.touch(&rq, cpu::Access::kWrite);
-  rq.update_load(now);
   if (p.sched_class == Class::kFair) {
+    update_load_avg(rq);
     const bool runs = rq.cfs.curr() == &p.se;
-    p.update_load(now, {.load = Rq::kCapacity,
-                        .runnable = p.se.sched_delayed ? 0 : Rq::kCapacity,
-                        .util = runs ? Rq::kCapacity : 0});
+    p.update_load(rq.clock_pelt(), {.load = Rq::kCapacity,
+                                    .runnable = p.se.sched_delayed ? 0 : Rq::kCapacity,
+                                    .util = runs ? Rq::kCapacity : 0});
     if (!p.se.sched_delayed) rq.util_est -= p.util_est;
     if (flags.sleep && !flags.delayed) learn_util_est(p);
     if (!rq.cfs.dequeue(p.se, flags, now)) return false;
     if (flags.delayed) return true;  // Rq::block() has done the rest
     if (rq.cfs.nr_running() == 0) rq.fair_server.stop();
   } else if (p.sched_class == Class::kRt) {
+    rq.update_load();
     update_curr(rq);
     rq.rt.dequeue(p);
     if (rq.rt.nr_running() == 1) --rt_overloaded_;

@@ -11,6 +11,7 @@ using cpu::Cpu;
 using sim::Co;
 using sim::Time;
 class Scheduler;
+struct Rq;
 struct Task;
 
 /// What the timer code (a layer above) does for the scheduler; kernel/time/tick-sched.c.
@@ -56,6 +57,14 @@ struct IdleDeadHook {
 struct IdlePowerHook {
   void* object = nullptr;
   void (*call)(void*, Cpu&, bool idle) = nullptr;
+};
+
+/// What frequency scaling (a layer above) wants to know: include/linux/sched/cpufreq.h:
+/// cpufreq_update_util, of this CPU's own queue; and each tick (arch_scale_freq_tick).
+struct CpufreqHooks {
+  void* object = nullptr;
+  void (*update_util)(void*, Rq&, bool iowait) = nullptr;
+  void (*tick)(void*, Rq&) = nullptr;
 };
 
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.

@@ -1,4 +1,5 @@
 // kernel/sched/idle.c: the idle loop of each CPU.
+#include "models/cpu/speed.hpp"
 #include "models/sched/scheduler.hpp"
 
 namespace kt::sched {
@@ -22,12 +23,20 @@ constexpr std::uint64_t kIdleExit = 4294967295U;  // PWR_EVENT_EXIT
 
 }  // namespace
 
+// Whether it takes anything from its siblings.
+void Scheduler::set_running(Cpu& cpu, bool running) {
+  if (machine_.speeds != nullptr) [[unlikely]]
+    machine_.speeds->set_running(cpu, running);
+}
+
 void Scheduler::note_running(Cpu& cpu) {
   --nr_halted_;
+  set_running(cpu, true);
   if (idle_power.call != nullptr) idle_power.call(idle_power.object, cpu, false);
 }
 
 void Scheduler::note_halted(Cpu& cpu) {
+  set_running(cpu, false);
   if (idle_power.call != nullptr) idle_power.call(idle_power.object, cpu, true);
   ++nr_halted_;
   tell_if_all_idle(this);
@@ -120,6 +129,7 @@ void Scheduler::put_on_cpu(Task& init) {
   init.cache_cpu = rq.id();
   rq.active_mm = init.mm;
   if (idle_power.call != nullptr) idle_power.call(idle_power.object, *rq.cpu, false);
+  set_running(*rq.cpu, true);
   set_next_task(rq, init);
   time_hooks.start_tick(time_hooks.object, *rq.cpu);
 }

@@ -18,10 +18,9 @@ bool Scheduler::runs_one_at_reduced_capacity(const Rq& rq, const Domain& sd) {
 GroupStats Scheduler::update_sg_lb_stats(const LbEnv& env, const Group& group, bool local) {
   GroupStats stats;
   stats.weight = static_cast<unsigned>(group.weight);
-  const Time now = machine_.now();
   for (const int cpu : *group.span) {
     Rq& rq = this->rq(cpu);
-    rq.update_load(now);
+    rq.update_load();
     stats.capacity += rq.capacity();
     if (!lb_cpus_.test(cpu)) continue;
     stats.load += rq.load();

@@ -89,7 +89,7 @@ void Scheduler::nohz_csd_func(Rq& rq) {
 // Whether there is something left to decay.
 bool Scheduler::update_nohz_stats(Rq& rq) {
   if (!rq.has_blocked_load) return false;
-  rq.update_load(rq.clock());
+  rq.scheduler->update_load_avg(rq);
   rq.has_blocked_load = !rq.load_avg.decayed() || rq.rt_avg.util() != 0;
   return rq.has_blocked_load;
 }

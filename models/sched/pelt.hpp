@@ -47,6 +47,9 @@ class LoadAvg {
   [[nodiscard]] std::uint64_t load() const { return load_ / divider(); }
   [[nodiscard]] std::uint64_t runnable() const { return runnable_ / divider(); }
   [[nodiscard]] std::uint64_t util() const { return util_ / divider(); }
+  /// The sum behind util(), and how much it is at least of a CPU that never idles.
+  [[nodiscard]] std::uint64_t util_sum() const { return util_; }
+  static constexpr std::uint64_t kFullUtilSum = (47742 - 1024) * 1024ULL - 47742;
   /// Nothing of the past is left.
   [[nodiscard]] bool decayed() const { return load() == 0 && util() == 0; }
 

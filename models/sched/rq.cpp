@@ -1,6 +1,8 @@
 // What the fair class asks of its run queue.
 #include "models/sched/rq.hpp"
 
+#include <utility>
+
 #include "models/sched/scheduler.hpp"
 
 namespace kt::sched {
@@ -9,7 +11,7 @@ using trace::Event;
 
 void Rq::block(Entity& se) {
   Task& p = task_of(se);
-  p.load_avg.accumulate(clock(), {.load = kCapacity});
+  p.load_avg.accumulate(clock_pelt(), {.load = kCapacity});
   scheduler->sub_nr_running(*this);
   if (cfs.nr_running() == 0) fair_server.stop();
   scheduler->block_task(*this, p);
@@ -25,11 +27,32 @@ void Rq::resched_curr() {
   scheduler->resched_curr(*this);
 }
 
-void Rq::update_load(Time now) {
-  load_avg.accumulate(now, {.load = cfs.load_weight(),
-                            .runnable = cfs.h_nr_runnable() * kCapacity,
-                            .util = cfs.curr() != nullptr ? kCapacity : 0});
-  if (rt_used) rt_avg.accumulate(now, {.util = curr->sched_class == Class::kRt ? kCapacity : 0});
+Time Rq::update_clock_pelt() {
+  const Time now = clock();
+  const Time delta = now - std::exchange(pelt_updated, now);
+  if (curr == idle) {
+    pelt_lag = 0;
+  } else {
+    pelt_lag += delta - (delta * freq_scale >> 10);
+  }
+  return now - pelt_lag - lost_idle_time;
+}
+
+void Rq::update_idle_clock_pelt() {
+  if (!freq_invariant) return;
+  if (load_avg.util_sum() + rt_avg.util_sum() >= QueueLoad::kFullUtilSum)
+    lost_idle_time += pelt_lag;
+  pelt_lag = 0;
+}
+
+bool Rq::update_load() {
+  const Time now = clock_pelt();
+  bool moved = load_avg.accumulate(now, {.load = cfs.load_weight(),
+                                         .runnable = cfs.h_nr_runnable() * kCapacity,
+                                         .util = cfs.curr() != nullptr ? kCapacity : 0});
+  if (rt_used)
+    moved |= rt_avg.accumulate(now, {.util = curr->sched_class == Class::kRt ? kCapacity : 0});
+  return moved;
 }
 
 }  // namespace kt::sched

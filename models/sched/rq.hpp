@@ -29,14 +29,22 @@ struct Rq final : FairHooks {
 
   [[nodiscard]] int id() const { return cpu->id(); }
   [[nodiscard]] Time clock() const { return cpu->now(); }
+  /// The clock of the averages: it runs as fast as the CPU, and what it has lost by that it catches
+  /// up with when the CPU idles. kernel/sched/pelt.h: update_rq_clock_pelt, cfs_rq_clock_pelt
+  [[nodiscard]] Time clock_pelt() {
+    return freq_invariant ? update_clock_pelt() : cpu->now();
+  }
   /// idle_cpu(): runs the idle task, nothing queued, nothing on the wake list.
   [[nodiscard]] bool idle_cpu() const { return curr == idle && nr_running == 0 && !ttwu_pending; }
   /// sched_idle_cpu(): only SCHED_IDLE tasks queued.
   [[nodiscard]] bool sched_idle_cpu() const {
     return nr_running != 0 && nr_running == cfs.idle_h_nr_running();
   }
-  /// Brings the averages up to date; the others read them as they are.
-  void update_load(Time now);
+  /// Brings the averages up to date; the others read them as they are. True if they have moved.
+  bool update_load();
+  /// A CPU that goes idle after it had no time to spare would not have caught up.
+  /// kernel/sched/pelt.h: update_idle_rq_clock_pelt
+  void update_idle_clock_pelt();
   /// cpu_load(): the weight of its fair tasks, averaged.
   [[nodiscard]] std::uint64_t load() const { return load_avg.load(); }
   /// cpu_util_cfs(), cpu_runnable(): of its fair tasks, in 1024ths of a CPU.
@@ -91,6 +99,12 @@ struct Rq final : FairHooks {
   unsigned nohz_flags = 0;         ///< asked of it by the next call-function interrupt (NohzFlag)
   unsigned nohz_idle_balance = 0;  ///< of those, what the SCHED softirq is to do
 
+  bool freq_invariant = false;      ///< the CPU's frequency changes: freq_scale counts
+  std::uint32_t freq_scale = 1024;  ///< arch_scale_freq_capacity(): in 1024ths, as of the last tick
+  Time pelt_updated = 0;            ///< when pelt_lag was brought up to date
+  Time pelt_lag = 0;                ///< ns by which the clock of the averages is late
+  Time lost_idle_time = 0;          ///< ns by which it stays late
+
   QueueLoad load_avg;              ///< of the fair tasks, as last updated
   QueueLoad rt_avg;                ///< util: 1024 while a real-time task runs
   bool rt_used = false;            ///< one has been here
@@ -100,6 +114,9 @@ struct Rq final : FairHooks {
   Time last_resched_point = 0;  ///< when it last could have switched
   Time last_quiescent = 0;      ///< when it was last seen outside atomic sections
   Time busy_time = 0;           ///< ns with something but the idle task
+
+ private:
+  Time update_clock_pelt();
 };
 
 inline Task& task_of(Entity& se) {

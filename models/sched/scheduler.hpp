@@ -167,6 +167,7 @@ class Scheduler {
   /// The CPU joins the idle CPUs without a tick. kernel/sched/fair.c: nohz_balance_enter_idle
   void nohz_balance_enter_idle(int cpu);
   /// A CPU that stops until somebody signals it, and goes on: the idle loop's halt, or a dead CPU.
+  void set_running(Cpu& cpu, bool running);
   void note_halted(Cpu& cpu);
   void note_running(Cpu& cpu);
   /// kernel/smp.c: wake_up_all_idle_cpus
@@ -245,6 +246,17 @@ class Scheduler {
   SignalHook get_signal;
   AllIdleHook all_idle;
   IdlePowerHook idle_power;
+  CpufreqHooks cpufreq;
+  /// Brings the averages up to date where the kernel tells the governor of it
+  /// (kernel/sched/fair.c: update_load_avg, sched_balance_update_blocked_averages).
+  void update_load_avg(Rq& rq) {
+    if (rq.update_load()) cpufreq_update_util(rq, false);
+  }
+  /// Its utilization has changed; `iowait`: by a task that had waited for I/O.
+  void cpufreq_update_util(Rq& rq, bool iowait) {
+    if (cpufreq.update_util != nullptr && rq.cpu == &machine_.this_cpu()) [[unlikely]]
+      cpufreq.update_util(cpufreq.object, rq, iowait);
+  }
   WorkerHooks worker_hooks;
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch

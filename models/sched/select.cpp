@@ -90,8 +90,8 @@ int Scheduler::wake_affine(const Domain& sd, const Task& p, int this_cpu, int pr
   }
   if (sync && here.nr_running - here.cfs.h_nr_delayed() == 1) return this_cpu;
   if (prev.idle_cpu()) return prev_cpu;
-  here.update_load(here.clock());
-  prev.update_load(here.clock());
+  here.update_load();
+  prev.update_load();
   const auto task_load = static_cast<std::int64_t>(p.task_h_load());
   auto this_load = static_cast<std::int64_t>(here.load());
   auto prev_load = static_cast<std::int64_t>(prev.load());
@@ -235,10 +235,9 @@ namespace {
 GroupStats wakeup_stats(Scheduler& scheduler, const Domain& sd, const Group& group, const Task& p) {
   GroupStats stats;
   stats.weight = static_cast<unsigned>(group.weight);
-  const Time now = scheduler.machine().now();
   for (const int cpu : *group.span) {
     Rq& rq = scheduler.rq(cpu);
-    rq.update_load(now);
+    rq.update_load();
     stats.capacity += rq.capacity();
     if (!p.cpus_ptr->test(cpu)) continue;
     stats.load += rq.load();

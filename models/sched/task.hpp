@@ -184,6 +184,7 @@ struct Task : cpu::ThreadInfo {
   bool on_cpu = false;
   bool contributes_to_load = false;
   bool pi_locked = false;         ///< a waker is at work: its mask, policy and nice value must stay
+  bool in_iowait = false;         ///< sleeps until a disk is done (io_schedule)
   bool voluntary_switch = false;  ///< it blocked, or tried to, in this schedule()
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL

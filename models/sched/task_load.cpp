@@ -10,8 +10,8 @@ void Scheduler::detach_task_load(Task& p) {
   if (!p.load_attached) return;
   p.load_attached = false;
   Rq& rq = task_rq(p);
-  rq.update_load(rq.clock());
-  p.update_load(rq.clock(), {});
+  rq.update_load();
+  p.update_load(rq.clock_pelt(), {});
   detach_load(rq.load_avg, p.load_avg, p.se.load.weight);
 }
 
@@ -26,13 +26,13 @@ void Scheduler::set_weight(Task& p, LoadWeight load) {
 // Its load is its weight. It is taken to use what the others here use for their weight, and at most
 // half of what is left.
 void Scheduler::init_task_load(Task& p, Rq& rq) {
-  rq.update_load(rq.clock());
+  rq.update_load();
   const std::uint64_t used = rq.load_avg.util();
   std::uint64_t util = used < Rq::kCapacity ? (Rq::kCapacity - used) / 2 : 0;
   if (util != 0 && used != 0) {
     util = std::min(util, used * p.se.load.weight / (rq.load_avg.load() + 1));
   }
-  p.load_avg.start(rq.clock(), {.load = Rq::kCapacity, .runnable = util, .util = util});
+  p.load_avg.start(rq.clock_pelt(), {.load = Rq::kCapacity, .runnable = util, .util = util});
 }
 
 }  // namespace kt::sched

@@ -51,6 +51,7 @@ constexpr std::array<EventInfo, kEvents> kInfo{{
     {"csd", "csd_function_entry", true},
     {"csd", "csd_function_exit", true},
     {"power", "cpu_idle", true},
+    {"power", "cpu_frequency", true},
     {"power", "suspend_resume", true},
     {"power", "device_pm_callback_start", true},
     {"power", "device_pm_callback_end", true},

@@ -73,6 +73,7 @@ enum class Event : std::uint16_t {
   kCsdFunctionExit,    ///< as entry
   // power (include/trace/events/power.h)
   kCpuIdle,  ///< [0]=state (4294967295: leaving idle) [1]=cpu_id
+  kCpuFrequency,           ///< [0]=state, kHz [1]=cpu_id
   kSuspendResume,          ///< [0]=action name [1]=(val,start)
   kDevicePmCallbackStart,  ///< [0]=driver name [1]=device name [2]=parent name [3]=(pm_ops name,event)
   kDevicePmCallbackEnd,    ///< [0]=driver name [1]=device name [2]=error (int32)

@@ -160,7 +160,8 @@ constexpr Table make_table() {
   table.set(Event::kCsdQueueCpu, csd_queue_cpu);
   table.set(Event::kCsdFunctionEntry, csd_function);
   table.set(Event::kCsdFunctionExit, csd_function);
-  table.set(Event::kCpuIdle, cpu_idle);
+  table.set(Event::kCpuIdle, cpu_state);
+  table.set(Event::kCpuFrequency, cpu_state);
   table.set(Event::kSuspendResume, suspend_resume);
   table.set(Event::kDevicePmCallbackStart, device_pm_callback_start);
   table.set(Event::kDevicePmCallbackEnd, device_pm_callback_end);

@@ -7,7 +7,7 @@ namespace kt::trace::payload {
 using text::put;
 using text::put_number;
 
-char* cpu_idle(char* at, const Context& c) {
+char* cpu_state(char* at, const Context& c) {
   return put_number(put(put_number(put(at, "state="), c.raw(0)), " cpu_id="), c.raw(1));
 }
 

@@ -60,7 +60,7 @@ char* tick_stop(char* at, const Context& c);
 char* timer_base_idle(char* at, const Context& c);
 
 // include/trace/events/power.h
-char* cpu_idle(char* at, const Context& c);
+char* cpu_state(char* at, const Context& c);
 char* suspend_resume(char* at, const Context& c);
 char* device_pm_callback_start(char* at, const Context& c);
 char* device_pm_callback_end(char* at, const Context& c);

@@ -70,13 +70,15 @@ TEST_CASE("the machine is read", "[scenario][load]") {
   const Machine machine = load_keys(R"("machine": {"cpus": 8, "smt": 2,
     "nodes": [{"cpus": "0-3", "memory": "16G"}, {"cpus": "4-7", "memory": "512M"}],
     "distance": [[10, 21], [20, 10]], "llc": ["0-1", "2-3", "4-7"],
-    "freq": {"pstates": ["3GHz", "1.5GHz"], "governor": "schedutil"},
+    "smt_speed": 0.7,
+    "freq": {"pstates": ["3GHz", "1.5GHz"], "governor": "schedutil", "transition": "20us"},
     "disks": {"sda": {"read": "500M", "write": "200M", "latency": "80us", "node": 1,
       "scheduler": "mq-deadline"}},
     "costs": {"context_switch": "1.2us"}, "idle": "hlt",
-    "power": {"busy": 10, "idle": 1.5}})")
+    "power": {"busy": [10, 4], "idle": 1.5}})")
                               .machine;
   CHECK(machine.smt == 2);
+  CHECK(machine.smt_speed == 0.7);
   CHECK(machine.nodes[1].cpus == CpuList{4, 5, 6, 7});
   CHECK(machine.nodes[1].memory == std::int64_t{512} << 20);
   CHECK(machine.nodes[1].cache == std::int64_t{128} << 20);
@@ -87,7 +89,8 @@ TEST_CASE("the machine is read", "[scenario][load]") {
   CHECK(machine.distance[0][1] == 21);
   CHECK(machine.llc.size() == 3);
   CHECK(machine.freq.pstates == std::vector<double>{3e9, 1.5e9});
-  CHECK(machine.freq.governor == "schedutil");
+  CHECK(machine.freq.transition == 20'000);
+  CHECK(machine.freq.governor == Governor::kSchedutil);
   CHECK(machine.disks[0].read_bandwidth == 500 << 20);
   CHECK(machine.disks[0].latency == 80'000);
   CHECK(machine.disks[0].node == 1);
@@ -96,6 +99,13 @@ TEST_CASE("the machine is read", "[scenario][load]") {
   REQUIRE(machine.costs.overrides.size() == 1);
   CHECK(machine.costs.overrides[0].value == 1'200);
   CHECK(machine.power.idle == 1.5);
+  CHECK(machine.power.busy == std::vector<double>{10, 4});
+}
+
+TEST_CASE("what a CPU draws is said of each of its P-states", "[scenario][load]") {
+  const std::vector<double> same{10, 10};
+  CHECK(load_keys(R"("machine": {"freq": {"pstates": ["2GHz", "1GHz"]},
+    "power": {"busy": 10, "idle": 1}})").machine.power.busy == same);
 }
 
 TEST_CASE("a machine preset gives what the scenario does not say", "[scenario][load]") {

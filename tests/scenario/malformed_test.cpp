@@ -135,6 +135,12 @@ TEST_CASE("the machine and the kernel are checked", "[scenario][malformed]") {
       {around("\"machine\": {\"llc\": @[\"0-1\"]}"), "/machine/llc", "CPU 2-3 is missing"},
       {around("\"machine\": {\"freq\": {\"pstates\": [\"1GHz\", @\"2GHz\"]}}"),
        "/machine/freq/pstates/1", "not slower"},
+      {around("\"machine\": {\"freq\": {\"governor\": @\"schedutil\"}}"),
+       "/machine/freq/governor", "there is only one frequency"},
+      {around("\"machine\": {\"freq\": {\"pstates\": [\"2GHz\", \"1GHz\"], "
+              "\"governor\": \"powersave\"}, \"power\": {\"busy\": @10, \"idle\": 1}}"),
+       "/machine/power/busy", "1 of 2 P-states"},
+      {around("\"machine\": {\"smt_speed\": @1.5}"), "/machine/smt_speed", "at most 1"},
       {around("\"machine\": {\"preset\": @\"nope\"}"), "/machine/preset",
        "unknown machine preset \"nope\""},
       {around("\"machine\": {\"costs\": {\"context_switch\": @\"fast\"}}"),

@@ -44,7 +44,6 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
       R"("kernel": {"background": "idle"}, "events": [{"t": 0, "suspend": {"state": "s2idle"}}])",
       "CPU hotplug or suspend with a background");
   refused(R"("kernel": {"cmdline": "isolcpus=nohz,domain,1"})", "isolcpus=nohz");
-  refused(R"("machine": {"freq": {"governor": "schedutil"}})", "frequency governors");
 }
 
 TEST_CASE("the rest is not refused", "[scenario][modelled]") {

@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 4> kPreemption{"none", "voluntary", "full
 
 class ThreadGenerator : RandomDraws {
  public:
-  explicit ThreadGenerator(std::uint64_t seed) : RandomDraws(seed) {}
+  explicit ThreadGenerator(std::uint64_t seed) : RandomDraws(seed), changes_speed_(seed % 7 == 3) {}
 
   /// On a machine whose last CPUs are isolated.
   RandomIsolation isolated_scenario() {
@@ -90,6 +90,9 @@ class ThreadGenerator : RandomDraws {
       text += fmt::format(R"(, "nodes": [{{"cpus": "0-{}"}}, {{"cpus": "{}-{}"}}])", cpus_ / 2 - 1,
                           cpus_ / 2, cpus_ - 1);
     }
+    // Every seventh has CPUs that change their speed.
+    if (changes_speed_)
+      text += R"(, "freq": {"pstates": ["3GHz", "2GHz", "1GHz"], "governor": "schedutil"})";
     return text + "}";
   }
 
@@ -294,6 +297,7 @@ class ThreadGenerator : RandomDraws {
 
   int cpus_ = 1;
   RandomIsolation isolation_;
+  bool changes_speed_;  // the CPUs, by schedutil
   std::vector<std::string> names_;
 };
 

@@ -24,12 +24,15 @@ sim::PlatformSpec platform_spec(const scenario::Machine& machine) {
     }
   }
   spec.energy = machine.power.given;
-  constexpr double kHertz = 2.5e9;
+  std::vector<double> hertz = machine.freq.pstates;
+  if (hertz.empty()) hertz.push_back(2.5e9);
   for (std::int32_t cpu = 0; cpu < machine.cpus; ++cpu) {
     sim::PlatformSpec::Cpu host{
         fmt::format("cpu{}", cpu), static_cast<std::uint32_t>(machine.node_of(cpu)), {}, 0};
-    const sim::PlatformSpec::PState state{kHertz, machine.power.idle, machine.power.busy};
-    host.pstates.push_back(state);
+    for (std::size_t state = 0; state < hertz.size(); ++state) {
+      const double busy = machine.power.given ? machine.power.busy[state] : 0;
+      host.pstates.push_back({hertz[state], machine.power.idle, busy});
+    }
     host.watts_off = machine.power.off;
     spec.cpus.push_back(host);
   }

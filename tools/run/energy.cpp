@@ -9,7 +9,8 @@
 
 namespace kt::run {
 
-Energy::Energy(sim::Simulation& simulation, sched::Scheduler& scheduler, hotplug::Hotplug& hotplug)
+Energy::Energy(sim::Simulation& simulation, sched::Scheduler& scheduler, hotplug::Hotplug& hotplug,
+               cpu::CpuSpeeds* speeds)
     : simulation_(simulation),
       scheduler_(scheduler),
       busy_(static_cast<std::size_t>(scheduler.machine().nr_cpus())) {
@@ -17,6 +18,10 @@ Energy::Energy(sim::Simulation& simulation, sched::Scheduler& scheduler, hotplug
   hotplug.cpu_power = {this, &online};
   hotplug.observer = {this, &operation};
   current_.name = "from the start";
+  if (speeds == nullptr) return;
+  speeds->on_pstate = {this, &pstate};
+  for (int cpu = 0; cpu < scheduler.machine().nr_cpus(); ++cpu)
+    pstate(this, scheduler.machine().cpu(cpu), speeds->requested(cpu));
 }
 
 namespace {
@@ -32,6 +37,10 @@ void Energy::idle(void* self, cpu::Cpu& cpu, bool idle) {
 void Energy::set_busy(const cpu::Cpu& cpu, bool busy) {
   if (std::exchange(busy_[index(cpu)], busy ? 1 : 0) == (busy ? 1 : 0)) return;
   simulation_.platform()->set_busy(index(cpu), busy);
+}
+
+void Energy::pstate(void* self, cpu::Cpu& cpu, std::uint32_t pstate) {
+  static_cast<Energy*>(self)->simulation_.platform()->set_pstate(index(cpu), pstate);
 }
 
 void Energy::online(void* self, cpu::Cpu& cpu, bool online) {

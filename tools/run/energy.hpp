@@ -1,10 +1,11 @@
 // What the CPUs draw (SimGrid's host energy plugin): busy while anything but the idle loop's halt runs,
-// idle in it, off while a CPU is offline; and how much between which moments of a run.
+// idle in it, each in the P-state of its core, off while a CPU is offline; and how much between which moments of a run.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "models/cpu/speed.hpp"
 #include "models/hotplug/hotplug.hpp"
 #include "sim/simulation.hpp"
 
@@ -22,8 +23,10 @@ struct EnergyPhase {
 
 class Energy {
  public:
-  /// Tells the platform of each CPU that begins and ends to idle, goes and comes. Before the run.
-  Energy(sim::Simulation& simulation, sched::Scheduler& scheduler, hotplug::Hotplug& hotplug);
+  /// Tells the platform of each CPU that begins and ends to idle, goes and comes, and of its P-states
+  /// (`speeds`; null: always the first). Before the run.
+  Energy(sim::Simulation& simulation, sched::Scheduler& scheduler, hotplug::Hotplug& hotplug,
+         cpu::CpuSpeeds* speeds);
   Energy(const Energy&) = delete;
   Energy& operator=(const Energy&) = delete;
 
@@ -35,6 +38,7 @@ class Energy {
  private:
   static void idle(void* self, cpu::Cpu& cpu, bool idle);
   static void online(void* self, cpu::Cpu& cpu, bool online);
+  static void pstate(void* self, cpu::Cpu& cpu, std::uint32_t pstate);
   static void operation(void* self, const hotplug::Operation& operation, bool begin);
   void set_busy(const cpu::Cpu& cpu, bool busy);
   void end_phase(std::string next);

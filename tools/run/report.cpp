@@ -130,6 +130,7 @@ Report build_report(System& system, const ExpectationSink& expectations,
   report.interrupts = irq_report(system);
   report.suspends = suspend_report(system);
   report.hotplug = hotplug_report(system);
+  report.frequencies = frequency_report(system.cpufreq(), system.machine().nr_cpus());
   if (system.energy() != nullptr) {
     report.energy = system.energy()->phases();
     for (CpuUse& use : report.cpus) use.joules = system.energy()->joules(use.cpu);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/error.hpp"
+#include "tools/run/frequency_report.hpp"
 #include "tools/run/expect.hpp"
 #include "tools/run/hotplug_report.hpp"
 #include "tools/run/irq_report.hpp"
@@ -86,6 +87,7 @@ struct Report {
   std::string message;  ///< of a defect or a watchdog
   std::uint64_t events = 0;
   std::vector<CpuUse> cpus;
+  FrequencyReport frequencies;
   std::vector<EnergyPhase> energy;  ///< empty if nobody says what CPUs draw
   std::vector<MemoryUse> memory;   ///< one a node
   std::vector<OomKill> oom_kills;  ///< in order

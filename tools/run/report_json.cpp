@@ -206,6 +206,7 @@ Json report_json(const Report& report, bool full) {
           {"interrupts", irqs_json(report.interrupts, full)},
           {"suspends", suspend_json(report.suspends)},
           {"hotplug", hotplug_json(report.hotplug)},
+          {"frequencies", frequency_json(report.frequencies)},
           {"energy", energy_json(report.energy)},
           {"stuck", stuck_json(report.stuck)},
           {"repeat", report.repeat}};

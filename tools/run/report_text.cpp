@@ -238,6 +238,7 @@ std::string stuck_text(const Stuck& stuck) {
 std::string report_text(const Report& report) {
   std::string text = header(report);
   text += cpu_table(report);
+  text += frequency_text(report.frequencies, kMostCpuRows);
   text += memory_table(report);
   text += oom_lines(report);
   text += thread_table(report);

@@ -137,6 +137,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
                                             cpu::Topology(topology_spec(scenario.machine)),
                                             cost_table(scenario.machine), trace);
   machine_->bugs = scenario.kernel.bugs;
+  make_speeds();
   sched::SchedConfig config = sched_config(scenario);
   config.tick_offset = options.tick_offset;
   scheduler_ = std::make_unique<sched::Scheduler>(*machine_, config);
@@ -164,11 +165,13 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
       hotplug::Base{*scheduler_, *timers_, *softirqs_, *tasklets_, *waits_, *completions_,
                     *mutexes_, *smpboot_, *rcu_, *workqueues_, *irqs_},
       boot_->cpuhp_threads);
+  make_cpufreq();
   suspend_ = std::make_unique<power::Suspend>(
       power::SuspendBase{*timers_, *waits_, *completions_, *kthreads_, *workqueues_});
   suspend_->attach(*irqs_);
   suspend_->attach(*hotplug_);
   suspend_->attach(*rcu_);
+  suspend_->dpm.cpufreq = cpufreq_.get();
   models_ = std::make_unique<Models>(Models{
       *machine_, *scheduler_, *softirqs_, *tasklets_, *timers_, *waits_, *completions_, *mutexes_,
       *spinlocks_, *kthreads_, *workers_, *workqueues_, *memory_, *suspend_, *smpboot_, *hotplug_});
@@ -178,7 +181,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
     devices_ = std::make_unique<PlatformDevices>(simulation_, *models_, *irqs_, scenario.machine);
     interpreter_->set_devices(*devices_);
   }
-  if (power) energy_ = std::make_unique<Energy>(simulation_, *scheduler_, *hotplug_);
+  if (power) energy_ = std::make_unique<Energy>(simulation_, *scheduler_, *hotplug_, speeds_.get());
   watchdog_ = std::make_unique<Watchdog>(*scheduler_, *suspend_, simulation_.calendar());
   freeze_failures_ = std::make_unique<FreezeFailures>(*this);
   boot(options.start_cpu);
@@ -188,6 +191,30 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
 System::~System() {
   trace_.flush();
   timers_.reset();
+}
+
+// Only for machines whose CPUs are not always as fast as they can be.
+void System::make_speeds() {
+  const scenario::Machine& machine = scenario_.machine;
+  cpu::SpeedSpec spec;
+  spec.pstates = machine.freq.pstates;
+  if (spec.pstates.empty()) spec.pstates.push_back(1);
+  spec.transition = machine.freq.transition;
+  if (machine.smt > 1) spec.smt_speed = machine.smt_speed;
+  const auto governor = static_cast<cpufreq::Governor>(machine.freq.governor);
+  if (governor == cpufreq::Governor::kPerformance && spec.smt_speed == 1) return;
+  const std::uint32_t first = cpufreq::first_pstate(governor, spec.pstates.size());
+  speeds_ = std::make_unique<cpu::CpuSpeeds>(*machine_, spec, first);
+}
+
+void System::make_cpufreq() {
+  const scenario::Frequency& freq = scenario_.machine.freq;
+  if (freq.governor == scenario::Governor::kPerformance) return;
+  std::vector<std::uint32_t> khz;
+  for (const double hertz : freq.pstates) khz.push_back(static_cast<std::uint32_t>(hertz / 1e3));
+  cpufreq_ = std::make_unique<cpufreq::Cpufreq>(
+      cpufreq::CpufreqBase{*scheduler_, *speeds_, *rcu_, *hotplug_},
+      static_cast<cpufreq::Governor>(freq.governor), std::move(khz), freq.transition);
 }
 
 void System::boot(int start_cpu) {
@@ -202,7 +229,8 @@ void System::boot(int start_cpu) {
     }
   }
   config.reclaim = config.minimal && uses_memory(scenario_);
-  config.hotplug = uses_hotplug(scenario_);
+  // A governor that stops waits for a grace period.
+  config.hotplug = uses_hotplug(scenario_) || cpufreq_ != nullptr;
   config.workers |= config.hotplug;
   boot_->boot(config);
   memory_->set_kswapds(boot_->kswapds());

@@ -10,6 +10,8 @@
 #include "models/boot/background.hpp"
 #include "models/boot/boot.hpp"
 #include "models/cpu/cpu.hpp"
+#include "models/cpu/speed.hpp"
+#include "models/cpufreq/cpufreq.hpp"
 #include "models/power/suspend.hpp"
 #include "models/softirq/softirq.hpp"
 #include "models/softirq/tasklet.hpp"
@@ -82,6 +84,8 @@ class System {
   [[nodiscard]] const FreezeFailures& freeze_failures() const { return *freeze_failures_; }
   [[nodiscard]] const mm::Memory& memory() const { return *memory_; }
   [[nodiscard]] const softirq::Softirqs& softirqs() const { return *softirqs_; }
+  /// Null if the frequencies are fixed.
+  [[nodiscard]] cpufreq::Cpufreq* cpufreq() { return cpufreq_.get(); }
   /// Null unless the machine says what its CPUs draw.
   [[nodiscard]] const Energy* energy() const { return energy_.get(); }
   [[nodiscard]] const hotplug::Hotplug& hotplug() const { return *hotplug_; }
@@ -97,6 +101,8 @@ class System {
   Co<> control_body();
   Co<> task_body(Task& self, std::int32_t index);
   void boot(int start_cpu);
+  void make_speeds();
+  void make_cpufreq();
   void make_file_system();
   void make_background();
   static void nothing_left(void* self);
@@ -108,6 +114,7 @@ class System {
   Time horizon_;
   sim::Simulation simulation_;
   std::unique_ptr<cpu::Machine> machine_;
+  std::unique_ptr<cpu::CpuSpeeds> speeds_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   std::unique_ptr<softirq::Softirqs> softirqs_;
   std::unique_ptr<softirq::Tasklets> tasklets_;
@@ -126,6 +133,7 @@ class System {
   std::unique_ptr<boot::Boot> boot_;
   std::unique_ptr<irq::Irqs> irqs_;
   std::unique_ptr<hotplug::Hotplug> hotplug_;
+  std::unique_ptr<cpufreq::Cpufreq> cpufreq_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Interpreter> interpreter_;
   std::unique_ptr<IrqSources> irq_sources_;

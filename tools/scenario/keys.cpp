@@ -19,10 +19,11 @@ constexpr Keys<31> kTop{"name",       "version",        "description",     "seed
                         "softirqs",   "tasklets",       "timers",          "hrtimers",
                         "events",     "expect",         "trace",           "$schema",
                         "devices",    "wakeup_sources", "hotplug_states"};
-constexpr Keys<12> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
-                            "freq",   "disks", "platform", "costs", "power",    "idle"};
+constexpr Keys<13> kMachine{"preset", "cpus",  "smt",      "nodes", "distance", "llc",
+                            "freq",   "disks", "platform", "costs", "power",    "idle",
+                            "smt_speed"};
 constexpr Keys<5> kNode{"cpus", "memory", "free", "cache", "dirty"};
-constexpr Keys<2> kFreq{"pstates", "governor"};
+constexpr Keys<3> kFreq{"pstates", "governor", "transition"};
 constexpr Keys<5> kDisk{"read", "write", "latency", "node", "scheduler"};
 constexpr Keys<3> kPower{"busy", "idle", "off"};
 constexpr Keys<10> kKernel{

@@ -27,6 +27,7 @@ class MachineLoader {
     layers_.push_back(object);
     if (const auto preset = object.find("preset")) add_preset(*preset);
     cpus();
+    smt_speed();
     nodes();
     distance();
     caches();
@@ -89,6 +90,15 @@ class MachineLoader {
     if (machine_.cpus % machine_.smt != 0)
       smt->fail({fmt::format("{} CPUs do not make cores of {}", machine_.cpus, machine_.smt),
                  "a divisor of \"cpus\""});
+  }
+
+  void smt_speed() {
+    const auto value = find("smt_speed");
+    if (!value) return;
+    machine_.smt_speed = read_number(*value, 0);
+    if (machine_.smt_speed == 0 || machine_.smt_speed > 1)
+      value->fail({"a thread gets something done, and not more than alone",
+                   "a number above 0, at most 1"});
   }
 
   CpuList all() const {
@@ -220,13 +230,22 @@ class MachineLoader {
                                                                 "schedutil"};
     const auto object = find("freq");
     if (!object) return;
-    require_keys(*object, keys_of("freq"), "{\"pstates\": [rates], \"governor\": …}");
-    if (const auto governor = object->find("governor"))
-      machine_.freq.governor = kGovernors[read_choice(*governor, kGovernors, "governor")];
-    const auto pstates = object->find("pstates");
-    if (!pstates) return;
-    require_kind(*pstates, Kind::kArray, "an array of frequencies, the fastest first");
-    for (const Value& item : pstates->children()) {
+    require_keys(*object, keys_of("freq"),
+                 "{\"pstates\": [rates], \"governor\": …, \"transition\": time}");
+    if (const auto pstates = object->find("pstates")) read_pstates(*pstates);
+    if (const auto transition = object->find("transition"))
+      machine_.freq.transition = read_time(*transition);
+    const auto governor = object->find("governor");
+    if (!governor) return;
+    machine_.freq.governor = static_cast<Governor>(read_choice(*governor, kGovernors, "governor"));
+    if (machine_.freq.governor != Governor::kPerformance && machine_.freq.pstates.size() < 2)
+      governor->fail({"there is only one frequency to choose from",
+                      "\"pstates\": at least two frequencies"});
+  }
+
+  void read_pstates(const Value& pstates) {
+    require_kind(pstates, Kind::kArray, "an array of frequencies, the fastest first");
+    for (const Value& item : pstates.children()) {
       const double rate = read_rate(item);
       if (!machine_.freq.pstates.empty() && rate >= machine_.freq.pstates.back())
         item.fail({"this is not slower than the one before", "the fastest first"});
@@ -317,9 +336,25 @@ class MachineLoader {
     require_keys(*object, keys_of("power"), form);
     Power& power = machine_.power;
     power.given = true;
-    power.busy = read_number(required(*object, "busy", form), 0);
+    read_busy(required(*object, "busy", form));
     power.idle = read_number(required(*object, "idle", form), 0);
     if (const auto off = object->find("off")) power.off = read_number(*off, 0);
+  }
+
+  /// Of a list one figure for each P-state; one figure is what a CPU with one speed draws.
+  void read_busy(const Value& value) {
+    std::vector<double>& busy = machine_.power.busy;
+    if (value.kind() == Kind::kArray) {
+      for (const Value& item : value.children()) busy.push_back(read_number(item, 0));
+    } else {
+      busy.push_back(read_number(value, 0));
+    }
+    const bool changes = machine_.freq.governor != Governor::kPerformance;
+    const std::size_t pstates = std::max<std::size_t>(machine_.freq.pstates.size(), 1);
+    if (busy.size() != pstates && (changes || busy.size() != 1))
+      value.fail({fmt::format("{} of {} P-states", busy.size(), pstates),
+                  "an array of watts, one for each P-state, the fastest first"});
+    busy.resize(pstates, busy.front());
   }
 
   void idle() {

@@ -49,15 +49,18 @@ struct Costs {
   std::uint32_t origin = 0;
 };
 
+enum class Governor : std::uint8_t { kPerformance, kPowersave, kSchedutil };
+
 struct Frequency {
   std::vector<double> pstates;  ///< fastest first; empty: one speed
-  std::string governor;         ///< performance, powersave or schedutil; empty: performance
+  Governor governor = Governor::kPerformance;
+  sim::Time transition = 10'000;  ///< ns that a change of frequency takes
 };
 
 /// Watts of one CPU.
 struct Power {
   bool given = false;
-  double busy = 0;
+  std::vector<double> busy;  ///< in each P-state
   double idle = 0;
   double off = 0;
 };
@@ -69,6 +72,7 @@ struct Machine {
   std::string preset;  ///< empty: none
   std::int32_t cpus = 4;
   std::int32_t smt = 1;                             ///< hardware threads a core; divides cpus
+  double smt_speed = 0.6;  ///< of a thread whose siblings run, of what it does alone
   std::vector<Node> nodes;                          ///< at least one; together all CPUs, each once
   std::vector<std::vector<std::int32_t>> distance;  ///< nodes x nodes, 10 on the diagonal
   std::vector<CpuList> llc;                         ///< together all CPUs, each once

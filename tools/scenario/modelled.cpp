@@ -66,16 +66,11 @@ void isolation_nohz(const Scenario& scenario, std::vector<std::uint32_t>& places
     if (flag == "nohz") places.push_back(scenario.kernel.origin);
 }
 
-void governors(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (!scenario.machine.freq.governor.empty()) places.push_back(scenario.machine.origin);
-}
-
 constexpr std::array kMissing{
     Missing{"io under preempt rt", rt_io},
     Missing{"CPU hotplug or suspend with a background", background_power},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus=nohz", isolation_nohz},
-    Missing{"frequency governors", governors},
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ using support::run_scenario;
 /// that its CPU does between its dequeue and the switch. For tasks that have ended.
 std::string wrongly_charged(const Run& run) {
   constexpr sim::Time kLevels = 4;  // of scheduling domains, at most
-  const sim::Time most = kLevels * kt::cpu::CostTable{}.balance;
+  constexpr sim::Time kSlowest = 5;  // a CPU beside busy siblings, in its slowest P-state
+  const sim::Time most = kLevels * kt::cpu::CostTable{}.balance * kSlowest;
   std::map<std::string, sim::Time> charged;
   for (const support::TraceLine* line : support::lines_of(run.trace, "sched_stat_runtime")) {
     charged[std::string(line->text_of("comm"))] += line->number_of("runtime");

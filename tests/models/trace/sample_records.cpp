@@ -197,6 +197,7 @@ void Sample::power() {
   add(Event::kDevicePmCallbackEnd, {name("i2c"), name("i2c-1"), 0});
   add(Event::kWakeupSourceActivate, {name("alarmtimer"), 0x1});
   add(Event::kWakeupSourceDeactivate, {name("alarmtimer"), 0x10000});
+  add(Event::kCpuFrequency, {1'200'000, 0});
 }
 
 void Sample::contexts() {
