@@ -41,7 +41,7 @@ Time round_up(double seconds) {
 }  // namespace
 
 struct Platform::Impl {
-  enum class Kind : std::uint8_t { kStream, kIo, kPstate, kOff, kOn, kBusy, kIdle };
+  enum class Kind : std::uint8_t { kStream, kIo, kPstate, kOff, kOn };
   struct Request {
     Kind kind;
     std::uint32_t object;  // flight or CPU
@@ -64,8 +64,8 @@ struct Platform::Impl {
     double watts_off = 0;
     std::uint32_t pstate = 0;  // asked for; SimGrid's may lag behind
     bool busy = false;
-    s4u::ExecPtr load;    // endless; suspended while the CPU is idle
-    bool parked = false;  // the load is on another host, since this one is off
+    Time busy_since = 0;     // or when its P-state changed
+    double busy_joules = 0;  // up to then, what it drew more than idle
   };
 
   Impl(Calendar& calendar, s4u::Engine& engine);
@@ -78,9 +78,10 @@ struct Platform::Impl {
   void request_cpu(Kind kind, std::uint32_t cpu, std::uint32_t value = 0);
   void apply(const Request& request);
   void start(std::uint32_t flight, s4u::ActivityPtr activity);
-  void set_load(Cpu& cpu, bool busy);
-  void turn_off(Cpu& cpu);
-  static double watts(const Cpu& cpu);
+  void settle(Cpu& cpu) const;
+  void set_busy(Cpu& cpu, bool busy) const;
+  [[nodiscard]] double busy_joules(const Cpu& cpu) const;
+  static double idle_watts(const Cpu& cpu);
   void completed(const s4u::Activity& activity);
   void hand_over_completed();
   void arm(Time when);
@@ -135,7 +136,7 @@ void Platform::Impl::index_machine() {
     const bool wattage = host->get_property("wattage_per_state") != nullptr;
     const char* off = host->get_property("wattage_off");
     cpus_.push_back({host, wattage, off == nullptr ? 0.0 : std::stod(off),
-                     static_cast<std::uint32_t>(host->get_pstate()), false, nullptr, false});
+                     static_cast<std::uint32_t>(host->get_pstate()), false, 0, 0});
   }
   memories_ = numbered_hosts(engine_, "memory");
   ports_ = numbered_hosts(engine_, "port");
@@ -211,14 +212,11 @@ void Platform::Impl::apply(const Request& request) {
       cpus_[request.object].host->set_pstate(request.value);
       return;
     case Kind::kOff:
-      return turn_off(cpus_[request.object]);
+      cpus_[request.object].host->turn_off();
+      return;
     case Kind::kOn:
       cpus_[request.object].host->turn_on();
       return;
-    case Kind::kBusy:
-      return set_load(cpus_[request.object], true);
-    case Kind::kIdle:
-      return set_load(cpus_[request.object], false);
   }
 }
 
@@ -230,39 +228,30 @@ void Platform::Impl::start(std::uint32_t flight, s4u::ActivityPtr activity) {
   vetoed_.clear();  // a Comm is vetoed as long as one of its ends is not set
 }
 
-void Platform::Impl::set_load(Cpu& cpu, bool busy) {
+// SimGrid's plugin counts what a CPU draws idle in each P-state, or off; what it draws more while it
+// is busy is counted here. (As an Exec it would have to be suspended and resumed, and an Exec that
+// has been resumed once cannot be suspended again in SimGrid 3.32.)
+double Platform::Impl::busy_joules(const Cpu& cpu) const {
+  if (!cpu.wattage || !cpu.busy) return cpu.busy_joules;
+  const auto pstate = static_cast<int>(cpu.pstate);
+  const double watts = sg_host_get_wattmax_at(cpu.host, pstate) -
+                       sg_host_get_idle_consumption_at(cpu.host, pstate);
+  return cpu.busy_joules + watts * to_seconds(calendar_.now() - cpu.busy_since);
+}
+
+void Platform::Impl::settle(Cpu& cpu) const {
+  cpu.busy_joules = busy_joules(cpu);
+  cpu.busy_since = calendar_.now();
+}
+
+void Platform::Impl::set_busy(Cpu& cpu, bool busy) const {
+  settle(cpu);
   cpu.busy = busy;
-  if (!busy) {
-    if (cpu.load) cpu.load->suspend();
-    return;
-  }
-  KT_ASSERT(cpu.host->is_on(), "{} is off and cannot be busy", cpu.host->get_name());
-  if (!cpu.load) {
-    constexpr double kEndless = 1e30;  // cycles
-    cpu.load = s4u::Exec::init();
-    cpu.load->set_flops_amount(kEndless)->set_host(cpu.host);
-    cpu.load->start();
-    return;
-  }
-  if (std::exchange(cpu.parked, false)) cpu.load->set_host(cpu.host);
-  cpu.load->resume();
 }
 
-void Platform::Impl::turn_off(Cpu& cpu) {
-  // The energy plugin reads the load after SimGrid has taken it away: it has to be settled before.
-  set_load(cpu, false);
-  // An Exec that fails with its host stays registered with the host's signal for ever.
-  if (cpu.load && !std::exchange(cpu.parked, true)) cpu.load->set_host(memories_.front());
-  cpu.host->turn_off();
-}
-
-// What the CPU draws since the last request took effect. SimGrid's own figure is that of before
-// until it has shared out its resources again, which it does when its clock moves.
-double Platform::Impl::watts(const Cpu& cpu) {
+double Platform::Impl::idle_watts(const Cpu& cpu) {
   if (!cpu.host->is_on()) return cpu.watts_off;
-  const auto pstate = static_cast<int>(cpu.host->get_pstate());
-  return cpu.busy ? sg_host_get_wattmax_at(cpu.host, pstate)
-                  : sg_host_get_idle_consumption_at(cpu.host, pstate);
+  return sg_host_get_idle_consumption_at(cpu.host, static_cast<int>(cpu.host->get_pstate()));
 }
 
 // Called by SimGrid while it handles the end of an activity.
@@ -404,11 +393,13 @@ void Platform::set_pstate(std::uint32_t cpu, std::uint32_t pstate) {
   impl_->request_cpu(Impl::Kind::kPstate, cpu, pstate);
   const auto count = impl_->cpus_[cpu].host->get_pstate_count();
   KT_ASSERT(pstate < count, "CPU {} has {} P-states, no {}", cpu, count, pstate);
+  impl_->settle(impl_->cpus_[cpu]);
   impl_->cpus_[cpu].pstate = pstate;
 }
 
 void Platform::turn_off(std::uint32_t cpu) {
   impl_->request_cpu(Impl::Kind::kOff, cpu);
+  impl_->set_busy(impl_->cpus_[cpu], false);
 }
 
 void Platform::turn_on(std::uint32_t cpu) {
@@ -416,7 +407,8 @@ void Platform::turn_on(std::uint32_t cpu) {
 }
 
 void Platform::set_busy(std::uint32_t cpu, bool busy) {
-  impl_->request_cpu(busy ? Impl::Kind::kBusy : Impl::Kind::kIdle, cpu);
+  KT_ASSERT(cpu < impl_->cpus_.size(), "there is no CPU {}", cpu);
+  impl_->set_busy(impl_->cpus_[cpu], busy);
 }
 
 double Platform::frequency(std::uint32_t cpu) const {
@@ -432,7 +424,8 @@ double Platform::energy_joules(std::uint32_t cpu) const {
   }
   // SimGrid's clock is behind when nothing has happened since; requests still pending are for now.
   const double lag = to_seconds(impl_->calendar_.now()) - s4u::Engine::get_clock();
-  return sg_host_get_consumed_energy(entry.host) + Impl::watts(entry) * std::max(lag, 0.0);
+  return sg_host_get_consumed_energy(entry.host) + Impl::idle_watts(entry) * std::max(lag, 0.0) +
+         impl_->busy_joules(entry);
 }
 
 bool Platform::active() const {

@@ -192,6 +192,23 @@ TEST_CASE("platform: energy of idle, busy, slowed and switched-off CPUs", "[plat
   REQUIRE(platform.energy_joules(1) == Approx(10.0 * 15).epsilon(1e-9));
 }
 
+TEST_CASE("platform: a CPU that is busy for a moment now and then idles in between", "[platform]") {
+  Machine machine;
+  sim::PlatformSpec spec = two_nodes();
+  spec.energy = true;
+  sim::Platform& platform = machine.simulation.make_platform(spec);
+  constexpr Time kMoment = 2'000;
+  constexpr int kMoments = 20;
+  for (int i = 0; i < kMoments; ++i) {
+    machine.simulation.run_until(i * 50_ms);
+    platform.set_busy(1, true);
+    machine.simulation.run_until(i * 50_ms + kMoment);
+    platform.set_busy(1, false);
+  }
+  machine.simulation.run_until(1_s);
+  REQUIRE(platform.energy_joules(1) == Approx(10 + kMoments * 2e-6 * (40 - 10)).epsilon(1e-9));
+}
+
 TEST_CASE("platform: energy asked for without wattage is the user's mistake", "[platform]") {
   Machine machine;
   machine.simulation.make_platform(two_nodes());
