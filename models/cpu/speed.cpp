@@ -74,7 +74,9 @@ void CpuSpeeds::count(int cpu) {
   const Time passed = machine_.now() - std::exchange(state.since, machine_.now());
   if (!state.running || passed == 0) return;
   state.counts.mperf += passed;
-  state.counts.aperf += passed * ratio_[core_pstate(cpu)] / kFullSpeed;
+  state.rest += passed * ratio_[core_pstate(cpu)];
+  state.counts.aperf += state.rest / kFullSpeed;
+  state.rest %= kFullSpeed;
 }
 
 void CpuSpeeds::count_core(int cpu) {

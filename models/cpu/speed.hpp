@@ -59,6 +59,7 @@ class CpuSpeeds {
     std::uint32_t granted = 0;    // the request that the hardware has taken up
     Time since = 0;               // counted up to here
     Counts counts;
+    Time rest = 0;  // of aperf, in 65,536ths
   };
 
   [[nodiscard]] const State& at(int cpu) const { return cpus_[static_cast<std::size_t>(cpu)]; }

@@ -17,7 +17,7 @@ CommandLine diff_command_line() {
   CommandLine line(
       "diff", "A [B]",
       "Runs two scenarios, or one as it is and with --set, and prints which numbers of\n"
-      "their reports differ: latencies, CPU time, works, steps of CPU hotplug, energy.",
+      "their reports differ: latencies, CPU time, works, steps of CPU hotplug, energy, frequencies.",
       "  ktsim diff scenario.json --set /machine/cpus=8\n"
       "  ktsim diff before.json after.json\n"
       "  ktsim diff scenario.json --set /events=[] --least 5 --json\n");

@@ -26,8 +26,8 @@ constexpr std::array<std::string_view, 12> kLeftOut{
     "file",  "name",         "seed",  "exit_code", "ending",       "message",
     "stuck", "expectations", "worst", "repeat",    "defect",       "horizon"};
 // What tells the objects of a list apart, beside their name.
-constexpr std::array<std::string_view, 7> kKeys{"pid", "id",    "cpu",   "node",
-                                                "irq", "state", "start"};
+constexpr std::array<std::string_view, 8> kKeys{"pid", "id",    "cpu",   "node",
+                                                "irq", "state", "start", "khz"};
 constexpr std::array<std::string_view, 22> kTimes{
     "busy", "time",      "end",         "mean",    "max",        "p50",
     "p90",  "p99",       "p99.9",       "latency", "cpu_time",   "run_delay",

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iterator>
 
 namespace kt::run {
@@ -43,11 +44,11 @@ nlohmann::ordered_json frequency_json(const FrequencyReport& report) {
   using Json = nlohmann::ordered_json;
   Json list = Json::array();
   for (const FrequencyUse& use : report.cpus) {
-    Json times = Json::object();
+    Json times = Json::array();
     for (std::size_t state = 0; state < report.khz.size(); ++state)
-      times[fmt::format("{}", report.khz[state])] = use.time_in_state[state];
+      times.push_back({{"khz", report.khz[state]}, {"time", use.time_in_state[state]}});
     list.push_back({{"cpu", use.cpu},
-                    {"busy_khz", use.busy_khz},
+                    {"busy_khz", std::llround(use.busy_khz)},
                     {"changes", use.changes},
                     {"time_in_state", std::move(times)}});
   }
