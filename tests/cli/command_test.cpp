@@ -155,6 +155,25 @@ TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore
   CHECK_THAT(blank.err, Contains("names no step to compare"));
 }
 
+TEST_CASE("replay looks for data races, as explore does", "[cli][explore]") {
+  const Bench bench;
+  bench.scenario("race.json", R"("duration": "idle", "machine": {"cpus": 2},
+    "variables": {"x": {"initial": 1, "plain": true}}, "kthreads": {
+      "writer": {"cpu": 0, "do": [{"set": "x = 2"}]},
+      "reader": {"cpu": 1, "do": [{"if": "x == 1", "then": []}]}})");
+  const CommandResult found = bench.ktsim("explore race.json --schedule-out found.json");
+  CHECK(found.code == 1);
+  CHECK_THAT(found.out, Contains("a data race") && Contains("writer (pid"));
+  CHECK(bench.ktsim("run race.json").code == 0);
+  const CommandResult replayed = bench.ktsim("replay race.json --schedule found.json");
+  CHECK(replayed.code == 1);
+  CHECK_THAT(replayed.out, Contains("Data race on variable x"));
+  const json report = json::parse(bench.ktsim("replay race.json --schedule found.json --json").out);
+  CHECK(report["exit_code"] == 1);
+  CHECK_THAT(report["data_race"].get<std::string>(), Contains("reader (pid"));
+  CHECK_THAT(bench.ktsim("check race.json").out, Contains("plain variables: x"));
+}
+
 TEST_CASE("several scenarios: all run, the worst exit code", "[cli]") {
   const Bench bench;
   bench.scenario("good.json", kGood);

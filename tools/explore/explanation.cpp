@@ -190,6 +190,8 @@ class Table {
       const std::size_t first = awaited_step(recorder, held, place.time);
       if (first != steps.size()) decides[first] = true;
     }
+    if (const auto& race = subject_.data_race())
+      decides[race->first] = decides[race->second] = true;
     for (std::size_t i = 0; i < steps.size(); ++i) {
       note_stalls(i, schedule);
       add_step(steps[i], decides[i]);
@@ -273,7 +275,10 @@ Explanation explain(Subject& subject, const Found& found) {
   const Outcome outcome = subject.run(found.schedule, true);
   result.places =
       places_of(subject.recorder(), subject.scenario(), subject.system(), found.schedule);
-  result.why = why_text(subject.system(), subject.expectations(), outcome);
+  result.why =
+      subject.data_race()
+          ? data_race_text(*subject.data_race(), subject.recorder(), subject.system())
+          : why_text(subject.system(), subject.expectations(), outcome);
   Table(subject, result).build(found.schedule);
   return result;
 }

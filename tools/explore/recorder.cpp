@@ -32,6 +32,7 @@ void Recorder::start(const Schedule& schedule, bool recording) {
   index_of_.clear();
   steps_.clear();
   accesses_.clear();
+  touches_.clear();
   asked_.clear();
   cancelled_.clear();
   drawn_.clear();
@@ -119,7 +120,22 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
     done.at_start = task.location != here.location;
     here.location = task.location;
   }
+  if (wants_touches) note_context(cpu, task, done);
   append(steps_, done);
+  // Who is switched in has seen what its waker did.
+  if (wants_touches && std::exchange(here.task, &task) != &task)
+    touched(&task, cpu::Access::kAcquire);
+}
+
+// A task that cannot be preempted has its CPU for itself; so has one that may only run there, where
+// tasks are not preempted.
+void Recorder::note_context(const cpu::Cpu& cpu, const sched::Task& task, Step& step) {
+  step.context = cpu.in_hardirq()        ? Context::kHardirq
+                 : cpu.serving_softirq() ? Context::kSoftirq
+                                         : Context::kTask;
+  step.softirqs_off = cpu.softirq_count() != 0;
+  const bool bound = !cpu.machine().full_preemption && task.nr_cpus_allowed == 1;
+  step.alone = step.context == Context::kTask && (bound || !cpu.preemptible());
 }
 
 // What the interrupt does on its arrival is a step of its own.
@@ -164,7 +180,9 @@ void Recorder::signalled_by(cpu::Cpu& cpu, std::uint32_t step) {
 
 void Recorder::touched(const void* object, cpu::Access access) {
   if (!recording_) return;
-  append(accesses_, Access{object, access == cpu::Access::kWrite});
+  if (access <= cpu::Access::kStore)
+    append(accesses_, Access{object, access != cpu::Access::kRead});
+  if (wants_touches && !steps_.empty()) append(touches_, Touch{object, current_step() - 1, access});
 }
 
 void Recorder::cancelled(Time due) {

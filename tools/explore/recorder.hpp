@@ -12,7 +12,14 @@
 #include "sim/chooser.hpp"
 #include "tools/explore/schedule.hpp"
 
+namespace kt::sched {
+struct Task;
+}
+
 namespace kt::explore {
+
+/// What a step belongs to. Contexts of one kind and CPU, or of one task, follow one another.
+enum class Context : std::uint8_t { kTask, kSoftirq, kHardirq };
 
 /// One executed step: the code behind one segment.
 struct Step {
@@ -27,11 +34,21 @@ struct Step {
   std::uint16_t cpu = 0;
   bool irqs_off = false;  ///< no interrupt could come before it
   bool at_start = false;  ///< the code of the statement itself, not of something that it called
+  bool softirqs_off = false;
+  bool alone = false;  ///< nothing else of the kind can run on its CPU before the task lets it
+  Context context = Context::kTask;
 };
 
 struct Access {
   const void* object = nullptr;
   bool write = false;
+};
+
+/// Everything that is done to an object, also what only orders steps.
+struct Touch {
+  const void* object = nullptr;
+  std::uint32_t step = 0;  ///< position of the step
+  cpu::Access access{};
 };
 
 /// Something that was due and will not happen.
@@ -56,6 +73,9 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   /// Of a recorded run: the steps in the order in which they happened.
   [[nodiscard]] std::span<const Step> steps() const { return steps_; }
   [[nodiscard]] std::span<const Access> accesses(std::size_t step) const;
+  /// Those of all steps, in their order; only if they are wanted.
+  [[nodiscard]] std::span<const Touch> touches() const { return touches_; }
+  bool wants_touches = false;
   [[nodiscard]] std::span<const Asked> asked() const { return asked_; }
   [[nodiscard]] std::span<const Cancelled> cancelled() const { return cancelled_; }
   /// What an interrupt does besides: it drains the CPU's store buffer.
@@ -100,6 +120,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
     std::uint32_t next_late = 0;
     std::uint32_t cause = 0;
     std::uint32_t location = 0;  // of the last step in task context
+    const void* task = nullptr;  // that was current in the last step
   };
   struct Entry {
     Deviation deviation;
@@ -108,6 +129,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   };
   void look_ahead(int cpu);
   void draw(const Deviation& deviation);
+  void note_context(const cpu::Cpu& cpu, const sched::Task& task, Step& step);
   void drain(cpu::Cpu& cpu);
 
   std::vector<PerCpu> cpus_;
@@ -119,6 +141,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   std::vector<std::uint32_t> index_of_;  // by id of the step
   std::vector<Step> steps_;
   std::vector<Access> accesses_;
+  std::vector<Touch> touches_;
   std::vector<Asked> asked_;
   std::vector<Cancelled> cancelled_;
   std::vector<Deviation> drawn_;

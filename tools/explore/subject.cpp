@@ -13,9 +13,9 @@ using sched::WaitKind;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kWords{
-    "nothing",    "a lost wakeup",           "a deadlock",          "a hang", "a defect",
-    "a watchdog", "a run that does not end", "a failed expectation"};
+constexpr std::array<std::string_view, 9> kWords{
+    "nothing",    "a lost wakeup",           "a deadlock",           "a hang",     "a defect",
+    "a watchdog", "a run that does not end", "a failed expectation", "a data race"};
 
 // A message without its numbers: times and PIDs differ from schedule to schedule.
 std::string without_numbers(std::string text) {
@@ -79,6 +79,7 @@ Subject::Subject(const scenario::Scenario& scenario)
   system_->machine().set_probe(recorder_.get());
   system_->machine().chooser = recorder_.get();
   recorder_->on_interrupt = store_buffers(*system_);
+  recorder_->wants_touches = has_plain_variables(scenario);
   arena_.keep();
 }
 
@@ -86,12 +87,23 @@ Subject::~Subject() = default;
 
 Outcome Subject::run(const Schedule& schedule, bool recording) {
   arena_.rewind();
-  recorder_->start(schedule, recording);
+  recorder_->start(schedule, recording || recorder_->wants_touches);
   {
     const sim::Arena::Use use(&arena_);
     system_->run_on(run_limit(*system_, schedule));
   }
-  return judge();
+  data_race_.reset();
+  const Outcome outcome = judge();
+  return outcome.fault == Fault::kNone && recorder_->wants_touches ? judge_order() : outcome;
+}
+
+Outcome Subject::judge_order() {
+  data_race_ = find_data_race(*recorder_, *system_);
+  return data_race_ ? outcome_of(*data_race_, scenario_) : Outcome{};
+}
+
+Outcome outcome_of(const DataRace& race, const scenario::Scenario& scenario) {
+  return {Fault::kDataRace, scenario.variables[static_cast<std::size_t>(race.variable)].name};
 }
 
 // Whether nothing at the end needs a closer look: all threads have ended, or wait for work.

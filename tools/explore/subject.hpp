@@ -4,10 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sim/arena.hpp"
-#include "tools/explore/recorder.hpp"
+#include "tools/explore/data_race.hpp"
 #include "tools/run/expect.hpp"
 #include "tools/run/system.hpp"
 
@@ -23,6 +24,7 @@ enum class Fault : std::uint8_t {
   kWatchdog,     ///< a stall, a soft lockup
   kNeverEnds,    ///< something still runs after Subject::kLiveness
   kExpectation,  ///< an expectation of the scenario failed
+  kDataRace,     ///< two unordered accesses to a plain variable, in a run without another fault
 };
 
 std::string_view fault_words(Fault fault);
@@ -57,11 +59,14 @@ class Subject {
   [[nodiscard]] const sim::Arena& arena() const { return arena_; }
   /// The system as the last run left it: for reports, until the next run.
   [[nodiscard]] run::System& system() { return *system_; }
+  /// Of the last run, if that was its fault.
+  [[nodiscard]] const std::optional<DataRace>& data_race() const { return data_race_; }
   [[nodiscard]] const run::ExpectationSink& expectations() const { return *sink_; }
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
 
  private:
   [[nodiscard]] Outcome judge();
+  [[nodiscard]] Outcome judge_order();
   [[nodiscard]] bool nobody_waits();
 
   const scenario::Scenario& scenario_;
@@ -71,6 +76,7 @@ class Subject {
   run::ExpectationSink* sink_ = nullptr;
   run::System* system_ = nullptr;
   std::unique_ptr<Recorder> recorder_;
+  std::optional<DataRace> data_race_;
 };
 
 /// Options of the run that an exploration and a replay have in common.
@@ -82,7 +88,8 @@ Time run_limit(run::System& system, const Schedule& schedule);
 Recorder::Hook store_buffers(run::System& system);
 /// Refuses what cannot be explored. Throws sim::UserError.
 void require_explorable(const scenario::Scenario& scenario);
-/// What is wrong with a run that has ended.
+Outcome outcome_of(const DataRace& race, const scenario::Scenario& scenario);
+/// What is wrong with a run that has ended, but for data races.
 Outcome judge(run::System& system, const run::ExpectationSink& sink);
 
 }  // namespace kt::explore
