@@ -49,3 +49,53 @@ TEST_CASE("a machine with devices is refused", "[explore]") {
       "kthreads": {"a": {"do": [{"io": {"disk": "d", "bytes": 1}}]}}})");
   CHECK_THROWS_AS(Subject(scenario), sim::UserError);
 }
+
+namespace {
+
+Outcome in_time(const std::string& duration, const std::string& sections) {
+  const scenario::Scenario scenario = scenario::load(
+      "starved.json", R"({"name": "starved", "version": 1, "machine": {"cpus": 1},
+      "kernel": {"boot": "minimal"}, "duration": ")" +
+                          duration + R"(", )" + sections + "}");
+  return Subject(scenario).run({}, false);
+}
+
+}  // namespace
+
+TEST_CASE("who gets no CPU for a second starves, however long the run lasts", "[explore]") {
+  const std::string hog = R"("kthreads": {
+    "low": {"cpu": 0, "policy": "fifo:1", "do": [{"usleep": "1ms"}, {"run": "1ms"}]},
+    "high": {"cpu": 0, "policy": "fifo:50", "do": [{"loop": null, "do": [{"run": "10ms"}]}]}})";
+  for (const std::string duration : {"idle", "1500ms"}) {
+    CAPTURE(duration);
+    const Outcome outcome = in_time(duration, hog);
+    CHECK(outcome.fault == Fault::kStarvation);
+    CHECK(outcome.subject == "low");
+  }
+  CHECK(in_time("900ms", hog).fault == Fault::kNone);
+}
+
+TEST_CASE("a work that no worker starts for a second starves", "[explore]") {
+  const std::string hog = R"("works": {"w": {"do": [{"run": "1us"}]}}, "kthreads": {
+    "high": {"cpu": 0, "policy": "fifo:50", "do": [{"queue_work": "w"},
+      {"loop": null, "do": [{"run": "10ms"}]}]}})";
+  const Outcome outcome = in_time("1500ms", R"("kthreads": {
+    "high": {"cpu": 0, "policy": "fifo:50", "do": [{"loop": null, "do": [{"run": "10ms"}]}]}},
+    "works": {"w": {"do": [{"run": "1us"}]}}, "timers": {"t": {"do": [{"queue_work": "w"}]}},
+    "events": [{"t": 0, "mod_timer": {"name": "t", "delay": "4ms"}}])");
+  CHECK(outcome.fault == Fault::kStarvation);
+  CHECK(in_time("900ms", hog).fault == Fault::kNone);
+}
+
+TEST_CASE("a stall of the schedule is not starvation", "[explore]") {
+  const scenario::Scenario scenario = test::explored("", {R"({"usleep": "20us"})"});
+  Subject subject(scenario);
+  subject.run({}, true);
+  constexpr Time kSecond = 1'000'000'000;
+  for (const Step& step : std::vector<Step>(subject.recorder().steps().begin(),
+                                            subject.recorder().steps().end())) {
+    if (step.index == 0) continue;
+    const Schedule held{{Deviation::Kind::kStall, step.cpu, step.index, kSecond}};
+    CHECK(subject.run(held, false).fault == Fault::kNone);
+  }
+}

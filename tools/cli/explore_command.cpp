@@ -32,8 +32,8 @@ CommandLine explore_command_line() {
   CommandLine line(
       "explore", "SCENARIO",
       "Runs a scenario again and again, each time under another schedule, until something goes\n"
-      "wrong: a lost wakeup, a deadlock, a hang, a run that does not end, a defect, a failed\n"
-      "assertion or expectation, a data race on a plain variable. A schedule is the run that time alone gives, but for a few\n"
+      "wrong: a lost wakeup, a deadlock, a hang, starvation, a run that does not end, a defect,\n"
+      "a failed assertion or expectation, a data race on a plain variable. A schedule is the run that time alone gives, but for a few\n"
       "deviations: a CPU stalls before a step until a step of another CPU that it races with is\n"
       "done, an interrupt lands late, a sleep ends spuriously. All schedules of 0, 1, 2, ... "
       "deviations\n"

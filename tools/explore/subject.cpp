@@ -4,6 +4,7 @@
 #include <array>
 
 #include "sim/error.hpp"
+#include "tools/run/starvation.hpp"
 #include "tools/run/task_state.hpp"
 
 namespace kt::explore {
@@ -13,9 +14,9 @@ using sched::WaitKind;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kWords{
-    "nothing",    "a lost wakeup",           "a deadlock",           "a hang",     "a defect",
-    "a watchdog", "a run that does not end", "a failed expectation", "a data race"};
+constexpr std::array<std::string_view, 10> kWords{
+    "nothing",    "a lost wakeup", "a deadlock",              "a hang",               "a defect",
+    "a watchdog", "starvation",    "a run that does not end", "a failed expectation", "a data race"};
 
 // A message without its numbers: times and PIDs differ from schedule to schedule.
 std::string without_numbers(std::string text) {
@@ -35,11 +36,15 @@ run::SystemOptions system_options() {
   return options;
 }
 
+Time held_back(const Schedule& schedule) {
+  Time sum = 0;
+  for (const Deviation& deviation : schedule) sum += deviation.time;
+  return sum;
+}
+
 Time run_limit(run::System& system, const Schedule& schedule) {
   if (system.horizon() != sim::kNever) return sim::kNever;
-  Time limit = system.now() + Subject::kLiveness;
-  for (const Deviation& deviation : schedule) limit += deviation.time;
-  return limit;
+  return system.now() + Subject::kLiveness + held_back(schedule);
 }
 
 void require_explorable(const scenario::Scenario& scenario) {
@@ -93,7 +98,7 @@ Outcome Subject::run(const Schedule& schedule, bool recording) {
     system_->run_on(run_limit(*system_, schedule));
   }
   data_race_.reset();
-  const Outcome outcome = judge();
+  const Outcome outcome = judge(held_back(schedule));
   return outcome.fault == Fault::kNone && recorder_->wants_touches ? judge_order() : outcome;
 }
 
@@ -118,6 +123,7 @@ bool Subject::nobody_waits() {
   }
   for (const auto& pool : system_->workqueues().pools()) {
     if (pool == nullptr) continue;
+    if (!pool->worklist.empty()) return false;
     for (const workqueue::Worker& worker : pool->workers) {
       if (worker.task != nullptr && worker.current_pwq != nullptr) return false;
     }
@@ -125,23 +131,22 @@ bool Subject::nobody_waits() {
   return system_->control().wait.kind == WaitKind::kNothing;
 }
 
-Outcome Subject::judge() {
+Outcome Subject::judge(Time held_back) {
   const bool done = system_->ending() == run::Ending::kDone;
-  const bool quiet = done && system_->nothing_since() != sim::kNever && nobody_waits();
+  const bool soon = system_->now() < kLiveness / 2;
+  const bool quiet = done && soon && system_->nothing_since() != sim::kNever && nobody_waits();
   if (quiet && scenario_.expect.empty()) return {};
   if (quiet && run::expectations_hold(*system_, *sink_)) return {};
-  return explore::judge(*system_, *sink_);
+  return explore::judge(*system_, *sink_, held_back);
 }
 
-Outcome judge(run::System& system, const run::ExpectationSink& sink) {
+Outcome judge(run::System& system, const run::ExpectationSink& sink, Time held_back) {
   if (system.ending() == run::Ending::kDefect)
     return {Fault::kDefect, without_numbers(system.message())};
   if (system.ending() == run::Ending::kWatchdog)
     return {Fault::kWatchdog, without_numbers(system.message())};
   const run::Stuck stuck = run::find_stuck(system);
   if (!stuck.cycles.empty() || stuck.dead_owner) return {Fault::kDeadlock, {}};
-  if (system.nothing_since() == sim::kNever && system.horizon() == sim::kNever)
-    return {Fault::kNeverEnds, {}};
   if (run::is_defect(system, stuck)) {
     for (const run::Sleeper& sleeper : stuck.sleepers) {
       if (sleeper.lost) return {Fault::kLostWakeup, sleeper.name};
@@ -151,6 +156,10 @@ Outcome judge(run::System& system, const run::ExpectationSink& sink) {
     }
     return {Fault::kHang, {}};
   }
+  if (const auto starvation = run::find_starvation(system, held_back))
+    return {Fault::kStarvation, starvation->subject};
+  if (system.nothing_since() == sim::kNever && system.horizon() == sim::kNever)
+    return {Fault::kNeverEnds, {}};
   for (const run::Verdict& verdict : run::judge(system, sink, stuck)) {
     if (!verdict.passed) return {Fault::kExpectation, verdict.expectation};
   }

@@ -22,6 +22,7 @@ enum class Fault : std::uint8_t {
   kHang,         ///< nothing can happen any more, and a thread waits
   kDefect,       ///< the simulated code did what it must not: its message says what
   kWatchdog,     ///< a stall, a soft lockup
+  kStarvation,   ///< a thread gets no CPU, a work no worker, for a second that nothing disturbs
   kNeverEnds,    ///< something still runs after Subject::kLiveness
   kExpectation,  ///< an expectation of the scenario failed
   kDataRace,     ///< two unordered accesses to a plain variable, in a run without another fault
@@ -41,7 +42,7 @@ struct Outcome {
 class Subject {
  public:
   /// What still runs so long after the start will not end.
-  static constexpr Time kLiveness = 1'000'000'000;  // ns
+  static constexpr Time kLiveness = 2'000'000'000;  // ns
 
   /// `scenario` must outlive it. Throws sim::UserError for what cannot be explored.
   explicit Subject(const scenario::Scenario& scenario);
@@ -65,7 +66,7 @@ class Subject {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
 
  private:
-  [[nodiscard]] Outcome judge();
+  [[nodiscard]] Outcome judge(Time held_back);
   [[nodiscard]] Outcome judge_order();
   [[nodiscard]] bool nobody_waits();
 
@@ -81,6 +82,8 @@ class Subject {
 
 /// Options of the run that an exploration and a replay have in common.
 run::SystemOptions system_options();
+/// ns for which a schedule holds something back, in all.
+Time held_back(const Schedule& schedule);
 /// Where a run stops at the latest: what lasts until it is idle has Subject::kLiveness to get there,
 /// besides the time for which the schedule holds something back.
 Time run_limit(run::System& system, const Schedule& schedule);
@@ -89,7 +92,7 @@ Recorder::Hook store_buffers(run::System& system);
 /// Refuses what cannot be explored. Throws sim::UserError.
 void require_explorable(const scenario::Scenario& scenario);
 Outcome outcome_of(const DataRace& race, const scenario::Scenario& scenario);
-/// What is wrong with a run that has ended, but for data races.
-Outcome judge(run::System& system, const run::ExpectationSink& sink);
+/// What is wrong with a run that has ended, but for data races. `held_back`: by its schedule.
+Outcome judge(run::System& system, const run::ExpectationSink& sink, Time held_back);
 
 }  // namespace kt::explore
