@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <catch2/catch.hpp>
+#include <tuple>
 
 #include "sim/error.hpp"
 #include "tests/explore/explored.hpp"
@@ -98,4 +99,46 @@ TEST_CASE("a stall of the schedule is not starvation", "[explore]") {
     const Schedule held{{Deviation::Kind::kStall, step.cpu, step.index, kSecond}};
     CHECK(subject.run(held, false).fault == Fault::kNone);
   }
+}
+
+namespace {
+
+// All that deviates from a schedule by one more, run from the start and from marks.
+void require_same_from_marks(Subject& subject, const Faults& faults, const Schedule& schedule) {
+  subject.run(schedule, true);
+  Races races(subject.scenario().machine.cpus, 0, faults);
+  const std::vector<Deviation> deviations = races.all(subject.recorder());
+  REQUIRE(deviations.size() > 20);
+  const auto end_of = [&](const Outcome& outcome) {
+    return std::tuple(outcome.fault, outcome.subject, subject.system().now(),
+                      subject.system().machine().calendar().dispatched(),
+                      subject.recorder().begun(), subject.recorder().unmet() == nullptr);
+  };
+  for (const std::size_t most : {1000, 3}) {
+    subject.mark(schedule, most);
+    for (const Deviation& deviation : deviations) {
+      const Schedule more = with(schedule, deviation);
+      const auto whole = end_of(subject.run(more, false));
+      REQUIRE(end_of(subject.run_near(more, deviation)) == whole);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a run that goes on from a mark is the run from the start", "[explore]") {
+  const std::string tso = R"("variables": {"x": 0, "y": 0}, "works": {"w": {"do": [
+    {"set": "x = 1"}, {"usleep": "5us"}]}}, )";
+  scenario::Scenario scenario = test::explored(
+      tso, {R"({"set": "y = 1"}, {"queue_work": {"work": "w", "cpu": 1}}, {"flush_work": "w"})",
+            R"({"set": "y = 2"}, {"if": "x == 0", "then": [{"usleep": "2us"}]}, {"set": "x = 2"})"});
+  Faults faults;
+  faults.store_buffers = GENERATE(false, true);
+  if (faults.store_buffers) scenario.kernel.memory_model = scenario::MemoryModel::kTso;
+  Subject subject(scenario);
+  require_same_from_marks(subject, faults, {});
+  subject.run({}, true);
+  const std::vector<Deviation> first = Races(2, 0, faults).all(subject.recorder());
+  require_same_from_marks(subject, faults, {first[first.size() / 2]});
+  require_same_from_marks(subject, faults, {first.back()});
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/sched/task.hpp"
+#include "sim/error.hpp"
 
 namespace kt::explore {
 
@@ -24,7 +25,7 @@ Recorder::Recorder(int nr_cpus) : cpus_(static_cast<std::size_t>(nr_cpus)) {}
 
 void Recorder::start(const Schedule& schedule, bool recording) {
   recording_ = recording;
-  ids_ = stalled_ = questions_ = 0;
+  ids_ = stalled_ = questions_ = pause_at_ = 0;
   entries_.clear();
   for (const Deviation& deviation : schedule) entries_.push_back({deviation, 0, false});
   std::ranges::fill(cpus_, PerCpu{});
@@ -37,6 +38,41 @@ void Recorder::start(const Schedule& schedule, bool recording) {
   cancelled_.clear();
   drawn_.clear();
   if (recording) append(index_of_, 0U);  // ids count from 1
+}
+
+bool Recorder::Position::before(const Deviation& deviation) const {
+  switch (deviation.kind) {
+    case Deviation::Kind::kStall:
+      return cpus_[deviation.cpu].steps < deviation.index;
+    case Deviation::Kind::kLate:
+      return cpus_[deviation.cpu].arrivals < deviation.index;
+    case Deviation::Kind::kAnswer:
+      break;
+  }
+  return questions_ < deviation.index;
+}
+
+void Recorder::save(Position& position) const {
+  position.cpus_ = cpus_;
+  position.entries_ = entries_;
+  position.ids_ = ids_;
+  position.stalled_ = stalled_;
+  position.questions_ = questions_;
+}
+
+void Recorder::resume(const Position& position, const Schedule& schedule) {
+  start(schedule, false);
+  cpus_ = position.cpus_;
+  ids_ = position.ids_;
+  stalled_ = position.stalled_;
+  questions_ = position.questions_;
+  for (Entry& entry : entries_) {
+    if (position.before(entry.deviation)) continue;
+    const auto was = std::ranges::find(position.entries_, entry.deviation, &Entry::deviation);
+    KT_ASSERT(was != position.entries_.end(), "the schedule differs in a place that is passed");
+    entry = *was;
+  }
+  for (std::size_t cpu = 0; cpu < cpus_.size(); ++cpu) look_ahead(static_cast<int>(cpu));
 }
 
 // The next stall and the next late interrupt of a CPU that have not been met.
@@ -66,6 +102,8 @@ std::span<const Access> Recorder::accesses(std::size_t step) const {
 std::uint32_t Recorder::segment_begins(cpu::Cpu& cpu) {
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   ++ids_;
+  if (ids_ == pause_at_) [[unlikely]]
+    cpu.machine().calendar().stop();
   if (++here.steps == here.next_stall) [[unlikely]] {
     for (Entry& entry : entries_) {
       const Deviation& d = entry.deviation;

@@ -64,11 +64,49 @@ struct Asked {
 };
 
 class Recorder final : public cpu::Probe, public sim::Chooser {
+  struct PerCpu {
+    std::uint32_t steps = 0;
+    std::uint32_t arrivals = 0;
+    Time arrived = 0;
+    std::uint32_t next_stall = 0;  // index of the step; 0: none
+    std::uint32_t next_late = 0;
+    std::uint32_t cause = 0;
+    std::uint32_t location = 0;  // of the last step in task context
+    const void* task = nullptr;  // that was current in the last step
+  };
+  struct Entry {
+    Deviation deviation;
+    std::uint32_t step = 0;  // id of the step, once it has begun
+    bool met = false;
+  };
+
  public:
   explicit Recorder(int nr_cpus);
 
   /// Before a run. Faults are the questions that a schedule may answer with 1.
   void start(const Schedule& schedule, bool recording);
+
+  /// How far a run has come.
+  class Position {
+   public:
+    /// Whether the place of the deviation is still ahead.
+    [[nodiscard]] bool before(const Deviation& deviation) const;
+
+   private:
+    friend class Recorder;
+    std::vector<PerCpu> cpus_;
+    std::vector<Entry> entries_;
+    std::uint32_t ids_ = 0;
+    std::uint32_t stalled_ = 0;
+    std::uint32_t questions_ = 0;
+  };
+  void save(Position& position) const;
+  /// Before the rest of a run from there on, that is not recorded: under a schedule that differs
+  /// from the one so far only in places that were ahead.
+  void resume(const Position& position, const Schedule& schedule);
+  /// Has the calendar stop where the step of this id begins; 0: nowhere.
+  void pause_at(std::uint32_t id) { pause_at_ = id; }
+  [[nodiscard]] bool paused() const { return pause_at_ != 0 && ids_ >= pause_at_; }
 
   /// Of a recorded run: the steps in the order in which they happened.
   [[nodiscard]] std::span<const Step> steps() const { return steps_; }
@@ -112,21 +150,6 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
                        std::uint32_t subject) override;
 
  private:
-  struct PerCpu {
-    std::uint32_t steps = 0;
-    std::uint32_t arrivals = 0;
-    Time arrived = 0;
-    std::uint32_t next_stall = 0;  // index of the step; 0: none
-    std::uint32_t next_late = 0;
-    std::uint32_t cause = 0;
-    std::uint32_t location = 0;  // of the last step in task context
-    const void* task = nullptr;  // that was current in the last step
-  };
-  struct Entry {
-    Deviation deviation;
-    std::uint32_t step = 0;  // id of the step, once it has begun
-    bool met = false;
-  };
   void look_ahead(int cpu);
   void draw(const Deviation& deviation);
   void note_context(const cpu::Cpu& cpu, const sched::Task& task, Step& step);
@@ -136,6 +159,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   std::vector<Entry> entries_;
   std::uint32_t ids_ = 0;
   std::uint32_t stalled_ = 0;  // id of a step whose stall was met last
+  std::uint32_t pause_at_ = 0;
   bool recording_ = false;
   std::uint32_t questions_ = 0;
   std::vector<std::uint32_t> index_of_;  // by id of the step

@@ -85,6 +85,7 @@ Subject::Subject(const scenario::Scenario& scenario)
   system_->machine().chooser = recorder_.get();
   recorder_->on_interrupt = store_buffers(*system_);
   recorder_->wants_touches = has_plain_variables(scenario);
+  limit_ = run_limit(*system_, {});
   arena_.keep();
 }
 
@@ -93,10 +94,52 @@ Subject::~Subject() = default;
 Outcome Subject::run(const Schedule& schedule, bool recording) {
   arena_.rewind();
   recorder_->start(schedule, recording || recorder_->wants_touches);
-  {
-    const sim::Arena::Use use(&arena_);
-    system_->run_on(run_limit(*system_, schedule));
+  go(schedule);
+  return look(schedule);
+}
+
+void Subject::go(const Schedule& schedule) {
+  const sim::Arena::Use use(&arena_);
+  system_->run_on(limit_ == sim::kNever ? limit_ : limit_ + held_back(schedule));
+}
+
+// Without advance_inline() every step comes from the loop that stops at a mark.
+void Subject::mark(const Schedule& schedule, std::size_t most) {
+  constexpr std::size_t kBytes = std::size_t{16} << 20;
+  most = std::min(most, kBytes / std::max<std::size_t>(arena_.changed(), 1));
+  nr_marks_ = 0;
+  if (most == 0 || recorder_->wants_touches) return;
+  const auto spacing = static_cast<std::uint32_t>(recorder_->begun() / most + 1);
+  arena_.rewind();
+  recorder_->start(schedule, false);
+  system_->machine().calendar().allow_inline(false);
+  for (;;) {
+    recorder_->pause_at(recorder_->begun() + spacing);
+    go(schedule);
+    const bool over =
+        system_->ending() != run::Ending::kDone || system_->nothing_since() != sim::kNever;
+    if (over || !recorder_->paused() || nr_marks_ == most) return;
+    if (nr_marks_ == marks_.size()) marks_.emplace_back();
+    Mark& mark = marks_[nr_marks_++];
+    arena_.save(mark.arena);
+    recorder_->save(mark.position);
   }
+}
+
+Outcome Subject::run_near(const Schedule& schedule, const Deviation& deviation) {
+  const auto end = marks_.begin() + static_cast<std::ptrdiff_t>(nr_marks_);
+  const auto passed = std::partition_point(
+      marks_.begin(), end, [&](const Mark& mark) { return mark.position.before(deviation); });
+  if (passed == marks_.begin()) return run(schedule, false);
+  const Mark& mark = *(passed - 1);
+  arena_.rewind_to(mark.arena);
+  recorder_->resume(mark.position, schedule);
+  system_->machine().calendar().allow_inline(true);
+  go(schedule);
+  return look(schedule);
+}
+
+Outcome Subject::look(const Schedule& schedule) {
   data_race_.reset();
   const Outcome outcome = judge(held_back(schedule));
   return outcome.fault == Fault::kNone && recorder_->wants_touches ? judge_order() : outcome;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/arena.hpp"
 #include "tools/explore/data_race.hpp"
@@ -53,6 +54,13 @@ class Subject {
   /// One run from the first wakeup to the end. `recording`: the recorder then knows its steps.
   Outcome run(const Schedule& schedule, bool recording);
 
+  /// Makes one run of a schedule and marks up to so many moments of it, from which run_near() goes
+  /// on. The marks take some MiB at most.
+  void mark(const Schedule& schedule, std::size_t most);
+  /// The same as run() of the marked schedule with this deviation more, unrecorded: from the last
+  /// mark before it.
+  Outcome run_near(const Schedule& schedule, const Deviation& deviation);
+
   /// For the runs from now on; null: none.
   void set_policy(Recorder::Policy* policy) { recorder_->policy = policy; }
 
@@ -66,6 +74,12 @@ class Subject {
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
 
  private:
+  struct Mark {
+    sim::Arena::Mark arena;
+    Recorder::Position position;
+  };
+  void go(const Schedule& schedule);
+  [[nodiscard]] Outcome look(const Schedule& schedule);
   [[nodiscard]] Outcome judge(Time held_back);
   [[nodiscard]] Outcome judge_order();
   [[nodiscard]] bool nobody_waits();
@@ -78,6 +92,9 @@ class Subject {
   run::System* system_ = nullptr;
   std::unique_ptr<Recorder> recorder_;
   std::optional<DataRace> data_race_;
+  Time limit_ = 0;           // of a run without deviations
+  std::vector<Mark> marks_;  // their memory is kept; the first nr_marks_ are valid
+  std::size_t nr_marks_ = 0;
 };
 
 /// Options of the run that an exploration and a replay have in common.
