@@ -19,7 +19,7 @@ using namespace kt::explore;
 
 constexpr std::uint64_t kBudget = 20'000;   // executions, without the reduction
 constexpr std::chrono::seconds kTime{100};  // with it
-constexpr std::chrono::seconds kDeeper{30};  // with it, for bound 3
+constexpr std::chrono::seconds kDeeper{60};  // with it, for bound 3
 
 struct Measured {
   SearchResult result;
@@ -101,10 +101,12 @@ int main(int argc, char** argv) {
       "at most). A search that did not end in {} s says how far it came, and the bound that it has "
       "done.\n"
       "Deviations: what is left of the schedule after shrinking. Seconds: making the machine and "
-      "shrinking\nincluded. Bound 3: executions to try all schedules of the fixed one up to that bound, or "
+      "shrinking\nincluded. Bound 3: executions to try all schedules of the fixed one up to that "
+      "bound, or "
       "with > how many were\ntried in {} s, none with a defect.\n\n"
       "    ktsim-races scenarios/races > results/races.md\n\n"
-      "| Pair | Found | reduced | plain | Deviations | s | Proven, reduced | plain | s | Bound 3 |\n"
+      "| Pair | Found | reduced | plain | Deviations | s | Proven, reduced | plain | s | Bound 3 "
+      "|\n"
       "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
       kBudget, kTime.count(), kDeeper.count());
   for (const std::string& pair : pairs) row(folder, pair);
