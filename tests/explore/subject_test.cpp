@@ -54,10 +54,10 @@ TEST_CASE("a machine with devices is refused", "[explore]") {
 namespace {
 
 Outcome in_time(const std::string& duration, const std::string& sections) {
-  const scenario::Scenario scenario = scenario::load(
-      "starved.json", R"({"name": "starved", "version": 1, "machine": {"cpus": 1},
+  const scenario::Scenario scenario =
+      scenario::load("starved.json", R"({"name": "starved", "version": 1, "machine": {"cpus": 1},
       "kernel": {"boot": "minimal"}, "duration": ")" +
-                          duration + R"(", )" + sections + "}");
+                                         duration + R"(", )" + sections + "}");
   return Subject(scenario).run({}, false);
 }
 
@@ -93,8 +93,8 @@ TEST_CASE("a stall of the schedule is not starvation", "[explore]") {
   Subject subject(scenario);
   subject.run({}, true);
   constexpr Time kSecond = 1'000'000'000;
-  for (const Step& step : std::vector<Step>(subject.recorder().steps().begin(),
-                                            subject.recorder().steps().end())) {
+  for (const Step& step :
+       std::vector<Step>(subject.recorder().steps().begin(), subject.recorder().steps().end())) {
     if (step.index == 0) continue;
     const Schedule held{{Deviation::Kind::kStall, step.cpu, step.index, kSecond}};
     CHECK(subject.run(held, false).fault == Fault::kNone);
@@ -130,8 +130,9 @@ TEST_CASE("a run that goes on from a mark is the run from the start", "[explore]
   const std::string tso = R"("variables": {"x": 0, "y": 0}, "works": {"w": {"do": [
     {"set": "x = 1"}, {"usleep": "5us"}]}}, )";
   scenario::Scenario scenario = test::explored(
-      tso, {R"({"set": "y = 1"}, {"queue_work": {"work": "w", "cpu": 1}}, {"flush_work": "w"})",
-            R"({"set": "y = 2"}, {"if": "x == 0", "then": [{"usleep": "2us"}]}, {"set": "x = 2"})"});
+      tso,
+      {R"({"set": "y = 1"}, {"queue_work": {"work": "w", "cpu": 1}}, {"flush_work": "w"})",
+       R"({"set": "y = 2"}, {"if": "x == 0", "then": [{"usleep": "2us"}]}, {"set": "x = 2"})"});
   Faults faults;
   faults.store_buffers = GENERATE(false, true);
   if (faults.store_buffers) scenario.kernel.memory_model = scenario::MemoryModel::kTso;
@@ -141,4 +142,23 @@ TEST_CASE("a run that goes on from a mark is the run from the start", "[explore]
   const std::vector<Deviation> first = Races(2, 0, faults).all(subject.recorder());
   require_same_from_marks(subject, faults, {first[first.size() / 2]});
   require_same_from_marks(subject, faults, {first.back()});
+}
+
+// It is idle only once it has said that it is dead: before, whoever takes it down still waits for
+// it.
+TEST_CASE("a CPU that takes its time to die, at any step, is no hang", "[explore][hotplug]") {
+  const scenario::Scenario scenario = test::explored("", {R"({"cpu_down": 1})", ""});
+  Subject subject(scenario);
+  REQUIRE(subject.run({}, true).fault == Fault::kNone);
+  std::vector<Deviation> stalls;
+  for (const Step& step : subject.recorder().steps()) {
+    if (step.index == 0 || step.cpu != 1) continue;
+    for (const Time time : {1'000, 1'000'000})
+      stalls.push_back({Deviation::Kind::kStall, step.cpu, step.index, time});
+  }
+  REQUIRE(stalls.size() > 100);
+  for (const Deviation& stall : stalls) {
+    CAPTURE(stall.index, stall.time);
+    REQUIRE(subject.run({stall}, false).fault == Fault::kNone);
+  }
 }

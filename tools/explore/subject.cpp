@@ -14,9 +14,16 @@ using sched::WaitKind;
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kWords{
-    "nothing",    "a lost wakeup", "a deadlock",              "a hang",               "a defect",
-    "a watchdog", "starvation",    "a run that does not end", "a failed expectation", "a data race"};
+constexpr std::array<std::string_view, 10> kWords{"nothing",
+                                                  "a lost wakeup",
+                                                  "a deadlock",
+                                                  "a hang",
+                                                  "a defect",
+                                                  "a watchdog",
+                                                  "starvation",
+                                                  "a run that does not end",
+                                                  "a failed expectation",
+                                                  "a data race"};
 
 // A message without its numbers: times and PIDs differ from schedule to schedule.
 std::string without_numbers(std::string text) {
