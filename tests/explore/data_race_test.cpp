@@ -75,6 +75,9 @@ const std::vector<Shared> kOrdered{
     {"scheduling a tasklet",
      R"("tasklets": {"t": {"do": [{"set": "x += 1"}]}}, )",
      {kSetX + R"(, {"tasklet_schedule": "t"})", ""}},
+    {"raising a softirq",
+     R"("softirqs": {"s": {"vector": "NET_RX", "do": [{"set": "x += 1"}]}}, )",
+     {kSetX + R"(, {"raise_softirq": "s"})", ""}},
     {"stopping a thread",
      "",
      {R"({"while": "!should_stop", "do": [{"usleep": "10us"}]}, )" + kSetX,
@@ -154,13 +157,13 @@ TEST_CASE("what the kernel orders is no data race, under any schedule", "[explor
 
 TEST_CASE("a wakeup orders what its target does then, if it slept", "[explore]") {
   const auto fault_when_woken_after = [](const std::string& time) {
-    const scenario::Scenario scenario = scenario_of(
-        {"",
-         "",
-         {kSetX + R"(, {"usleep": ")" + time + R"("}, {"wake": "t1"})",
-          R"({"run": "20us"}, {"set_state": "TASK_INTERRUPTIBLE"},
+    const scenario::Scenario scenario =
+        scenario_of({"",
+                     "",
+                     {kSetX + R"(, {"usleep": ")" + time + R"("}, {"wake": "t1"})",
+                      R"({"run": "20us"}, {"set_state": "TASK_INTERRUPTIBLE"},
              {"schedule_timeout": "4ms"}, )" +
-              kReadX}});
+                          kReadX}});
     return Subject(scenario).run({}, false).fault;
   };
   CHECK(fault_when_woken_after("50us") == Fault::kNone);
@@ -175,6 +178,34 @@ TEST_CASE("accesses that nothing orders are a data race, however far apart they 
     const Outcome outcome = subject.run({}, false);
     CHECK(outcome.fault == Fault::kDataRace);
   }
+}
+
+TEST_CASE("a thread knows what was done before it was made", "[explore]") {
+  const auto fault = [](const std::string& creator) {
+    return fault_of(R"({"name": "one", "version": 1, "duration": "idle", "machine": {"cpus": 2},
+      "kernel": {"boot": "minimal"}, "variables": {"x": {"plain": true}}, "kthreads": {
+        "parent": {"cpu": 0, "do": [)" +
+                    creator + R"(]}, "child": {"cpu": 1, "start": "none", "do": [)" + kReadX +
+                    "]}}}");
+  };
+  CHECK(fault(kSetX + R"(, {"kthread_run": "child"})") == Fault::kNone);
+  CHECK(fault(R"({"kthread_run": "child"}, )" + kSetX) == Fault::kDataRace);
+}
+
+TEST_CASE("what PREEMPT_RT's locks order is no data race", "[explore]") {
+  const std::string locked = R"({"lock": "m"}, )" + kSetX + R"(, {"unlock": "m"})";
+  const std::string spun = R"({"spin_lock": "s"}, )" + kSetX + R"(, {"spin_unlock": "s"})";
+  const auto fault = [](const std::string& one, const std::string& other) {
+    return fault_of(
+        fmt::format(R"({{"name": "rt", "version": 1, "duration": "idle", "machine": {{"cpus": 2}},
+          "kernel": {{"boot": "minimal", "preempt": "rt"}}, "mutexes": ["m"], "spinlocks": ["s"],
+          "variables": {{"x": {{"plain": true}}}}, "kthreads": {{
+            "a": {{"cpu": 0, "do": [{}]}}, "b": {{"cpu": 1, "do": [{}]}}}}}})",
+                    one, other));
+  };
+  CHECK(fault(locked, locked) == Fault::kNone);
+  CHECK(fault(spun, spun) == Fault::kNone);
+  CHECK(fault(locked, spun) == Fault::kDataRace);
 }
 
 TEST_CASE("a CPU orders tasks that cannot preempt one another", "[explore]") {

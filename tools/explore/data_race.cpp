@@ -51,8 +51,7 @@ class HappensBefore {
     const auto& variables = system.scenario().variables;
     for (std::size_t i = 0; i < variables.size(); ++i) {
       const auto index = static_cast<std::int32_t>(i);
-      if (variables[i].plain)
-        plain_[system.interpreter().variable_object(index)] = {index, {}, {}};
+      if (variables[i].plain) plain_[system.interpreter().variable_object(index)] = {index, {}, {}};
     }
     cpus_.resize(static_cast<std::size_t>(system.scenario().machine.cpus));
     after_step_.resize(steps_.size());
@@ -63,10 +62,11 @@ class HappensBefore {
     for (std::uint32_t step = 0; step < steps_.size(); ++step) {
       begin(step);
       for (; next < touches.size() && touches[next].step == step; ++next) {
+        enter(touches[next].context, steps_[step]);
         const auto plain = plain_.find(touches[next].object);
         if (plain == plain_.end()) {
           order(touches[next]);
-        } else if (const auto race = access(plain->second, step, touches[next].access)) {
+        } else if (const auto race = access(plain->second, touches[next])) {
           return race;
         }
       }
@@ -84,54 +84,56 @@ class HappensBefore {
     Clock alone;
   };
 
-  std::size_t context_of(const Step& step) {
-    const int owner = step.context == Context::kTask ? step.pid : -1 - step.cpu;
-    const auto [entry, added] = contexts_.try_emplace({step.context, owner}, clocks_.size());
-    if (added) clocks_.emplace_back();
-    return entry->second;
+  void enter(Context context, const Step& step) {
+    const int owner = context == Context::kTask ? step.pid : step.cpu;
+    const auto [entry, added] = contexts_.try_emplace({context, owner}, clocks_.size());
+    if (added) clocks_.emplace_back().advance(entry->second);
+    now_ = entry->second;
   }
 
   void begin(std::uint32_t position) {
     const Step& step = steps_[position];
-    now_ = context_of(step);
-    Clock& clock = clocks_[now_];
-    if (step.cause != 0 && step.cause - 1 < position) clock.join(after_step_[step.cause - 1]);
-    clock.advance(now_);
+    enter(step.context, step);
+    if (step.cause != 0 && step.cause - 1 < position)
+      clocks_[now_].join(after_step_[step.cause - 1]);
   }
 
-  void end(std::uint32_t position) { after_step_[position] = clocks_[now_]; }
+  void end(std::uint32_t position) {
+    after_step_[position] = clocks_[now_];
+    clocks_[now_].advance(now_);
+  }
 
   // For the accesses alone: code that merely runs behind an interrupt has not waited for it.
-  void enter_exclusion(const Step& step) {
+  void enter_exclusion(const Touch& touch) {
     Clock& clock = clocks_[now_];
-    const PerCpu& cpu = cpus_[step.cpu];
-    if (step.context == Context::kHardirq) {
+    const PerCpu& cpu = cpus_[steps_[touch.step].cpu];
+    if (touch.context == Context::kHardirq) {
       clock.join(cpu.irqs_off);
-    } else if (step.irqs_off) {
+    } else if (touch.irqs_off) {
       clock.join(cpu.hardirqs);
     }
-    if (step.context == Context::kSoftirq) {
+    if (touch.context == Context::kSoftirq) {
       clock.join(cpu.softirqs_off);
-    } else if (step.softirqs_off) {
+    } else if (touch.softirqs_off) {
       clock.join(cpu.softirqs);
     }
-    if (step.alone) clock.join(cpu.alone);
+    if (touch.alone) clock.join(cpu.alone);
   }
 
-  void leave_exclusion(const Step& step) {
+  void leave_exclusion(const Touch& touch) {
     Clock& clock = clocks_[now_];
-    PerCpu& cpu = cpus_[step.cpu];
-    if (step.context == Context::kHardirq) {
+    PerCpu& cpu = cpus_[steps_[touch.step].cpu];
+    if (touch.context == Context::kHardirq) {
       cpu.hardirqs.join(clock);
-    } else if (step.irqs_off) {
+    } else if (touch.irqs_off) {
       cpu.irqs_off.join(clock);
     }
-    if (step.context == Context::kSoftirq) {
+    if (touch.context == Context::kSoftirq) {
       cpu.softirqs.join(clock);
-    } else if (step.softirqs_off) {
+    } else if (touch.softirqs_off) {
       cpu.softirqs_off.join(clock);
     }
-    if (step.alone) cpu.alone.join(clock);
+    if (touch.alone) cpu.alone.join(clock);
     clock.advance(now_);  // what follows is not part of it
   }
 
@@ -151,10 +153,10 @@ class HappensBefore {
     clock.advance(now_);  // what follows is not part of it
   }
 
-  std::optional<DataRace> access(Plain& plain, std::uint32_t position, cpu::Access access) {
+  std::optional<DataRace> access(Plain& plain, const Touch& touch) {
     const Clock& clock = clocks_[now_];
-    enter_exclusion(steps_[position]);
-    const bool writes = access != cpu::Access::kRead;
+    enter_exclusion(touch);
+    const bool writes = touch.access != cpu::Access::kRead;
     const auto unordered = [&](const std::vector<Use>& uses) -> const Use* {
       for (std::size_t context = 0; context < uses.size(); ++context) {
         if (uses[context].when > clock.of(context)) return &uses[context];
@@ -162,15 +164,15 @@ class HappensBefore {
       return nullptr;
     };
     if (const Use* other = unordered(plain.writes))
-      return DataRace{plain.variable, other->step, position, true, writes};
+      return DataRace{plain.variable, other->step, touch.step, true, writes};
     if (writes) {
       if (const Use* other = unordered(plain.reads))
-        return DataRace{plain.variable, other->step, position, false, true};
+        return DataRace{plain.variable, other->step, touch.step, false, true};
     }
     std::vector<Use>& uses = writes ? plain.writes : plain.reads;
     if (uses.size() <= now_) uses.resize(now_ + 1);
-    uses[now_] = {clock.of(now_), position};
-    leave_exclusion(steps_[position]);
+    uses[now_] = {clock.of(now_), touch.step};
+    leave_exclusion(touch);
     return {};
   }
 

@@ -1,8 +1,8 @@
 // Data races on the variables that a scenario declares plain: two accesses from different contexts,
 // at least one of them a write, that nothing orders. What orders is what orders in the kernel: a
 // lock that one lets go and the other takes, a completion, a wakeup, a work, timer, tasklet or
-// softirq and its handler, an interrupt that is sent, a variable that is not plain and is read after
-// it was stored, and on one CPU interrupts, softirqs or preemption that are off.
+// softirq and its handler, an interrupt that is sent, a variable that is not plain and is read
+// after it was stored, and on one CPU interrupts, softirqs or preemption that are off.
 //
 // A recorded run is looked at with vector clocks, one for each task and for the softirqs and the
 // interrupts of each CPU. So the answer is exact for that run: what only happened to lie apart in

@@ -130,8 +130,8 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
   return places;
 }
 
-std::string why_text(run::System& system, const run::ExpectationSink& sink,
-                     const Outcome& outcome, Time held_back) {
+std::string why_text(run::System& system, const run::ExpectationSink& sink, const Outcome& outcome,
+                     Time held_back) {
   if (outcome.fault == Fault::kDefect || outcome.fault == Fault::kWatchdog) return system.message();
   const run::Stuck stuck = run::find_stuck(system);
   std::string text;

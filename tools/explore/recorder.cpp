@@ -19,6 +19,11 @@ void append(std::vector<T>& list, const T& value) {
   list.push_back(value);
 }
 
+Context context_of(const cpu::Cpu& cpu) {
+  if (cpu.in_hardirq()) return Context::kHardirq;
+  return cpu.serving_softirq() ? Context::kSoftirq : Context::kTask;
+}
+
 }  // namespace
 
 Recorder::Recorder(int nr_cpus) : cpus_(static_cast<std::size_t>(nr_cpus)) {}
@@ -158,22 +163,12 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
     done.at_start = task.location != here.location;
     here.location = task.location;
   }
-  if (wants_touches) note_context(cpu, task, done);
+  if (wants_touches) done.context = context_of(cpu);
   append(steps_, done);
+  running_ = &cpu;
   // Who is switched in has seen what its waker did.
   if (wants_touches && std::exchange(here.task, &task) != &task)
     touched(&task, cpu::Access::kAcquire);
-}
-
-// A task that cannot be preempted has its CPU for itself; so has one that may only run there, where
-// tasks are not preempted.
-void Recorder::note_context(const cpu::Cpu& cpu, const sched::Task& task, Step& step) {
-  step.context = cpu.in_hardirq()        ? Context::kHardirq
-                 : cpu.serving_softirq() ? Context::kSoftirq
-                                         : Context::kTask;
-  step.softirqs_off = cpu.softirq_count() != 0;
-  const bool bound = !cpu.machine().full_preemption && task.nr_cpus_allowed == 1;
-  step.alone = step.context == Context::kTask && (bound || !cpu.preemptible());
 }
 
 // What the interrupt does on its arrival is a step of its own.
@@ -187,6 +182,7 @@ void Recorder::drain(cpu::Cpu& cpu) {
     arrival.pid = cpu.current->pid;
     arrival.cpu = static_cast<std::uint16_t>(cpu.id());
     append(steps_, arrival);
+    running_ = &cpu;
   }
   on_interrupt.call(on_interrupt.object, cpu.id());
 }
@@ -220,7 +216,21 @@ void Recorder::touched(const void* object, cpu::Access access) {
   if (!recording_) return;
   if (access <= cpu::Access::kStore)
     append(accesses_, Access{object, access != cpu::Access::kRead});
-  if (wants_touches && !steps_.empty()) append(touches_, Touch{object, current_step() - 1, access});
+  if (wants_touches && !steps_.empty()) append(touches_, touch_of(object, access));
+}
+
+// A task that cannot be preempted has its CPU for itself; so has one that may only run there, where
+// tasks are not preempted.
+Touch Recorder::touch_of(const void* object, cpu::Access access) const {
+  const cpu::Cpu& cpu = *running_;
+  const bool bound = !cpu.machine().full_preemption &&
+                     static_cast<const sched::Task&>(*cpu.current).nr_cpus_allowed == 1;
+  Touch touch{.object = object, .step = current_step() - 1, .access = access};
+  touch.context = context_of(cpu);
+  touch.irqs_off = cpu.irqs_disabled();
+  touch.softirqs_off = cpu.softirq_count() != 0;
+  touch.alone = touch.context == Context::kTask && (bound || !cpu.preemptible());
+  return touch;
 }
 
 void Recorder::cancelled(Time due) {

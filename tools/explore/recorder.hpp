@@ -18,7 +18,7 @@ struct Task;
 
 namespace kt::explore {
 
-/// What a step belongs to. Contexts of one kind and CPU, or of one task, follow one another.
+/// What code belongs to. Contexts of one kind and CPU, or of one task, follow one another.
 enum class Context : std::uint8_t { kTask, kSoftirq, kHardirq };
 
 /// One executed step: the code behind one segment.
@@ -34,9 +34,7 @@ struct Step {
   std::uint16_t cpu = 0;
   bool irqs_off = false;  ///< no interrupt could come before it
   bool at_start = false;  ///< the code of the statement itself, not of something that it called
-  bool softirqs_off = false;
-  bool alone = false;  ///< nothing else of the kind can run on its CPU before the task lets it
-  Context context = Context::kTask;
+  Context context = Context::kTask;  ///< at its start; only if touches are wanted
 };
 
 struct Access {
@@ -49,6 +47,10 @@ struct Touch {
   const void* object = nullptr;
   std::uint32_t step = 0;  ///< position of the step
   cpu::Access access{};
+  Context context = Context::kTask;  ///< a step may go from one to another
+  bool irqs_off = false;
+  bool softirqs_off = false;
+  bool alone = false;  ///< no other task can run on its CPU before this one lets it
 };
 
 /// Something that was due and will not happen.
@@ -152,7 +154,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
  private:
   void look_ahead(int cpu);
   void draw(const Deviation& deviation);
-  void note_context(const cpu::Cpu& cpu, const sched::Task& task, Step& step);
+  [[nodiscard]] Touch touch_of(const void* object, cpu::Access access) const;
   void drain(cpu::Cpu& cpu);
 
   std::vector<PerCpu> cpus_;
@@ -166,6 +168,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   std::vector<Step> steps_;
   std::vector<Access> accesses_;
   std::vector<Touch> touches_;
+  const cpu::Cpu* running_ = nullptr;  // whose step it is
   std::vector<Asked> asked_;
   std::vector<Cancelled> cancelled_;
   std::vector<Deviation> drawn_;

@@ -37,10 +37,11 @@ std::optional<Starvation> of_pool(System& system, const workqueue::WorkerPool& p
     const Time waited = system.now() - work.activated_at;
     if (waited < bound && !for_ever) continue;
     const std::string name(names[work.function_name]);
-    return Starvation{name, fmt::format("work {} of {} waits since t={}, {}, and no worker starts it",
-                                        name, work.pwq->wq->name, time_text(work.activated_at),
-                                        for_ever ? std::string("nothing can happen any more")
-                                                 : fmt::format("for {}", time_text(waited)))};
+    return Starvation{
+        name, fmt::format("work {} of {} waits since t={}, {}, and no worker starts it", name,
+                          work.pwq->wq->name, time_text(work.activated_at),
+                          for_ever ? std::string("nothing can happen any more")
+                                   : fmt::format("for {}", time_text(waited)))};
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// Who is kept waiting although it could go on: a thread of the scenario that is runnable and gets no
-// CPU, a work that its pool could start and does not.
+// Who is kept waiting although it could go on: a thread of the scenario that is runnable and gets
+// no CPU, a work that its pool could start and does not.
 #pragma once
 
 #include <optional>
