@@ -136,6 +136,9 @@ TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore
   CHECK(found.code == 1);
   CHECK_THAT(found.out, Contains("a lost wakeup"));
   CHECK(bench.ktsim("explore race.json --bound 0").code == 0);
+  const CommandResult drawn = bench.ktsim("explore race.json --strategy pct --bound 0 --budget 9");
+  CHECK(drawn.code == 0);
+  CHECK_THAT(drawn.out, Contains("no defect in 9 executions drawn at random"));
   CHECK(bench.ktsim("explore race.json --budget 2").code == 3);
   const CommandResult replayed =
       bench.ktsim("replay race.json --schedule found.json --trace trace.txt");

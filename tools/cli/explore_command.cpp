@@ -159,11 +159,11 @@ class Counter {
 
 std::string verdict_text(const explore::SearchOptions& options,
                          const explore::SearchResult& result) {
+  if (is_drawn(options))
+    return fmt::format("no defect in {} executions drawn at random", result.executions);
   if (!result.completed)
     return fmt::format("no defect in {} executions; the budget ended before bound 0",
                        result.executions);
-  const bool draws = is_drawn(options);
-  if (draws) return fmt::format("no defect in {} executions drawn at random", result.executions);
   if (result.no_more)
     return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
                        result.schedules, *result.completed - 1);
