@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -129,6 +130,28 @@ void Arena::rewind() {
     std::memcpy(begin_ + std::size_t{page} * kPage, image_.data() + std::size_t{page} * kPage,
                 kPage);
   }
+}
+
+void Arena::save(Mark& mark) const {
+  const Use heap(nullptr);
+  mark.pages.resize(changed());
+  for (std::size_t i = 0; i < changed_.size(); ++i)
+    std::memcpy(mark.pages.data() + i * kPage, begin_ + std::size_t{changed_[i]} * kPage, kPage);
+  const std::byte* const kept_end = begin_ + image_.size();
+  mark.behind.clear();
+  if (head_->fresh > kept_end)
+    mark.behind.assign(kept_end, static_cast<const std::byte*>(head_->fresh));
+}
+
+// Pages that were changed for the first time since lie behind the others in the list.
+void Arena::rewind_to(const Mark& mark) {
+  for (std::size_t i = 0; i < changed_.size(); ++i) {
+    const std::size_t at = std::size_t{changed_[i]} * kPage;
+    const std::byte* const page =
+        i * kPage < mark.pages.size() ? mark.pages.data() + i * kPage : image_.data() + at;
+    std::memcpy(begin_ + at, page, kPage);
+  }
+  std::ranges::copy(mark.behind, begin_ + image_.size());
 }
 
 namespace {

@@ -40,6 +40,15 @@ class Arena {
   void keep();
   void rewind();
 
+  /// A later moment: what was changed by then.
+  struct Mark {
+    std::vector<std::byte> pages;
+    std::vector<std::byte> behind;  ///< what was allocated since keep(), behind all that was kept
+  };
+  void save(Mark& mark) const;
+  /// Comes back to the moment at which the mark was saved, from any later or earlier one.
+  void rewind_to(const Mark& mark);
+
   [[nodiscard]] bool contains(const void* memory) const {
     return memory >= begin_ && memory < begin_ + capacity_;
   }

@@ -190,7 +190,7 @@ class Cpu {
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
   bool online = true;    ///< cpu_online(): tracepoints of a CPU that is not are not recorded
 
-  /// Says to whoever explores that the code which runs now reads or writes what other CPUs use too.
+  /// Says to whoever explores that the code which runs now uses what other CPUs use too.
   void touch(const void* object, Access access) const {
     if (probe_ != nullptr) [[unlikely]]
       probe_->touched(object, access);

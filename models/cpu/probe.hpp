@@ -12,7 +12,15 @@ namespace kt::cpu {
 using sim::Time;
 class Cpu;
 
-enum class Access : std::uint8_t { kRead, kWrite };
+/// What code does to an object that others use too. All but the first three order what happens, and
+/// are nothing that the order of steps could change.
+enum class Access : std::uint8_t {
+  kRead,     ///< sees what was stored, and what its writer did before
+  kWrite,    ///< reads and stores: a locked operation
+  kStore,    ///< stores without looking
+  kAcquire,  ///< as a read
+  kRelease,  ///< as a write: what was done before is seen by who acquires later
+};
 
 class Probe {
  public:
@@ -31,7 +39,7 @@ class Probe {
   virtual void signalled(Cpu& cpu) = 0;
   virtual void signalled_by(Cpu& cpu, std::uint32_t step) = 0;
   [[nodiscard]] virtual std::uint32_t current_step() const = 0;
-  /// The running code reads or writes a shared object; also while no step is known.
+  /// The running code uses a shared object; also while no step is known. The object may be gone.
   virtual void touched(const void* object, Access access) = 0;
   /// It keeps something from happening that was due at the instant `due`, with an interrupt.
   virtual void cancelled(Time due) = 0;

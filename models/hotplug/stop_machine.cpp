@@ -76,6 +76,7 @@ Co<> StopMachine::take_part(Multi& multi, Cpu& cpu) {
       multi.spinning.push_back(&spin);
       co_await spin;
     }
+    cpu.touch(&multi.state, cpu::Access::kAcquire);
     current = multi.state;
     if (current == State::kDisableIrq) cpu.local_irq_disable();
     if (current == State::kRun && multi.where.test(cpu.id())) {
@@ -88,9 +89,12 @@ Co<> StopMachine::take_part(Multi& multi, Cpu& cpu) {
 }
 
 void StopMachine::ack(Multi& multi, Cpu& cpu) {
+  cpu.touch(&multi.acks_left, cpu::Access::kAcquire);
+  cpu.touch(&multi.acks_left, cpu::Access::kRelease);
   if (--multi.acks_left != 0 || multi.state == State::kExit) return;
   multi.acks_left = multi.threads;
   multi.state = static_cast<State>(static_cast<int>(multi.state) + 1);
+  cpu.touch(&multi.state, cpu::Access::kRelease);
   const std::vector<cpu::Segment*> spinning = std::exchange(multi.spinning, {});
   for (cpu::Segment* segment : spinning) {
     Cpu::release(*segment, scheduler_.machine().handover(cpu.id(), segment->cpu->id()));

@@ -159,6 +159,7 @@ Co<> RtMutexes::acquire(RtMutex& lock, std::uint32_t state) {
     co_await slowlock(lock, self, state);
   }
   cpu::Cpu& cpu = *self.cpu;
+  cpu.touch(&lock, cpu::Access::kAcquire);
   const int last = std::exchange(lock.owner_cpu, cpu.id());
   const bool remote = last >= 0 && last != cpu.id();
   co_await cpu.run(remote ? scheduler_.machine().handover(last, cpu.id()) : cpu.costs().lock);
@@ -173,6 +174,7 @@ Co<> RtMutexes::release(RtMutex& lock, std::uint32_t state) {
     throw sim::Defect(fmt::format("lock {} unlocked by {}, which does not hold it",
                                   names[lock.name], names[self.comm]));
   }
+  self.cpu->touch(&lock, cpu::Access::kRelease);
   lock.owner = nullptr;
   if (lock.waiters == nullptr) co_return;
   Task& next = *lock.waiters->task;

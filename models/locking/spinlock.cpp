@@ -42,6 +42,7 @@ bool Acquire::await_ready() {
 void Acquire::await_resume() const noexcept {
   if (irqsave) lock->irqs_were_off = irqs_were_off;
   if (since < 0) return;
+  machine->touch(lock, cpu::Access::kAcquire);
   ++lock->contentions;
   lock->waited += machine->now() - since;
 }
@@ -53,7 +54,7 @@ void Spinlocks::release(Spinlock& lock) {
                                   machine.trace().names()[lock.name],
                                   machine.trace().names()[machine.this_cpu().current->comm]));
   }
-  machine.touch(&lock, cpu::Access::kWrite);
+  machine.touch(&lock, cpu::Access::kStore);
   Spinlock::Waiter* next = lock.head;
   if (next == nullptr) {
     lock.owner = nullptr;

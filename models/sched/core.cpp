@@ -206,6 +206,7 @@ void Scheduler::try_to_block_task(Rq& rq, Task& p, std::uint32_t& state) {
     p.state = state = kTaskRunning;
     return;
   }
+  machine_.touch(&p, cpu::Access::kRelease);
   p.contributes_to_load =
       (state & kTaskUninterruptible) != 0 && (state & (kTaskNoload | kTaskFrozen)) == 0;
   p.sleep_start = rq.clock();

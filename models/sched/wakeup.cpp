@@ -139,6 +139,7 @@ Co<> Scheduler::smp_call_function_single_async(int cpu, CallSingleData& csd) {
   } else {
     Rq& rq = this->rq(cpu);
     const bool was_empty = !calls_queued(rq);
+    here.touch(&csd, cpu::Access::kRelease);
     csd.next = nullptr;
     csd.queued = true;
     *rq.call_list_tail = &csd;
@@ -154,6 +155,7 @@ Co<> Scheduler::run_call_list(Rq& rq) {
     rq.call_list = csd.next;
     if (rq.call_list == nullptr) rq.call_list_tail = &rq.call_list;
     csd.queued = false;
+    rq.cpu->touch(&csd, cpu::Access::kAcquire);
     co_await csd.function(csd.object, *rq.cpu);
   }
 }
@@ -226,6 +228,7 @@ Co<bool> Scheduler::try_to_wake_up(Task& p, std::uint32_t mask, unsigned wake_fl
 Co<> Scheduler::wake_up_new_task(Task& p) {
   Cpu& cpu = machine_.this_cpu();
   const bool irqs_were_off = cpu.lock_irqsave();  // pi_lock
+  cpu.touch(&p, cpu::Access::kRelease);
   p.state = kTaskRunning;
   co_await cpu.run(machine_.costs().ttwu);
   p.recent_used_cpu = p.cpu->id();

@@ -31,8 +31,9 @@ Tasklets::Tasklets(Softirqs& softirqs)
 
 // kernel/softirq.c: __tasklet_schedule_common
 Co<bool> Tasklets::tasklet_schedule(Tasklet& tasklet) {
-  if (tasklet.scheduled) co_return false;
   Cpu& cpu = softirqs_.scheduler().machine().this_cpu();
+  cpu.touch(&tasklet, cpu::Access::kRelease);
+  if (tasklet.scheduled) co_return false;
   tasklet.scheduled = true;
   tasklet.scheduled_at = cpu.now();
   const bool irqs_were_off = cpu.irqs_disabled();
@@ -74,12 +75,14 @@ Co<> Tasklets::run_list(Cpu& cpu, bool highpri) {
 Co<> Tasklets::run(Cpu& cpu, Tasklet& tasklet) {
   tasklet.running = true;
   tasklet.scheduled = false;
+  cpu.touch(&tasklet, cpu::Access::kAcquire);
   ++tasklet.runs;
   tasklet.latency.record(cpu.now() - tasklet.scheduled_at);
   cpu.trace(Event::kTaskletEntry, tasklet.address, tasklet.function_name);
   co_await tasklet.function(*this, tasklet);
   cpu.trace(Event::kTaskletExit, tasklet.address, tasklet.function_name);
   tasklet.running = false;
+  cpu.touch(&tasklet, cpu::Access::kRelease);
 }
 
 // The two softirqs are raised whether there was a tasklet or not.

@@ -138,6 +138,7 @@ Co<> Timers::run_hrtimers(Base& base, Cpu& cpu, unsigned mask) {
     co_await cpu.run(cpu.costs().hrtimer_callback);
     const bool restart = co_await timer.function(*this, timer, cpu);
     timer.running = false;
+    cpu.touch(&timer, cpu::Access::kRelease);
     cpu.trace(Event::kHrtimerExpireExit, address);
     if (restart && !timer.queued()) {
       if (!is_tick) ++armed_;

@@ -126,6 +126,7 @@ Co<> Timers::run_timers(Cpu& cpu, Base& base, TimerBaseKind kind) {
               wheel.expiring_clock());
     co_await cpu.run(cpu.costs().timer_callback);
     co_await timer.function(*this, timer);
+    cpu.touch(&timer, cpu::Access::kRelease);
     cpu.trace(Event::kTimerExpireExit, address);
     if (irqsafe) cpu.local_irq_enable();
     if (rt) {

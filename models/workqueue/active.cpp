@@ -105,6 +105,8 @@ Co<> Workqueues::pwq_dec_nr_in_flight(Pwq& pwq, std::uint8_t color, bool inactiv
   --pwq.nr_in_flight[color];
   if (pwq.flush_color == color && pwq.nr_in_flight[color] == 0) {
     pwq.flush_color = -1;
+    machine_.touch(&pwq.wq->nr_pwqs_to_flush, cpu::Access::kAcquire);
+    machine_.touch(&pwq.wq->nr_pwqs_to_flush, cpu::Access::kRelease);
     if (--pwq.wq->nr_pwqs_to_flush == 0) {
       co_await base_.completions.complete(pwq.wq->first_flusher->done);
     }

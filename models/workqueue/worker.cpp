@@ -170,6 +170,7 @@ Co<> Workqueues::process_one_work(Worker& worker, Work& work) {
   WorkStats* const stats = work.stats;
   note_start(worker, work);
   co_await work.function(*this, work);
+  machine_.touch(&work, cpu::Access::kRelease);
   machine_.this_cpu().trace(Event::kWorkqueueExecuteEnd, address, worker.current_name);
   ++pwq.stats[kCompleted];
   note_end(worker, stats);

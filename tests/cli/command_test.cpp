@@ -136,6 +136,9 @@ TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore
   CHECK(found.code == 1);
   CHECK_THAT(found.out, Contains("a lost wakeup"));
   CHECK(bench.ktsim("explore race.json --bound 0").code == 0);
+  const CommandResult drawn = bench.ktsim("explore race.json --strategy pct --bound 0 --budget 9");
+  CHECK(drawn.code == 0);
+  CHECK_THAT(drawn.out, Contains("no defect in 9 executions drawn at random"));
   CHECK(bench.ktsim("explore race.json --budget 2").code == 3);
   const CommandResult replayed =
       bench.ktsim("replay race.json --schedule found.json --trace trace.txt");
@@ -153,6 +156,25 @@ TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore
   const CommandResult blank = bench.ktsim("replay race.json --schedule blank.json");
   CHECK(blank.code == 2);
   CHECK_THAT(blank.err, Contains("names no step to compare"));
+}
+
+TEST_CASE("replay looks for data races, as explore does", "[cli][explore]") {
+  const Bench bench;
+  bench.scenario("race.json", R"("duration": "idle", "machine": {"cpus": 2},
+    "variables": {"x": {"initial": 1, "plain": true}}, "kthreads": {
+      "writer": {"cpu": 0, "do": [{"set": "x = 2"}]},
+      "reader": {"cpu": 1, "do": [{"if": "x == 1", "then": []}]}})");
+  const CommandResult found = bench.ktsim("explore race.json --schedule-out found.json");
+  CHECK(found.code == 1);
+  CHECK_THAT(found.out, Contains("a data race") && Contains("writer (pid"));
+  CHECK(bench.ktsim("run race.json").code == 0);
+  const CommandResult replayed = bench.ktsim("replay race.json --schedule found.json");
+  CHECK(replayed.code == 1);
+  CHECK_THAT(replayed.out, Contains("Data race on variable x"));
+  const json report = json::parse(bench.ktsim("replay race.json --schedule found.json --json").out);
+  CHECK(report["exit_code"] == 1);
+  CHECK_THAT(report["data_race"].get<std::string>(), Contains("reader (pid"));
+  CHECK_THAT(bench.ktsim("check race.json").out, Contains("plain variables: x"));
 }
 
 TEST_CASE("several scenarios: all run, the worst exit code", "[cli]") {

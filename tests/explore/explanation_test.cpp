@@ -1,11 +1,24 @@
 #include "tools/explore/explanation.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/explore/explored.hpp"
 
 using namespace kt;
 using namespace kt::explore;
+
+TEST_CASE("a table that is too long keeps its ends and what decides", "[explore]") {
+  Explanation explanation;
+  explanation.columns = {"t0, CPU 0"};
+  for (int i = 0; i < 10'000; ++i)
+    explanation.rows.push_back({i, 0, fmt::format("step {};", i), i == 5'000});
+  const std::string table = explanation.table();
+  CHECK_THAT(table, Catch::Contains("step 0;") && Catch::Contains("step 4990;") &&
+                        Catch::Contains("step 5000;") && Catch::Contains("step 9999;") &&
+                        Catch::Contains("rows)"));
+  CHECK(std::ranges::count(table, '\n') < 100);
+}
 
 TEST_CASE("a lost wakeup is explained by its table, its stall and the wake that was lost",
           "[explore]") {

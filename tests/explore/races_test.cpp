@@ -52,9 +52,13 @@ Outcome run_anew(const scenario::Scenario& scenario, const Schedule& schedule) {
   recorder.on_interrupt = store_buffers(system);
   system.machine().set_probe(&recorder);
   system.machine().chooser = &recorder;
-  recorder.start(schedule, false);
+  recorder.wants_touches = has_plain_variables(scenario);
+  recorder.start(schedule, recorder.wants_touches);
   system.run_on(run_limit(system, schedule));
-  return judge(system, sink);
+  const Outcome outcome = judge(system, sink, held_back(schedule));
+  if (outcome.fault != Fault::kNone || !recorder.wants_touches) return outcome;
+  const auto race = find_data_race(recorder, system);
+  return race ? outcome_of(*race, scenario) : Outcome{};
 }
 
 }  // namespace

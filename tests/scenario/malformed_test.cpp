@@ -103,6 +103,10 @@ TEST_CASE("the top level is checked", "[scenario][malformed]") {
       {around("\"mutexes\": [\"a\", @\"a\"]"), "/mutexes/1", "\"a\" is already a mutex"},
       {around("\"variables\": {@\"cpu\": 0}"), "/variables/cpu", "cannot name a variable"},
       {around("\"variables\": {\"x\": @0.5}"), "/variables/x", "a number with a fraction"},
+      {around("\"variables\": {\"x\": {@\"plane\": true}}"), "/variables/x/plane",
+       "expected initial or plain"},
+      {around("\"variables\": {\"x\": {\"plain\": @1}}"), "/variables/x/plain",
+       "expected true or false"},
       {around("\"works\": {@\"a/b\": {\"do\": []}}"), "/works/a~1b", "cannot name a work"},
       {around("\"trace\": {\"events\": [@7]}"), "/trace/events/0", "expected a string"},
   });

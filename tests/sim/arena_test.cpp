@@ -85,3 +85,32 @@ TEST_CASE("an arena that is full says so", "[arena]") {
   const sim::Arena::Use use(&arena);
   REQUIRE_THROWS_AS(std::make_unique<char[]>(1 << 17), std::bad_alloc);
 }
+
+TEST_CASE("an arena goes back to each of its marks, from before and from behind", "[arena]") {
+  sim::Arena arena(std::size_t{1} << 26);
+  Kept* world = make_world(arena);
+  arena.keep();
+  constexpr int kMarks = 5;
+  std::vector<sim::Arena::Mark> marks(kMarks);
+  for (int i = 0; i < kMarks; ++i) {
+    {
+      const sim::Arena::Use use(&arena);
+      world->numbers[static_cast<std::size_t>(1000 * i)] = -i - 1;
+      world->names[2] = std::string(static_cast<std::size_t>(100'000 * (i + 1)), 'n');
+    }
+    arena.save(marks[static_cast<std::size_t>(i)]);
+  }
+  {
+    const sim::Arena::Use use(&arena);
+    change(*world);
+  }
+  for (const int i : {4, 0, 3, 1, 2}) {
+    arena.rewind_to(marks[static_cast<std::size_t>(i)]);
+    REQUIRE(world->numbers.size() == 5000);
+    for (int j = 0; j < kMarks; ++j)
+      REQUIRE((world->numbers[static_cast<std::size_t>(1000 * j)] == -j - 1) == (j <= i));
+    REQUIRE(world->names[2] == std::string(static_cast<std::size_t>(100'000 * (i + 1)), 'n'));
+    if (i == 3) arena.rewind();
+    if (i == 3) require_untouched(*world);
+  }
+}

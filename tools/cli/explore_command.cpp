@@ -32,13 +32,13 @@ CommandLine explore_command_line() {
   CommandLine line(
       "explore", "SCENARIO",
       "Runs a scenario again and again, each time under another schedule, until something goes\n"
-      "wrong: a lost wakeup, a deadlock, a hang, a run that does not end, a defect, a failed\n"
-      "assertion or expectation. A schedule is the run that time alone gives, but for a few\n"
-      "deviations: a CPU stalls before a step until a step of another CPU that it races with is\n"
-      "done, an interrupt lands late, a sleep ends spuriously. All schedules of 0, 1, 2, ... "
-      "deviations\n"
-      "are tried. What is found is shrunk, explained, and written as a schedule that\n"
-      "ktsim replay repeats. The scenario's kthreads exist when it begins.\n"
+      "wrong: a lost wakeup, a deadlock, a hang, starvation, a run that does not end, a defect,\n"
+      "a failed assertion or expectation, a data race on a plain variable. A schedule is the\n"
+      "run that time alone gives, but for a few deviations: a CPU stalls before a step until a\n"
+      "step of another CPU that it races with is done, an interrupt lands late, a sleep ends\n"
+      "spuriously. All schedules of 0, 1, 2, ... deviations are tried. What is found is shrunk,\n"
+      "explained, and written as a schedule that ktsim replay repeats. The scenario's kthreads\n"
+      "exist when it begins.\n"
       "Exit codes: 0 nothing found, 1 found, 2 bad usage or scenario, 3 the budget ran out.",
       "  ktsim explore scenario.json\n"
       "  ktsim explore scenario.json --bound 3 --schedule-out found.json\n"
@@ -159,11 +159,11 @@ class Counter {
 
 std::string verdict_text(const explore::SearchOptions& options,
                          const explore::SearchResult& result) {
+  if (is_drawn(options))
+    return fmt::format("no defect in {} executions drawn at random", result.executions);
   if (!result.completed)
     return fmt::format("no defect in {} executions; the budget ended before bound 0",
                        result.executions);
-  const bool draws = is_drawn(options);
-  if (draws) return fmt::format("no defect in {} executions drawn at random", result.executions);
   if (result.no_more)
     return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
                        result.schedules, *result.completed - 1);

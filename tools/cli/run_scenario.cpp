@@ -74,6 +74,7 @@ class Run {
     RunResult result{static_cast<int>(report.code()), run::report_text(report),
                      run::report_json(report, false), run::report_json(report, true)};
     if (limit_reached) note_limit(result);
+    if (recorder_ && recorder_->wants_touches) note_data_race(result, system);
     return result;
   }
 
@@ -102,6 +103,7 @@ class Run {
     system.machine().set_probe(&*recorder_);
     system.machine().chooser = &*recorder_;
     recorder_->on_interrupt = explore::store_buffers(system);
+    recorder_->wants_touches = explore::has_plain_variables(scenario_);
     recorder_->start(options_.schedule->schedule, true);
     system.run_on(explore::run_limit(system, options_.schedule->schedule));
     std::vector<explore::Place> places;
@@ -130,6 +132,19 @@ class Run {
     for (nlohmann::ordered_json* json : {&result.json, &result.full}) {
       (*json)["exit_code"] = result.code;
       (*json)["message"] = limit;
+    }
+  }
+
+  void note_data_race(RunResult& result, run::System& system) const {
+    const auto race = explore::find_data_race(*recorder_, system);
+    if (!race) return;
+    if (result.code == static_cast<int>(sim::ExitCode::kDone))
+      result.code = static_cast<int>(sim::ExitCode::kDefect);
+    const std::string text = explore::data_race_text(*race, *recorder_, system);
+    result.text += fmt::format("\n{}\n", text);
+    for (nlohmann::ordered_json* json : {&result.json, &result.full}) {
+      (*json)["exit_code"] = result.code;
+      (*json)["data_race"] = text;
     }
   }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tools/explore/statement_text.hpp"
+#include "tools/run/starvation.hpp"
 #include "tools/run/task_state.hpp"
 #include "tools/run/time_text.hpp"
 
@@ -129,8 +130,8 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
   return places;
 }
 
-std::string why_text(run::System& system, const run::ExpectationSink& sink,
-                     const Outcome& outcome) {
+std::string why_text(run::System& system, const run::ExpectationSink& sink, const Outcome& outcome,
+                     Time held_back) {
   if (outcome.fault == Fault::kDefect || outcome.fault == Fault::kWatchdog) return system.message();
   const run::Stuck stuck = run::find_stuck(system);
   std::string text;
@@ -149,6 +150,8 @@ std::string why_text(run::System& system, const run::ExpectationSink& sink,
     }
     return text;
   }
+  if (outcome.fault == Fault::kStarvation)
+    return run::find_starvation(system, held_back)->text + ".";
   if (outcome.fault == Fault::kNeverEnds)
     return fmt::format("At t={} something still runs, {} after the start and what was held back.",
                        time_text(system.now()), time_text(Subject::kLiveness));
@@ -190,6 +193,8 @@ class Table {
       const std::size_t first = awaited_step(recorder, held, place.time);
       if (first != steps.size()) decides[first] = true;
     }
+    if (const auto& race = subject_.data_race())
+      decides[race->first] = decides[race->second] = true;
     for (std::size_t i = 0; i < steps.size(); ++i) {
       note_stalls(i, schedule);
       add_step(steps[i], decides[i]);
@@ -245,6 +250,20 @@ class Table {
   std::map<std::int32_t, std::size_t> last_;  // row of a thread's statement
 };
 
+// A run that does not end has more rows than anybody reads: those near its ends and near the steps
+// that decide are enough.
+std::vector<bool> shown_rows(const std::vector<Row>& rows) {
+  constexpr std::size_t kMost = 200;
+  constexpr std::size_t kNear = 20;
+  std::vector<bool> shown(rows.size(), rows.size() <= kMost);
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    if (!rows[at].decides && at != 0 && at + 1 != rows.size()) continue;
+    const std::size_t end = std::min(at + kNear, rows.size());
+    for (std::size_t i = at - std::min(at, kNear); i < end; ++i) shown[i] = true;
+  }
+  return shown;
+}
+
 }  // namespace
 
 std::string Explanation::table() const {
@@ -259,7 +278,16 @@ std::string Explanation::table() const {
     text += '\n';
   };
   end_line();
-  for (const Row& row : rows) {
+  const std::vector<bool> shown = shown_rows(rows);
+  std::size_t left_out = 0;
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    if (!shown[at]) {
+      ++left_out;
+      continue;
+    }
+    if (left_out != 0) text += fmt::format("{:>14}  ({} rows)\n", "...", left_out);
+    left_out = 0;
+    const Row& row = rows[at];
     text += fmt::format("{} {:>12}  ", row.decides ? "*" : " ", time_text(row.time));
     for (std::size_t i = 0; i < columns.size(); ++i)
       text += fmt::format("{:<{}}  ", i == row.column ? row.text : "", widths[i]);
@@ -273,7 +301,10 @@ Explanation explain(Subject& subject, const Found& found) {
   const Outcome outcome = subject.run(found.schedule, true);
   result.places =
       places_of(subject.recorder(), subject.scenario(), subject.system(), found.schedule);
-  result.why = why_text(subject.system(), subject.expectations(), outcome);
+  result.why =
+      subject.data_race()
+          ? data_race_text(*subject.data_race(), subject.recorder(), subject.system())
+          : why_text(subject.system(), subject.expectations(), outcome, held_back(found.schedule));
   Table(subject, result).build(found.schedule);
   return result;
 }

@@ -46,7 +46,8 @@ Explanation explain(Subject& subject, const Found& found);
 std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario& scenario,
                              run::System& system, const Schedule& schedule);
 
-/// Why a run that has ended is wrong.
-std::string why_text(run::System& system, const run::ExpectationSink& sink, const Outcome& outcome);
+/// Why a run that has ended is wrong, but for data races (data_race_text).
+std::string why_text(run::System& system, const run::ExpectationSink& sink, const Outcome& outcome,
+                     Time held_back);
 
 }  // namespace kt::explore

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/sched/task.hpp"
+#include "sim/error.hpp"
 
 namespace kt::explore {
 
@@ -18,13 +19,18 @@ void append(std::vector<T>& list, const T& value) {
   list.push_back(value);
 }
 
+Context context_of(const cpu::Cpu& cpu) {
+  if (cpu.in_hardirq()) return Context::kHardirq;
+  return cpu.serving_softirq() ? Context::kSoftirq : Context::kTask;
+}
+
 }  // namespace
 
 Recorder::Recorder(int nr_cpus) : cpus_(static_cast<std::size_t>(nr_cpus)) {}
 
 void Recorder::start(const Schedule& schedule, bool recording) {
   recording_ = recording;
-  ids_ = stalled_ = questions_ = 0;
+  ids_ = stalled_ = questions_ = pause_at_ = 0;
   entries_.clear();
   for (const Deviation& deviation : schedule) entries_.push_back({deviation, 0, false});
   std::ranges::fill(cpus_, PerCpu{});
@@ -32,10 +38,46 @@ void Recorder::start(const Schedule& schedule, bool recording) {
   index_of_.clear();
   steps_.clear();
   accesses_.clear();
+  touches_.clear();
   asked_.clear();
   cancelled_.clear();
   drawn_.clear();
   if (recording) append(index_of_, 0U);  // ids count from 1
+}
+
+bool Recorder::Position::before(const Deviation& deviation) const {
+  switch (deviation.kind) {
+    case Deviation::Kind::kStall:
+      return cpus_[deviation.cpu].steps < deviation.index;
+    case Deviation::Kind::kLate:
+      return cpus_[deviation.cpu].arrivals < deviation.index;
+    case Deviation::Kind::kAnswer:
+      break;
+  }
+  return questions_ < deviation.index;
+}
+
+void Recorder::save(Position& position) const {
+  position.cpus_ = cpus_;
+  position.entries_ = entries_;
+  position.ids_ = ids_;
+  position.stalled_ = stalled_;
+  position.questions_ = questions_;
+}
+
+void Recorder::resume(const Position& position, const Schedule& schedule) {
+  start(schedule, false);
+  cpus_ = position.cpus_;
+  ids_ = position.ids_;
+  stalled_ = position.stalled_;
+  questions_ = position.questions_;
+  for (Entry& entry : entries_) {
+    if (position.before(entry.deviation)) continue;
+    const auto was = std::ranges::find(position.entries_, entry.deviation, &Entry::deviation);
+    KT_ASSERT(was != position.entries_.end(), "the schedule differs in a place that is passed");
+    entry = *was;
+  }
+  for (std::size_t cpu = 0; cpu < cpus_.size(); ++cpu) look_ahead(static_cast<int>(cpu));
 }
 
 // The next stall and the next late interrupt of a CPU that have not been met.
@@ -65,6 +107,8 @@ std::span<const Access> Recorder::accesses(std::size_t step) const {
 std::uint32_t Recorder::segment_begins(cpu::Cpu& cpu) {
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   ++ids_;
+  if (ids_ == pause_at_) [[unlikely]]
+    cpu.machine().calendar().stop();
   if (++here.steps == here.next_stall) [[unlikely]] {
     for (Entry& entry : entries_) {
       const Deviation& d = entry.deviation;
@@ -119,7 +163,12 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
     done.at_start = task.location != here.location;
     here.location = task.location;
   }
+  if (wants_touches) done.context = context_of(cpu);
   append(steps_, done);
+  running_ = &cpu;
+  // Who is switched in has seen what its waker did.
+  if (wants_touches && std::exchange(here.task, &task) != &task)
+    touched(&task, cpu::Access::kAcquire);
 }
 
 // What the interrupt does on its arrival is a step of its own.
@@ -133,6 +182,7 @@ void Recorder::drain(cpu::Cpu& cpu) {
     arrival.pid = cpu.current->pid;
     arrival.cpu = static_cast<std::uint16_t>(cpu.id());
     append(steps_, arrival);
+    running_ = &cpu;
   }
   on_interrupt.call(on_interrupt.object, cpu.id());
 }
@@ -164,7 +214,23 @@ void Recorder::signalled_by(cpu::Cpu& cpu, std::uint32_t step) {
 
 void Recorder::touched(const void* object, cpu::Access access) {
   if (!recording_) return;
-  append(accesses_, Access{object, access == cpu::Access::kWrite});
+  if (access <= cpu::Access::kStore)
+    append(accesses_, Access{object, access != cpu::Access::kRead});
+  if (wants_touches && !steps_.empty()) append(touches_, touch_of(object, access));
+}
+
+// A task that cannot be preempted has its CPU for itself; so has one that may only run there, where
+// tasks are not preempted.
+Touch Recorder::touch_of(const void* object, cpu::Access access) const {
+  const cpu::Cpu& cpu = *running_;
+  const bool bound = !cpu.machine().full_preemption &&
+                     static_cast<const sched::Task&>(*cpu.current).nr_cpus_allowed == 1;
+  Touch touch{.object = object, .step = current_step() - 1, .access = access};
+  touch.context = context_of(cpu);
+  touch.irqs_off = cpu.irqs_disabled();
+  touch.softirqs_off = cpu.softirq_count() != 0;
+  touch.alone = touch.context == Context::kTask && (bound || !cpu.preemptible());
+  return touch;
 }
 
 void Recorder::cancelled(Time due) {

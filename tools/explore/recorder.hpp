@@ -12,7 +12,14 @@
 #include "sim/chooser.hpp"
 #include "tools/explore/schedule.hpp"
 
+namespace kt::sched {
+struct Task;
+}
+
 namespace kt::explore {
+
+/// What code belongs to. Contexts of one kind and CPU, or of one task, follow one another.
+enum class Context : std::uint8_t { kTask, kSoftirq, kHardirq };
 
 /// One executed step: the code behind one segment.
 struct Step {
@@ -27,11 +34,23 @@ struct Step {
   std::uint16_t cpu = 0;
   bool irqs_off = false;  ///< no interrupt could come before it
   bool at_start = false;  ///< the code of the statement itself, not of something that it called
+  Context context = Context::kTask;  ///< at its start; only if touches are wanted
 };
 
 struct Access {
   const void* object = nullptr;
   bool write = false;
+};
+
+/// Everything that is done to an object, also what only orders steps.
+struct Touch {
+  const void* object = nullptr;
+  std::uint32_t step = 0;  ///< position of the step
+  cpu::Access access{};
+  Context context = Context::kTask;  ///< a step may go from one to another
+  bool irqs_off = false;
+  bool softirqs_off = false;
+  bool alone = false;  ///< no other task can run on its CPU before this one lets it
 };
 
 /// Something that was due and will not happen.
@@ -47,15 +66,56 @@ struct Asked {
 };
 
 class Recorder final : public cpu::Probe, public sim::Chooser {
+  struct PerCpu {
+    std::uint32_t steps = 0;
+    std::uint32_t arrivals = 0;
+    Time arrived = 0;
+    std::uint32_t next_stall = 0;  // index of the step; 0: none
+    std::uint32_t next_late = 0;
+    std::uint32_t cause = 0;
+    std::uint32_t location = 0;  // of the last step in task context
+    const void* task = nullptr;  // that was current in the last step
+  };
+  struct Entry {
+    Deviation deviation;
+    std::uint32_t step = 0;  // id of the step, once it has begun
+    bool met = false;
+  };
+
  public:
   explicit Recorder(int nr_cpus);
 
   /// Before a run. Faults are the questions that a schedule may answer with 1.
   void start(const Schedule& schedule, bool recording);
 
+  /// How far a run has come.
+  class Position {
+   public:
+    /// Whether the place of the deviation is still ahead.
+    [[nodiscard]] bool before(const Deviation& deviation) const;
+
+   private:
+    friend class Recorder;
+    std::vector<PerCpu> cpus_;
+    std::vector<Entry> entries_;
+    std::uint32_t ids_ = 0;
+    std::uint32_t stalled_ = 0;
+    std::uint32_t questions_ = 0;
+  };
+  void save(Position& position) const;
+  /// Before the rest of a run from there on, that is not recorded: under a schedule that differs
+  /// from the one so far only in places that were ahead.
+  void resume(const Position& position, const Schedule& schedule);
+  /// Has the calendar stop where the step of this id begins; 0: nowhere.
+  void pause_at(std::uint32_t id) { pause_at_ = id; }
+  [[nodiscard]] bool paused() const { return pause_at_ != 0 && ids_ >= pause_at_; }
+
   /// Of a recorded run: the steps in the order in which they happened.
   [[nodiscard]] std::span<const Step> steps() const { return steps_; }
   [[nodiscard]] std::span<const Access> accesses(std::size_t step) const;
+  /// Those of all steps, in their order; only if they are wanted.
+  [[nodiscard]] std::span<const Touch> touches() const { return touches_; }
+  bool wants_touches = false;
   [[nodiscard]] std::span<const Asked> asked() const { return asked_; }
   [[nodiscard]] std::span<const Cancelled> cancelled() const { return cancelled_; }
   /// What an interrupt does besides: it drains the CPU's store buffer.
@@ -92,33 +152,23 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
                        std::uint32_t subject) override;
 
  private:
-  struct PerCpu {
-    std::uint32_t steps = 0;
-    std::uint32_t arrivals = 0;
-    Time arrived = 0;
-    std::uint32_t next_stall = 0;  // index of the step; 0: none
-    std::uint32_t next_late = 0;
-    std::uint32_t cause = 0;
-    std::uint32_t location = 0;  // of the last step in task context
-  };
-  struct Entry {
-    Deviation deviation;
-    std::uint32_t step = 0;  // id of the step, once it has begun
-    bool met = false;
-  };
   void look_ahead(int cpu);
   void draw(const Deviation& deviation);
+  [[nodiscard]] Touch touch_of(const void* object, cpu::Access access) const;
   void drain(cpu::Cpu& cpu);
 
   std::vector<PerCpu> cpus_;
   std::vector<Entry> entries_;
   std::uint32_t ids_ = 0;
   std::uint32_t stalled_ = 0;  // id of a step whose stall was met last
+  std::uint32_t pause_at_ = 0;
   bool recording_ = false;
   std::uint32_t questions_ = 0;
   std::vector<std::uint32_t> index_of_;  // by id of the step
   std::vector<Step> steps_;
   std::vector<Access> accesses_;
+  std::vector<Touch> touches_;
+  const cpu::Cpu* running_ = nullptr;  // whose step it is
   std::vector<Asked> asked_;
   std::vector<Cancelled> cancelled_;
   std::vector<Deviation> drawn_;

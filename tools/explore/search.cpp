@@ -50,6 +50,11 @@ bool Search::over() {
 
 Outcome Search::execute(const Schedule& schedule, bool recording) {
   Outcome outcome = subject_.run(schedule, recording);
+  note(schedule, outcome);
+  return outcome;
+}
+
+void Search::note(const Schedule& schedule, const Outcome& outcome) {
   ++result_.executions;
   ++in_bound_;
   if (observe) observe(schedule, outcome);
@@ -57,14 +62,12 @@ Outcome Search::execute(const Schedule& schedule, bool recording) {
     result_.found = {schedule, outcome};
     stop_ = true;
   }
-  return outcome;
 }
 
 // Depth first, from the run of one schedule to those that reverse one race more. Where a step is
 // held back already it is held back for longer: a reversal, but no further stall.
 void Search::visit(const Schedule& schedule, unsigned depth) {
   const bool last = depth == bound_;
-  if (last && depth != 0 && turn_++ % options_.jobs != options_.job) return;
   if (over()) return;
   if (!last || depth == 0) ++inner_;
   execute(schedule, !last);
@@ -76,6 +79,10 @@ void Search::visit(const Schedule& schedule, unsigned depth) {
   if (reduce && traces_.contains(races_.trace_hash(subject_.recorder()), bound_ - depth)) return;
   const std::vector<Deviation> next =
       reduce ? races_.reversals(subject_.recorder()) : races_.all(subject_.recorder());
+  const bool before_last = depth + 1 == bound_;
+  // One run more, and the copies: that has to pay.
+  constexpr std::size_t kRunsForAMark = 8;
+  if (before_last) subject_.mark(schedule, next.size() / (kRunsForAMark * options_.jobs));
   for (const Deviation& deviation : next) {
     const bool answered =
         deviation.kind == Deviation::Kind::kAnswer &&
@@ -83,9 +90,17 @@ void Search::visit(const Schedule& schedule, unsigned depth) {
     if (answered) continue;
     const Schedule child = with(schedule, deviation);
     if (schedules_.contains(hash_of(child), bound_ - depth - 1)) continue;
-    visit(child, depth + 1);
+    before_last ? visit_last(child, deviation) : visit(child, depth + 1);
     if (stop_) return;
   }
+}
+
+// The jobs take turns.
+void Search::visit_last(const Schedule& schedule, const Deviation& deviation) {
+  if (turn_++ % options_.jobs != options_.job) return;
+  if (over()) return;
+  note(schedule, subject_.run_near(schedule, deviation));
+  deeper_ = true;
 }
 
 void Search::iterate() {

@@ -89,7 +89,9 @@ class Search {
   };
 
   Outcome execute(const Schedule& schedule, bool recording);
+  void note(const Schedule& schedule, const Outcome& outcome);
   void visit(const Schedule& schedule, unsigned depth);
+  void visit_last(const Schedule& schedule, const Deviation& deviation);
   void iterate();
   void draw_random();
   void draw_pct();

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "sim/error.hpp"
+#include "tools/run/starvation.hpp"
 #include "tools/run/task_state.hpp"
 
 namespace kt::explore {
@@ -13,9 +14,16 @@ using sched::WaitKind;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kWords{
-    "nothing",    "a lost wakeup",           "a deadlock",          "a hang", "a defect",
-    "a watchdog", "a run that does not end", "a failed expectation"};
+constexpr std::array<std::string_view, 10> kWords{"nothing",
+                                                  "a lost wakeup",
+                                                  "a deadlock",
+                                                  "a hang",
+                                                  "a defect",
+                                                  "a watchdog",
+                                                  "starvation",
+                                                  "a run that does not end",
+                                                  "a failed expectation",
+                                                  "a data race"};
 
 // A message without its numbers: times and PIDs differ from schedule to schedule.
 std::string without_numbers(std::string text) {
@@ -35,11 +43,15 @@ run::SystemOptions system_options() {
   return options;
 }
 
+Time held_back(const Schedule& schedule) {
+  Time sum = 0;
+  for (const Deviation& deviation : schedule) sum += deviation.time;
+  return sum;
+}
+
 Time run_limit(run::System& system, const Schedule& schedule) {
   if (system.horizon() != sim::kNever) return sim::kNever;
-  Time limit = system.now() + Subject::kLiveness;
-  for (const Deviation& deviation : schedule) limit += deviation.time;
-  return limit;
+  return system.now() + Subject::kLiveness + held_back(schedule);
 }
 
 void require_explorable(const scenario::Scenario& scenario) {
@@ -79,6 +91,8 @@ Subject::Subject(const scenario::Scenario& scenario)
   system_->machine().set_probe(recorder_.get());
   system_->machine().chooser = recorder_.get();
   recorder_->on_interrupt = store_buffers(*system_);
+  recorder_->wants_touches = has_plain_variables(scenario);
+  limit_ = run_limit(*system_, {});
   arena_.keep();
 }
 
@@ -86,12 +100,65 @@ Subject::~Subject() = default;
 
 Outcome Subject::run(const Schedule& schedule, bool recording) {
   arena_.rewind();
-  recorder_->start(schedule, recording);
-  {
-    const sim::Arena::Use use(&arena_);
-    system_->run_on(run_limit(*system_, schedule));
+  recorder_->start(schedule, recording || recorder_->wants_touches);
+  go(schedule);
+  return look(schedule);
+}
+
+void Subject::go(const Schedule& schedule) {
+  const sim::Arena::Use use(&arena_);
+  system_->run_on(limit_ == sim::kNever ? limit_ : limit_ + held_back(schedule));
+}
+
+// Without advance_inline() every step comes from the loop that stops at a mark.
+void Subject::mark(const Schedule& schedule, std::size_t most) {
+  constexpr std::size_t kBytes = std::size_t{16} << 20;
+  most = std::min(most, kBytes / std::max<std::size_t>(arena_.changed(), 1));
+  nr_marks_ = 0;
+  if (most == 0 || recorder_->wants_touches) return;
+  const auto spacing = static_cast<std::uint32_t>(recorder_->begun() / most + 1);
+  arena_.rewind();
+  recorder_->start(schedule, false);
+  system_->machine().calendar().allow_inline(false);
+  for (;;) {
+    recorder_->pause_at(recorder_->begun() + spacing);
+    go(schedule);
+    const bool over =
+        system_->ending() != run::Ending::kDone || system_->nothing_since() != sim::kNever;
+    if (over || !recorder_->paused() || nr_marks_ == most) return;
+    if (nr_marks_ == marks_.size()) marks_.emplace_back();
+    Mark& mark = marks_[nr_marks_++];
+    arena_.save(mark.arena);
+    recorder_->save(mark.position);
   }
-  return judge();
+}
+
+Outcome Subject::run_near(const Schedule& schedule, const Deviation& deviation) {
+  const auto end = marks_.begin() + static_cast<std::ptrdiff_t>(nr_marks_);
+  const auto passed = std::partition_point(
+      marks_.begin(), end, [&](const Mark& mark) { return mark.position.before(deviation); });
+  if (passed == marks_.begin()) return run(schedule, false);
+  const Mark& mark = *(passed - 1);
+  arena_.rewind_to(mark.arena);
+  recorder_->resume(mark.position, schedule);
+  system_->machine().calendar().allow_inline(true);
+  go(schedule);
+  return look(schedule);
+}
+
+Outcome Subject::look(const Schedule& schedule) {
+  data_race_.reset();
+  const Outcome outcome = judge(held_back(schedule));
+  return outcome.fault == Fault::kNone && recorder_->wants_touches ? judge_order() : outcome;
+}
+
+Outcome Subject::judge_order() {
+  data_race_ = find_data_race(*recorder_, *system_);
+  return data_race_ ? outcome_of(*data_race_, scenario_) : Outcome{};
+}
+
+Outcome outcome_of(const DataRace& race, const scenario::Scenario& scenario) {
+  return {Fault::kDataRace, scenario.variables[static_cast<std::size_t>(race.variable)].name};
 }
 
 // Whether nothing at the end needs a closer look: all threads have ended, or wait for work.
@@ -106,6 +173,7 @@ bool Subject::nobody_waits() {
   }
   for (const auto& pool : system_->workqueues().pools()) {
     if (pool == nullptr) continue;
+    if (!pool->worklist.empty()) return false;
     for (const workqueue::Worker& worker : pool->workers) {
       if (worker.task != nullptr && worker.current_pwq != nullptr) return false;
     }
@@ -113,23 +181,22 @@ bool Subject::nobody_waits() {
   return system_->control().wait.kind == WaitKind::kNothing;
 }
 
-Outcome Subject::judge() {
+Outcome Subject::judge(Time held_back) {
   const bool done = system_->ending() == run::Ending::kDone;
-  const bool quiet = done && system_->nothing_since() != sim::kNever && nobody_waits();
+  const bool soon = system_->now() < kLiveness / 2;
+  const bool quiet = done && soon && system_->nothing_since() != sim::kNever && nobody_waits();
   if (quiet && scenario_.expect.empty()) return {};
   if (quiet && run::expectations_hold(*system_, *sink_)) return {};
-  return explore::judge(*system_, *sink_);
+  return explore::judge(*system_, *sink_, held_back);
 }
 
-Outcome judge(run::System& system, const run::ExpectationSink& sink) {
+Outcome judge(run::System& system, const run::ExpectationSink& sink, Time held_back) {
   if (system.ending() == run::Ending::kDefect)
     return {Fault::kDefect, without_numbers(system.message())};
   if (system.ending() == run::Ending::kWatchdog)
     return {Fault::kWatchdog, without_numbers(system.message())};
   const run::Stuck stuck = run::find_stuck(system);
   if (!stuck.cycles.empty() || stuck.dead_owner) return {Fault::kDeadlock, {}};
-  if (system.nothing_since() == sim::kNever && system.horizon() == sim::kNever)
-    return {Fault::kNeverEnds, {}};
   if (run::is_defect(system, stuck)) {
     for (const run::Sleeper& sleeper : stuck.sleepers) {
       if (sleeper.lost) return {Fault::kLostWakeup, sleeper.name};
@@ -139,6 +206,10 @@ Outcome judge(run::System& system, const run::ExpectationSink& sink) {
     }
     return {Fault::kHang, {}};
   }
+  if (const auto starvation = run::find_starvation(system, held_back))
+    return {Fault::kStarvation, starvation->subject};
+  if (system.nothing_since() == sim::kNever && system.horizon() == sim::kNever)
+    return {Fault::kNeverEnds, {}};
   for (const run::Verdict& verdict : run::judge(system, sink, stuck)) {
     if (!verdict.passed) return {Fault::kExpectation, verdict.expectation};
   }

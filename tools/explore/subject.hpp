@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/arena.hpp"
-#include "tools/explore/recorder.hpp"
+#include "tools/explore/data_race.hpp"
 #include "tools/run/expect.hpp"
 #include "tools/run/system.hpp"
 
@@ -21,8 +23,10 @@ enum class Fault : std::uint8_t {
   kHang,         ///< nothing can happen any more, and a thread waits
   kDefect,       ///< the simulated code did what it must not: its message says what
   kWatchdog,     ///< a stall, a soft lockup
+  kStarvation,   ///< a thread gets no CPU, a work no worker, for a second that nothing disturbs
   kNeverEnds,    ///< something still runs after Subject::kLiveness
   kExpectation,  ///< an expectation of the scenario failed
+  kDataRace,     ///< two unordered accesses to a plain variable, in a run without another fault
 };
 
 std::string_view fault_words(Fault fault);
@@ -39,7 +43,7 @@ struct Outcome {
 class Subject {
  public:
   /// What still runs so long after the start will not end.
-  static constexpr Time kLiveness = 1'000'000'000;  // ns
+  static constexpr Time kLiveness = 2'000'000'000;  // ns
 
   /// `scenario` must outlive it. Throws sim::UserError for what cannot be explored.
   explicit Subject(const scenario::Scenario& scenario);
@@ -50,6 +54,13 @@ class Subject {
   /// One run from the first wakeup to the end. `recording`: the recorder then knows its steps.
   Outcome run(const Schedule& schedule, bool recording);
 
+  /// Makes one run of a schedule and marks up to so many moments of it, from which run_near() goes
+  /// on. The marks take some MiB at most.
+  void mark(const Schedule& schedule, std::size_t most);
+  /// The same as run() of the marked schedule with this deviation more, unrecorded: from the last
+  /// mark before it.
+  Outcome run_near(const Schedule& schedule, const Deviation& deviation);
+
   /// For the runs from now on; null: none.
   void set_policy(Recorder::Policy* policy) { recorder_->policy = policy; }
 
@@ -57,11 +68,20 @@ class Subject {
   [[nodiscard]] const sim::Arena& arena() const { return arena_; }
   /// The system as the last run left it: for reports, until the next run.
   [[nodiscard]] run::System& system() { return *system_; }
+  /// Of the last run, if that was its fault.
+  [[nodiscard]] const std::optional<DataRace>& data_race() const { return data_race_; }
   [[nodiscard]] const run::ExpectationSink& expectations() const { return *sink_; }
   [[nodiscard]] const scenario::Scenario& scenario() const { return scenario_; }
 
  private:
-  [[nodiscard]] Outcome judge();
+  struct Mark {
+    sim::Arena::Mark arena;
+    Recorder::Position position;
+  };
+  void go(const Schedule& schedule);
+  [[nodiscard]] Outcome look(const Schedule& schedule);
+  [[nodiscard]] Outcome judge(Time held_back);
+  [[nodiscard]] Outcome judge_order();
   [[nodiscard]] bool nobody_waits();
 
   const scenario::Scenario& scenario_;
@@ -71,10 +91,16 @@ class Subject {
   run::ExpectationSink* sink_ = nullptr;
   run::System* system_ = nullptr;
   std::unique_ptr<Recorder> recorder_;
+  std::optional<DataRace> data_race_;
+  Time limit_ = 0;           // of a run without deviations
+  std::vector<Mark> marks_;  // their memory is kept; the first nr_marks_ are valid
+  std::size_t nr_marks_ = 0;
 };
 
 /// Options of the run that an exploration and a replay have in common.
 run::SystemOptions system_options();
+/// ns for which a schedule holds something back, in all.
+Time held_back(const Schedule& schedule);
 /// Where a run stops at the latest: what lasts until it is idle has Subject::kLiveness to get there,
 /// besides the time for which the schedule holds something back.
 Time run_limit(run::System& system, const Schedule& schedule);
@@ -82,7 +108,8 @@ Time run_limit(run::System& system, const Schedule& schedule);
 Recorder::Hook store_buffers(run::System& system);
 /// Refuses what cannot be explored. Throws sim::UserError.
 void require_explorable(const scenario::Scenario& scenario);
-/// What is wrong with a run that has ended.
-Outcome judge(run::System& system, const run::ExpectationSink& sink);
+Outcome outcome_of(const DataRace& race, const scenario::Scenario& scenario);
+/// What is wrong with a run that has ended, but for data races. `held_back`: by its schedule.
+Outcome judge(run::System& system, const run::ExpectationSink& sink, Time held_back);
 
 }  // namespace kt::explore

@@ -255,7 +255,7 @@ void Interpreter::assign(Task& self, const Op& op) {
     return;
   }
   auto& variable = reinterpret_cast<std::uint64_t&>(target);
-  self.cpu->touch(&variable, cpu::Access::kWrite);
+  self.cpu->touch(&variable, plain ? cpu::Access::kStore : cpu::Access::kWrite);
   switch (static_cast<scenario::SetOperator>(op.choice)) {
     case scenario::SetOperator::kAssign:
       variable = static_cast<std::uint64_t>(value);
@@ -284,7 +284,7 @@ void Interpreter::drain_stores(int cpu) {
   if (stores_.empty()) return;
   StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
   for (const StoreBuffer::Entry& entry : stores.entries) {
-    models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kWrite);
+    models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kStore);
     if (entry.state != nullptr) {
       *entry.state = static_cast<std::uint32_t>(entry.value);
     } else {

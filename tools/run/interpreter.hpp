@@ -118,6 +118,10 @@ class Interpreter {
     const std::int64_t* own = stores_.empty() ? nullptr : buffer().find(&variable);
     return own != nullptr ? *own : variable;
   }
+  /// What a read or a write of the variable touches.
+  [[nodiscard]] const void* variable_object(std::int32_t index) const {
+    return &variables_[static_cast<std::size_t>(index)];
+  }
   /// The stores that wait in a CPU's buffer are seen now.
   void drain_stores(int cpu);
   [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
@@ -166,6 +170,10 @@ class Interpreter {
   void returned(const scenario::Op& op, const Task& object, std::int64_t value);
   [[noreturn]] void defect(const scenario::Op& op, const std::string& what) const;
   void assign(Task& self, const scenario::Op& op);
+  void store_variable(std::int32_t index, std::int64_t value) {
+    models_.machine.touch(variable_object(index), cpu::Access::kStore);
+    variables_[static_cast<std::size_t>(index)] = value;
+  }
   void check_progress(const scenario::Op& op);
   [[nodiscard]] const StoreBuffer& buffer() const {
     return stores_[static_cast<std::size_t>(models_.machine.this_cpu().id())];

@@ -6,6 +6,7 @@
 #include "tools/run/expect.hpp"
 #include "tools/run/freeze_failures.hpp"
 #include "tools/run/judge_works.hpp"
+#include "tools/run/starvation.hpp"
 #include "tools/run/task_state.hpp"
 #include "tools/run/time_text.hpp"
 
@@ -15,9 +16,6 @@ using scenario::Expectation;
 using scenario::Property;
 
 namespace {
-
-// A thread that had to wait for a CPU as long as the fair server's period has starved.
-constexpr Time kStarved = 1'000'000'000;  // ns
 
 // In the order of Property.
 constexpr std::array<std::string_view, 9> kProperties{
@@ -141,15 +139,8 @@ class Judge {
   }
 
   [[nodiscard]] std::string starvation() const {
-    for (const Task* task : system_.scenario_threads()) {
-      const bool waits = task->runnable_since >= 0 && !has_exited(*task);
-      const Time waited = waits ? system_.now() - task->runnable_since : 0;
-      const Time longest = std::max(waited, task->stats.wakeup_latency_max);
-      if (longest < kStarved) continue;
-      return fmt::format("{} (pid {}) was runnable for {} without a CPU{}", name(*task), task->pid,
-                         time_text(longest), waited == longest ? ", at the end" : "");
-    }
-    return {};
+    const auto starvation = find_starvation(system_, 0);
+    return starvation ? starvation->text : std::string();
   }
 
   [[nodiscard]] std::string name(const Task& task) const {

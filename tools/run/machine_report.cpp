@@ -86,6 +86,18 @@ std::string duration_text(Time duration) {
 
 }  // namespace
 
+namespace {
+
+std::vector<std::string> plain_variables(const scenario::Scenario& scenario) {
+  std::vector<std::string> names;
+  for (const scenario::Variable& variable : scenario.variables) {
+    if (variable.plain) names.push_back(variable.name);
+  }
+  return names;
+}
+
+}  // namespace
+
 std::string machine_text(const scenario::Scenario& scenario) {
   const scenario::Kernel& kernel = scenario.kernel;
   std::string text = fmt::format("{}: OK ({})\n", scenario.name, scenario.file);
@@ -112,6 +124,8 @@ std::string machine_text(const scenario::Scenario& scenario) {
     text += fmt::format("  {:<15} {:<16} CPUs {:<8} {:<16} {}\n", line.kind, line.name, line.cpus,
                         line.scheduling, line.start);
   }
+  const std::vector<std::string> plain = plain_variables(scenario);
+  if (!plain.empty()) text += fmt::format("\nplain variables: {}\n", fmt::join(plain, ", "));
   return text;
 }
 
@@ -159,6 +173,7 @@ Json machine_json(const scenario::Scenario& scenario) {
             {"cmdline", scenario.kernel.cmdline}}},
           {"costs", std::move(costs)},
           {"threads", std::move(threads)},
+          {"plain_variables", plain_variables(scenario)},
           {"expectations", scenario.expect.size()}};
 }
 

@@ -61,7 +61,7 @@ Co<> Interpreter::alloc(const Op& op) {
   const auto bytes = static_cast<std::uint64_t>(op.number);
   const bool taken = co_await models_.memory.alloc(bytes, gfp_of(op), op.node);
   const std::int64_t error = taken ? 0 : -ENOMEM;
-  if (op.object >= 0) variables_[static_cast<std::size_t>(op.object)] = error;
+  if (op.object >= 0) store_variable(op.object, error);
   returned(op, kind_of(op).name, error);
 }
 

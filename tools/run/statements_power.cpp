@@ -81,7 +81,7 @@ Co<> Interpreter::suspend(const Op& op) {
     result = co_await models_.suspend.pm_suspend(deep ? SuspendState::kMem : SuspendState::kToIdle,
                                                  op.time);
   }
-  if (op.object >= 0) variables_[static_cast<std::size_t>(op.object)] = result;
+  if (op.object >= 0) store_variable(op.object, result);
   returned(op, "system", result);
 }
 

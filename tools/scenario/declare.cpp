@@ -143,8 +143,16 @@ class Declarations {
       check_name(item, item.key(), Section::kVariable, true);
       context_.names.add(Section::kVariable, item.key(),
                          static_cast<std::int32_t>(scenario_.variables.size()));
-      const std::int64_t initial = read_integer(item, INT64_MIN, INT64_MAX);
-      scenario_.variables.push_back({item.key(), initial, context_.origin(item)});
+      Variable variable{.name = item.key(), .origin = context_.origin(item)};
+      if (item.kind() == Kind::kObject) {
+        require_keys(item, keys_of("variables"), "an integer or an object");
+        if (const auto initial = item.find("initial"))
+          variable.initial = read_integer(*initial, INT64_MIN, INT64_MAX);
+        if (const auto plain = item.find("plain")) variable.plain = read_boolean(*plain);
+      } else {
+        variable.initial = read_integer(item, INT64_MIN, INT64_MAX);
+      }
+      scenario_.variables.push_back(variable);
     }
   }
 

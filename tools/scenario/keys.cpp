@@ -29,6 +29,7 @@ constexpr Keys<3> kPower{"busy", "idle", "off"};
 constexpr Keys<10> kKernel{
     "bugs", "hz",       "preempt",         "cmdline",    "memory_model",
     "boot", "kworkers", "workqueue_model", "background", "pm_freeze_timeout"};
+constexpr Keys<2> kVariable{"initial", "plain"};
 constexpr Keys<8> kWorkqueue{"flags", "max_active",     "ordered",         "nice",
                              "cpus",  "affinity_scope", "affinity_strict", "start"};
 constexpr Keys<5> kWork{"workqueue", "do", "count", "delayed", "init"};
@@ -69,6 +70,7 @@ constexpr std::array kSections{
     SectionKeys{"disk", kDisk},
     SectionKeys{"power", kPower},
     SectionKeys{"kernel", kKernel},
+    SectionKeys{"variables", kVariable},
     SectionKeys{"workqueues", kWorkqueue},
     SectionKeys{"works", kWork},
     SectionKeys{"kthread_workers", kKthreadWorker},

@@ -36,6 +36,7 @@ struct Named {
 struct Variable {
   std::string name;
   std::int64_t initial = 0;
+  bool plain = false;  ///< not for use without other synchronisation: explore looks for data races
   std::uint32_t origin = 0;
 };
 
