@@ -110,6 +110,11 @@ class Hotplug {
   Co<int> cpuhp_setup_state(std::string name, bool online, StepCallback startup,
                             StepCallback teardown, bool invoke);
 
+  /// What a model of another folder does in a step of the table, after the time that the table has
+  /// for it. Null: nothing.
+  void attach(int state, StepCallback::Function startup, StepCallback::Function teardown,
+              void* object);
+
   /// The thread cpuhp/N.
   [[nodiscard]] Task& thread(int cpu) const;
   /// Told when a CPU has died and when it is kicked: what it draws.

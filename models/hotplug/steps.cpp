@@ -2,6 +2,7 @@
 // cpuhp_hp_states, and what subsystems add with cpuhp_setup_state(). Those of subsystems without a
 // model are a name and a time, as recorded from that kernel under instruction counting.
 #include "models/hotplug/hotplug.hpp"
+#include "sim/error.hpp"
 
 namespace kt::hotplug {
 
@@ -97,6 +98,20 @@ struct Callbacks {
 
 void Hotplug::add(const Step& step) {
   steps_[static_cast<std::size_t>(step.state)] = step;
+}
+
+void Hotplug::attach(int state, StepCallback::Function startup, StepCallback::Function teardown,
+                     void* object) {
+  Step& step = steps_[static_cast<std::size_t>(state)];
+  const auto set = [object](StepCallback& callback, StepCallback::Function function) {
+    if (function == nullptr) return;
+    KT_ASSERT(!callback.name.empty() && callback.function == nullptr,
+              "no step whose time alone is known");
+    callback.function = function;
+    callback.object = object;
+  };
+  set(step.startup, startup);
+  set(step.teardown, teardown);
 }
 
 void Hotplug::make_steps() {

@@ -271,7 +271,7 @@ void System::make_background() {
   }
   const bool server = kernel.background == scenario::BackgroundLoad::kServer;
   background_ =
-      std::make_unique<boot::Background>(*boot_, *workqueues_, *memory_, file_system_.get(),
+      std::make_unique<boot::Background>(*boot_, *hotplug_, *memory_, file_system_.get(),
                                          server ? boot::Chatter::kServer : boot::Chatter::kIdle);
 }
 

@@ -9,8 +9,7 @@
 
 namespace {
 
-void check(std::uint64_t seed) {
-  const std::string text = support::random_suspend_scenario(seed);
+void check(std::uint64_t seed, const std::string& text) {
   CAPTURE(seed, text);
   support::require_sound(text, support::run_scenario(text));
 }
@@ -18,7 +17,14 @@ void check(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("random suspends lose nothing", "[power][property]") {
-  support::for_each_seed(100, &check);
+  support::for_each_seed(
+      100, [](std::uint64_t seed) { check(seed, support::random_suspend_scenario(seed)); });
+}
+
+TEST_CASE("random suspends of a machine with a background lose nothing", "[power][property]") {
+  support::for_each_seed(20, [](std::uint64_t seed) {
+    check(seed, support::with_background(support::random_suspend_scenario(seed), seed));
+  });
 }
 
 // Not run by itself: prints the scenario of KTSIM_PROPERTY_FIRST, for ktsim run.
