@@ -16,6 +16,30 @@ struct Callbacks {
     co_await hotplug.base_.tasklets.takeover_tasklets(cpu.id());
     co_return 0;
   }
+  // net/core/dev.c: the queues of the CPU go on here: with what they had, and if they had nothing.
+  static Co<int> dev_cpu_dead(Hotplug& hotplug, Cpu&, void*) {
+    Cpu& here = hotplug.machine().this_cpu();
+    here.local_irq_disable();
+    co_await hotplug.base_.softirqs.raise_softirq_irqoff(here, softirq::Vec::kNetTx);
+    here.local_irq_enable();
+    co_return 0;
+  }
+  // lib/irq_poll.c: the same, served before it returns.
+  static Co<int> irq_poll_cpu_dead(Hotplug& hotplug, Cpu&, void*) {
+    softirq::Softirqs& softirqs = hotplug.base_.softirqs;
+    co_await softirqs.local_bh_disable();
+    Cpu& here = hotplug.machine().this_cpu();
+    here.local_irq_disable();
+    softirqs.raise_irqoff(here, softirq::Vec::kIrqPoll);
+    here.local_irq_enable();
+    co_await softirqs.local_bh_enable();
+    co_return 0;
+  }
+  // It takes a mutex: whoever has become runnable meanwhile runs.
+  static Co<int> might_sleep(Hotplug& hotplug, Cpu&, void*) {
+    co_await hotplug.scheduler_.might_sleep();
+    co_return 0;
+  }
   static Co<int> workqueue_prepare_cpu(Hotplug& hotplug, Cpu& cpu, void*) {
     return hotplug.base_.workqueues.workqueue_prepare_cpu(cpu.id());
   }
@@ -126,11 +150,11 @@ void Hotplug::make_prepare_steps() {
   add({1, "threads:prepare", {"smpboot_create_threads", 1'000, &C::smpboot_create_threads}, none});
   add({2, "perf:prepare", {"perf_event_init_cpu", 2'000}, {"perf_event_exit_cpu", 14'000}});
   add({8, "x86/mce:dead", none, {"mce_cpu_dead", 1'000}});
-  add({11, "slub:dead", none, {"slub_cpu_dead", 60'000}});
+  add({11, "slub:dead", none, {"slub_cpu_dead", 60'000, &C::might_sleep}});
   add({13, "mm/writeback:dead", none, {"page_writeback_cpu_online", 1'000}});
   add({14, "mm/vmstat:dead", none, {"vmstat_cpu_dead", 3'000}});
   add({15, "softirq:dead", none, {"takeover_tasklets", 1'000, &C::takeover_tasklets}});
-  add({20, "irq_poll:dead", none, {"irq_poll_cpu_dead", 2'000}});
+  add({20, "irq_poll:dead", none, {"irq_poll_cpu_dead", 1'000, &C::irq_poll_cpu_dead}});
   add({21, "block/softirq:dead", none, {"blk_softirq_cpu_dead", 1'000}});
   add({.state = 22, .name = "block/bio:dead", .teardown = {"bio_cpu_dead", 2'000}, .instances = 2});
   add({23, "acpi/cpu-drv:dead", none, {"acpi_soft_cpu_dead", 2'000}});
@@ -142,8 +166,8 @@ void Hotplug::make_prepare_steps() {
   add({31,
        "mm/page_alloc:pcp",
        {"page_alloc_cpu_online", 3'000},
-       {"page_alloc_cpu_dead", 500'000}});
-  add({32, "net/dev:dead", none, {"dev_cpu_dead", 8'000}});
+       {"page_alloc_cpu_dead", 500'000, &C::might_sleep}});
+  add({32, "net/dev:dead", none, {"dev_cpu_dead", 1'000, &C::dev_cpu_dead}});
   add({37, "random:prepare", {"random_prepare_cpu", 1'000}, none});
   add({38, "workqueue:prepare", {"workqueue_prepare_cpu", 1'000, &C::workqueue_prepare_cpu}, none});
   add({40, "hrtimers:prepare", {"hrtimers_prepare_cpu", 1'000}, none});
