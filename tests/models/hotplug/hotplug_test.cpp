@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/cpuhp_text.hpp"
@@ -25,6 +28,39 @@ TEST_CASE("a CPU goes and comes, and asking twice changes nothing", "[hotplug]")
   CHECK(run.message == "");
   CHECK(returns(run) == Strings{"cpu_down(cpu1) = 0", "cpu_down(cpu1) = 0", "cpu_up(cpu1) = 0",
                                 "cpu_up(cpu1) = 0"});
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("a softirq of the network runs for each CPU that has died", "[hotplug]") {
+  const Run run = run_keys(R"("duration": "1s", "machine": {"cpus": 3},
+    "softirqs": {"NET_TX": {"do": [{"mark": "net"}]}, "IRQ_POLL": {"do": [{"mark": "poll"}]}},
+    "events": [{"t": "1ms", "do": [{"cpu_down": 1}, {"cpu_down": 2}]}])");
+  std::vector<std::string> marks;
+  for (const auto& mark : run.marks) marks.push_back(mark.second);
+  CHECK(marks == Strings{"net", "poll", "net", "poll"});
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("a CPU stays whose interrupts the others have no vectors for", "[hotplug][irq]") {
+  std::string irqs;
+  constexpr int kIrqs = 260;  // 130 on each of two CPUs that have 200 each
+  for (int i = 0; i < kIrqs; ++i) {
+    irqs += fmt::format(R"({}"i{}": {{"arrival": {{"at": []}}, "do": []}})", i == 0 ? "" : ", ", i);
+  }
+  const Run run = run_keys(R"("duration": "1s", "machine": {"cpus": 2}, "irqs": {)" + irqs + R"(},
+    "works": {"w": {"do": [{"mark": "work"}]}},
+    "percpu_threads": {"p": {"should_run": "0", "do": [],
+      "park": [{"mark": "parks"}], "unpark": [{"mark": "unparks"}]}},
+    "events": [{"t": "1ms", "do": [{"cpu_down": 1}, {"queue_work": {"work": "w", "cpu": 1}},
+      {"flush_work": "w"}, {"cpu_down": 1}]}])");
+  const std::string refused = "cpu_down(cpu1) = -28";
+  CHECK(std::ranges::count(returns(run), refused) == 2);
+  std::vector<std::string> marks;
+  for (const auto& mark : run.marks) marks.push_back(mark.second);
+  CHECK(marks == Strings{"parks", "unparks", "work", "parks", "unparks"});
+  for (const auto* line : lines_of(run.trace, "workqueue_execute_start")) {
+    if (line->payload.ends_with(": function w")) CHECK(line->cpu == 1);
+  }
   CHECK(support::violations(run) == "");
 }
 
