@@ -169,6 +169,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   suspend_->attach(*irqs_);
   suspend_->attach(*hotplug_);
   suspend_->attach(*rcu_);
+  suspend_->attach(*memory_);
   models_ = std::make_unique<Models>(Models{
       *machine_, *scheduler_, *softirqs_, *tasklets_, *timers_, *waits_, *completions_, *mutexes_,
       *spinlocks_, *kthreads_, *workers_, *workqueues_, *memory_, *suspend_, *smpboot_, *hotplug_});
