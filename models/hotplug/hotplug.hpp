@@ -207,6 +207,7 @@ class Hotplug {
   void make_starting_steps();
   void make_online_steps();
   void add(const Step& step);
+  Co<> cache_aps_init();
 
   Base base_;
   sched::Scheduler& scheduler_;
@@ -224,6 +225,7 @@ class Hotplug {
   std::vector<CpuState> states_;
   cpu::CpuMask frozen_cpus_;
   int hotplug_disabled_ = 0;
+  bool cache_aps_delayed_init_ = false;  // CPUs set up their caches later, all at once
   int dying_cpu_ = -1;
   std::deque<Operation> operations_;
   Operation* operation_ = nullptr;

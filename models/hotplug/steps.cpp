@@ -60,8 +60,9 @@ struct Callbacks {
   // arch/x86/kernel/cpu/cacheinfo.c: all CPUs set their caches up at the same time.
   static Co<int> cache_rendezvous_handler(void*, Cpu&) { co_return 0; }
   static Co<int> cache_ap_online(Hotplug& hotplug, Cpu& cpu, void*) {
-    return hotplug.stop_machine_.stop_machine_from_inactive_cpu(cpu, &cache_rendezvous_handler,
-                                                                nullptr);
+    if (hotplug.cache_aps_delayed_init_) co_return 0;
+    co_return co_await hotplug.stop_machine_.stop_machine_from_inactive_cpu(
+        cpu, &cache_rendezvous_handler, nullptr);
   }
   static Co<int> sched_cpu_dying(Hotplug& hotplug, Cpu& cpu, void*) {
     hotplug.scheduler_.sched_cpu_dying(cpu);
@@ -136,6 +137,14 @@ void Hotplug::attach(int state, StepCallback::Function startup, StepCallback::Fu
   };
   set(step.startup, startup);
   set(step.teardown, teardown);
+}
+
+Co<> Hotplug::cache_aps_init() {
+  co_await cpus_read_lock();  // stop_machine()
+  co_await stop_machine_.stop_machine_cpuslocked(&Callbacks::cache_rendezvous_handler, nullptr,
+                                                 machine().online_mask());
+  co_await cpus_read_unlock();
+  cache_aps_delayed_init_ = false;
 }
 
 void Hotplug::make_steps() {
@@ -225,8 +234,8 @@ void Hotplug::make_online_steps() {
        {"lockup_detector_offline_cpu", 1'000}});
   add({188,
        "workqueue:online",
-       {"workqueue_online_cpu", 2'000, &C::workqueue_online_cpu},
-       {"workqueue_offline_cpu", 2'000, &C::workqueue_offline_cpu}});
+       {"workqueue_online_cpu", 50'000, &C::workqueue_online_cpu},
+       {"workqueue_offline_cpu", 42'000, &C::workqueue_offline_cpu}});
   add({189, "random:online", {"random_online_cpu", 1'000}, none});
   add({190, "RCU/tree:online", {"rcutree_online_cpu", 4'000}, {"rcutree_offline_cpu", 3'000}});
   add({191,

@@ -126,7 +126,6 @@ class Suspend {
 
   // deep.cpp
   Co<int> disable_secondary_cpus();
-  Co<int> no_secondary_cpus();
   Co<> enable_secondary_cpus();
   static bool wakeup_pending(void* self);
   static void cpu_phase(void* self, int cpu, bool off, bool begins);
