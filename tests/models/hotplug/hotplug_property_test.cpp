@@ -64,7 +64,7 @@ TEST_CASE("random works survive random CPU hotplug", "[hotplug][property]") {
 
 TEST_CASE("random works and the background survive random CPU hotplug", "[hotplug][property]") {
   support::for_each_seed(
-      20, [](std::uint64_t seed) { check(seed, support::with_background(storm(seed), seed)); });
+      40, [](std::uint64_t seed) { check(seed, support::with_background(storm(seed), seed)); });
 }
 
 TEST_CASE("print the storm of one seed", "[.print]") {
