@@ -14,6 +14,15 @@ void check(std::uint64_t seed, const std::string& text) {
   support::require_sound(text, support::run_scenario(text));
 }
 
+// The same suspends, to memory: other CPUs go and come, and the clock stands still.
+std::string to_memory(std::string text) {
+  constexpr std::string_view kIdle = "\"s2idle\"";
+  for (std::size_t at = 0; (at = text.find(kIdle, at)) != std::string::npos;) {
+    text.replace(at, kIdle.size(), "\"deep\"");
+  }
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("random suspends lose nothing", "[power][property]") {
@@ -21,8 +30,15 @@ TEST_CASE("random suspends lose nothing", "[power][property]") {
       100, [](std::uint64_t seed) { check(seed, support::random_suspend_scenario(seed)); });
 }
 
+TEST_CASE("random suspends to memory lose nothing", "[power][hotplug][property]") {
+  support::for_each_seed(60, [](std::uint64_t seed) {
+    const std::string text = to_memory(support::random_suspend_scenario(seed));
+    check(seed, seed % 3 == 0 ? support::with_background(text, seed) : text);
+  });
+}
+
 TEST_CASE("random suspends of a machine with a background lose nothing", "[power][property]") {
-  support::for_each_seed(20, [](std::uint64_t seed) {
+  support::for_each_seed(40, [](std::uint64_t seed) {
     check(seed, support::with_background(support::random_suspend_scenario(seed), seed));
   });
 }
