@@ -151,6 +151,26 @@ TEST_CASE("the daemon of the background freezes, and its kernel threads",
   CHECK(support::violations(run) == "");
 }
 
+TEST_CASE("a server with a disk survives hotplug and suspends", "[boot][background][hotplug][power]") {
+  const Run run = run_scenario(R"({"name": "t", "version": 1, "duration": "60s",
+      "machine": {"cpus": 4, "disks": {"sda": {"read": "100M", "write": "100M"}}},
+      "kernel": {"background": "server"}, "variables": {"r": 0},
+      "events": [
+        {"t": "1s", "do": [{"loop": 12, "do": [{"cpu_down": 3}, {"cpu_down": 1}, {"msleep": "300ms"},
+          {"cpu_up": 1}, {"cpu_down": 2}, {"msleep": "700ms"}, {"cpu_up": 3}, {"cpu_up": 2}]},
+          {"suspend": {"state": "deep", "wake_after": "3s", "result": "r"}}, {"assert": "r == 0"},
+          {"suspend": {"state": "s2idle", "wake_after": "3s", "result": "r"}}, {"assert": "r == 0"},
+          {"mark": "quiet"}]}]})");
+  CHECK(run.message == "");
+  CHECK(support::violations(run) == "");
+  const sim::Time quiet = run.mark("quiet");
+  CHECK(within(between(lines_of(run.trace, "jbd2_end_commit"), quiet, run.end), 4, 12));
+  for (const std::string_view thread : {"migration/1", "migration/2", "migration/3"}) {
+    CAPTURE(thread);
+    CHECK(between(lines_of(run.trace, "sched_switch", "next_comm", thread), quiet, run.end) >= 5);
+  }
+}
+
 TEST_CASE("without a background the machine is silent", "[boot][background]") {
   const Run run = run_with("none", R"("duration": "idle")");
   CHECK(run.nothing_since < 1'000'000'000);
