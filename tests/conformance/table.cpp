@@ -78,10 +78,13 @@ CPUs take turns: one sees a remote wakeup late when another is inside a kernel p
 lost_wakeup that decides the CPU on which a busy-waiting thread starts, and here the init task
 is behind it for a tick; what follows is late by as much. In cpu_down_queued and suspend_deep
 a CPU that is kicked keeps its turn until the next tick, for 3.9 and 2.4 ms
-(cpuhp_kick_ap_alive), where cpu_down_threads has the 0.28 ms of the preset. A delayed work of
-suspend_deep on CPU 1 comes a tick late whenever CPU 1 has its tick some 5 us before CPU 0,
-which counts the jiffies: here jiffies is read off the clock. Draining the page lists of a CPU
-(page_alloc_cpu_dead) took 0.3, 0.5 and in suspend_deep 1.5 ms, here it takes 0.5 ms.
+(cpuhp_kick_ap_alive), where cpu_down_threads has the 0.28 ms of the preset: here it gets as
+much in these two. The two grace periods of cpu_up in cpu_down_queued take 12 ms each if
+rcu_preempt runs on the CPU of who waits, as there, and 20 ms if on another one, as here: its
+own CPU it finds quiescent at its second look. A delayed work of suspend_deep comes a tick late
+whenever its CPU has the tick some 5 us before the CPU that counts the jiffies: here jiffies is
+read off the clock. Draining the page lists of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in
+suspend_deep 1.5 ms, here it takes 0.5 ms.
 
 Made by `build/release/tests/ktsim-conformance > results/conformance.md`.
 
