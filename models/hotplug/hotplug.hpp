@@ -111,7 +111,7 @@ class Hotplug {
                             StepCallback teardown, bool invoke);
 
   /// What a model of another folder does in a step of the table, after the time that the table has
-  /// for it. Null: nothing.
+  /// for it. Null: nothing. Before the run. kernel/cpu.c: __cpuhp_setup_state, nocalls
   void attach(int state, StepCallback::Function startup, StepCallback::Function teardown,
               void* object);
 

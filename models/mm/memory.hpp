@@ -74,8 +74,8 @@ class Memory {
   [[nodiscard]] const std::deque<OomVictim>& oom_victims() const { return oom_victims_; }
 
   /// Nobody is killed from now on, and allocations fail that would have to; waits until those that
-  /// were killed have exited. False, and it is as before: `timeout` jiffies have passed.
-  /// mm/oom_kill.c: oom_killer_disable
+  /// were killed have exited. False, and it is as before: `timeout` jiffies have passed, or a
+  /// signal came. mm/oom_kill.c: oom_killer_disable
   Co<bool> oom_killer_disable(timers::Jiffies timeout);
   /// mm/oom_kill.c: oom_killer_enable
   void oom_killer_enable() { oom_killer_disabled_ = false; }

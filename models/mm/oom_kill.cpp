@@ -69,8 +69,9 @@ Co<> Memory::exit_mm(Task& p) {
 Co<bool> Memory::oom_killer_disable(timers::Jiffies timeout) {
   const locking::Condition unlocked{
       [](const void* memory) { return !static_cast<const Memory*>(memory)->oom_lock_; }, this};
-  co_await waits_.wait_event(oom_lock_wait_, unlocked, sched::kTaskKillable, true,
-                             timers::kMaxScheduleTimeout);
+  const std::int64_t locked = co_await waits_.wait_event(
+      oom_lock_wait_, unlocked, sched::kTaskKillable, true, timers::kMaxScheduleTimeout);
+  if (locked < 0) co_return false;
   oom_killer_disabled_ = true;
   const locking::Condition gone{
       [](const void* memory) { return static_cast<const Memory*>(memory)->nr_oom_victims_ == 0; },
@@ -136,9 +137,9 @@ Co<> Memory::oom_kill_process(Task& p) {
 // A victim that is frozen could free nothing: it is woken, and freezes no more.
 Co<> Memory::mark_oom_victim(Task& p) {
   p.memdie = true;
+  ++nr_oom_victims_;
   if (kthreads_.freezer.thaw != nullptr)
     co_await kthreads_.freezer.thaw(kthreads_.freezer.object, p);
-  ++nr_oom_victims_;
   OomVictim& victim = oom_victims_.emplace_back();
   victim.task = &p;
   victim.at = machine_.now();
