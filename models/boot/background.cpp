@@ -45,27 +45,24 @@ constexpr std::uint64_t kServerLogBytes = 64 << 10;
 constexpr int kServerLogsPerSync = 5;
 constexpr Time kLogTime = 50'000;
 
-// kernel/watchdog.c: softlockup_fn: that it runs is all.
-Co<> softlockup_fn(sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork&) {
-  co_return;
-}
-
 }  // namespace
 
-Background::Background(Boot& boot, workqueue::Workqueues& workqueues, mm::Memory& memory,
+Background::Background(Boot& boot, hotplug::Hotplug& hotplug, mm::Memory& memory,
                        fs::FileSystem* file_system, Chatter chatter)
-    : workqueues_(workqueues),
+    : hotplug_(hotplug),
+      workqueues_(hotplug.base().workqueues),
       kthreads_(boot.kthreads()),
       file_system_(file_system),
       server_(chatter == Chatter::kServer),
-      vmstat_(workqueues, memory, kShepherdFirst, server_) {
+      vmstat_(hotplug, memory, kShepherdFirst, server_) {
   add_works(chatter);
   add_lockup_watchdogs();
   if (file_system != nullptr) add_logger();
   for (int node = 0; node < memory.nr_nodes(); ++node) {
-    add_thread(*boot.find_thread(fmt::format("kcompactd{}", node)), kCompactFirst, kCompactPeriod,
-               kCompactTime);
+    kcompactds_.push_back(boot.find_thread(fmt::format("kcompactd{}", node)));
+    add_thread(*kcompactds_.back(), kCompactFirst, kCompactPeriod, kCompactTime);
   }
+  hotplug.attach(hotplug::kCpuhpApCompactionOnline, &kcompactd_cpu_online, nullptr, this);
   if (server_) {
     add_thread(*boot.find_thread("khugepaged"), kHugepagePeriod, kHugepagePeriod, kHugepageTime);
   }
@@ -166,30 +163,78 @@ void Background::add_lockup_watchdogs() {
   constexpr std::uint64_t kFirstCpu = 0xffff88802e61e5a0;
   constexpr std::uint64_t kNextCpu = 0x100000;
   timers::Timers& timers = workqueues_.timers();
-  for (const int cpu : workqueues_.scheduler().housekeeping()) {
+  sim::NameTable& names = workqueues_.machine().trace().names();
+  for (int cpu = 0; cpu < workqueues_.machine().nr_cpus(); ++cpu) {
     Lockup& lockup = lockups_.emplace_back();
-    lockup.scheduler = &workqueues_.scheduler();
+    lockup.hotplug = &hotplug_;
     lockup.cpu = cpu;
-    lockup.softlockup.function = &softlockup_fn;
-    lockup.softlockup.done = true;
+    lockup.watched = workqueues_.scheduler().housekeeping().test(cpu);
+    lockup.stop_work.function = &softlockup_fn;
+    lockup.stop_work.data = &lockup;
+    lockup.softlockup.name = names.intern("softlockup_completion");
+    lockup.softlockup.done = 1;
     lockup.timer.function = &watchdog_timer_fn;
     lockup.timer.object = &lockup;
-    lockup.timer.function_name = workqueues_.machine().trace().names().intern("watchdog_timer_fn");
+    lockup.timer.function_name = names.intern("watchdog_timer_fn");
     lockup.timer.address = kFirstCpu + static_cast<std::uint64_t>(cpu) * kNextCpu;
     lockup.timer.pinned = lockup.timer.hard = true;
     timers.hrtimer_init(lockup.timer, false);
-    timers.boot_hrtimer(lockup.timer, cpu, kLockupPeriod);
+    if (lockup.watched) timers.boot_hrtimer(lockup.timer, cpu, kLockupPeriod);
   }
+  hotplug_.attach(hotplug::kCpuhpApWatchdogOnline, &lockup_detector_online_cpu,
+                  &lockup_detector_offline_cpu, this);
+}
+
+// watchdog_enable()
+Co<int> Background::lockup_detector_online_cpu(hotplug::Hotplug&, cpu::Cpu& cpu, void* self) {
+  Background& background = *static_cast<Background*>(self);
+  Lockup& lockup = background.lockups_[static_cast<std::size_t>(cpu.id())];
+  if (!lockup.watched) co_return 0;
+  lockup.softlockup.done = 1;
+  timers::Timers& timers = background.workqueues_.timers();
+  timers.hrtimer_start(lockup.timer, timers.machine().now() + kLockupPeriod, 0);
+  co_return 0;
+}
+
+// watchdog_disable()
+Co<int> Background::lockup_detector_offline_cpu(hotplug::Hotplug& hotplug, cpu::Cpu& cpu,
+                                                void* self) {
+  Background& background = *static_cast<Background*>(self);
+  Lockup& lockup = background.lockups_[static_cast<std::size_t>(cpu.id())];
+  if (!lockup.watched) co_return 0;
+  co_await background.workqueues_.timers().hrtimer_cancel(lockup.timer);
+  co_await hotplug.base().completions.wait_for_completion(
+      lockup.softlockup, sched::kTaskUninterruptible, timers::kMaxScheduleTimeout,
+      {sched::WaitKind::kCompletion, lockup.softlockup.name, nullptr});
+  co_return 0;
+}
+
+// That it runs is what it is there for.
+Co<> Background::softlockup_fn(sched::Scheduler&, cpu::Cpu&, sched::Scheduler::StopWork& work) {
+  Lockup& lockup = *static_cast<Lockup*>(work.data);
+  return lockup.hotplug->base().completions.complete(lockup.softlockup);
 }
 
 Co<bool> Background::watchdog_timer_fn(timers::Timers& timers, timers::KernelHrtimer& timer,
                                        cpu::Cpu&) {
   Lockup& lockup = *static_cast<Lockup*>(timer.object);
-  if (std::exchange(lockup.softlockup.done, false)) {
-    co_await lockup.scheduler->stop_one_cpu_nowait(lockup.cpu, lockup.softlockup);
+  if (std::exchange(lockup.softlockup.done, 0) != 0) {
+    co_await timers.scheduler().stop_one_cpu_nowait(lockup.cpu, lockup.stop_work);
   }
   timer.set_expires(timers.machine().now() + kLockupPeriod);
   co_return true;
+}
+
+// mm/compaction.c: a node that has a CPU again has its thread there.
+Co<int> Background::kcompactd_cpu_online(hotplug::Hotplug& hotplug, cpu::Cpu&, void* self) {
+  const cpu::Machine& machine = hotplug.scheduler().machine();
+  int node = 0;
+  for (Task* kcompactd : static_cast<Background*>(self)->kcompactds_) {
+    const cpu::CpuMask& cpus = machine.topology().node(node++);
+    if (machine.online_mask().first_and(cpus) < 0) continue;
+    co_await hotplug.scheduler().set_cpus_allowed(*kcompactd, cpus, false);
+  }
+  co_return 0;
 }
 
 void Background::add_logger() {
@@ -205,15 +250,20 @@ void Background::add_logger() {
 }
 
 Co<> Background::log() {
-  co_await workqueues_.scheduler().schedule_tail();
-  Task& self = workqueues_.scheduler().current();
+  sched::Scheduler& scheduler = workqueues_.scheduler();
+  co_await scheduler.schedule_tail();
+  Task& self = scheduler.current();
   for (int logs = 1; !self.fatal_signal; ++logs) {
     co_await workqueues_.machine().run(kLogTime);
     co_await file_system_->write(server_ ? kServerLogBytes : kLogBytes, -1);
     if (server_ && logs % kServerLogsPerSync == 0) co_await file_system_->fsync();
-    self.state = sched::kTaskInterruptible;
-    co_await workqueues_.timers().schedule_hrtimeout_range(workqueues_.machine().now() + kLogPeriod,
-                                                           0);
+    co_await scheduler.exit_to_user_mode();
+    const Time next = workqueues_.machine().now() + kLogPeriod;
+    while (workqueues_.machine().now() < next && !self.fatal_signal) {  // epoll_wait()
+      self.state = sched::kTaskInterruptible;
+      co_await workqueues_.timers().schedule_hrtimeout_range(next, 0);
+      co_await scheduler.exit_to_user_mode();  // where the freezer's signal takes it
+    }
   }
   co_await kthreads_.do_exit(self);
 }

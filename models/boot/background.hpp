@@ -19,8 +19,8 @@ class Background {
  public:
   /// On a machine that has booted in full, before the run. `file_system`: where the logger writes;
   /// null: there is no disk and no logger.
-  Background(Boot& boot, workqueue::Workqueues& workqueues, mm::Memory& memory,
-             fs::FileSystem* file_system, Chatter chatter);
+  Background(Boot& boot, hotplug::Hotplug& hotplug, mm::Memory& memory, fs::FileSystem* file_system,
+             Chatter chatter);
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
   [[nodiscard]] sim::FramePool& frame_pool() const { return workqueues_.frame_pool(); }
@@ -41,10 +41,12 @@ class Background {
   };
   /// kernel/watchdog.c: of one CPU: its stopper shows that it can run.
   struct Lockup {
-    sched::Scheduler* scheduler = nullptr;
+    hotplug::Hotplug* hotplug = nullptr;
     int cpu = 0;
+    bool watched = false;  ///< watchdog_allowed_mask
     timers::KernelHrtimer timer;
-    sched::Scheduler::StopWork softlockup;
+    sched::Scheduler::StopWork stop_work;
+    locking::Completion softlockup;  ///< done: the stop work is not queued
   };
   void add_works(Chatter chatter);
   void add_lockup_watchdogs();
@@ -52,18 +54,25 @@ class Background {
   Co<> log();
   static Co<bool> watchdog_timer_fn(timers::Timers& timers, timers::KernelHrtimer& timer,
                                     cpu::Cpu& cpu);
+  static Co<> softlockup_fn(sched::Scheduler& scheduler, cpu::Cpu& cpu,
+                            sched::Scheduler::StopWork& work);
+  static Co<int> lockup_detector_online_cpu(hotplug::Hotplug& hotplug, cpu::Cpu& cpu, void* self);
+  static Co<int> lockup_detector_offline_cpu(hotplug::Hotplug& hotplug, cpu::Cpu& cpu, void* self);
+  static Co<int> kcompactd_cpu_online(hotplug::Hotplug& hotplug, cpu::Cpu& cpu, void* self);
   void add_thread(Task& thread, sim::Time first, sim::Time period, sim::Time cost);
   static Co<> run_work(workqueue::Workqueues& workqueues, workqueue::Work& work);
   void wake_later(timers::KernelTimer& timer, Task& thread, sim::Time first);
   static Co<> wake_thread(timers::Timers& timers, timers::KernelTimer& timer);
   static Co<int> run_thread(Kthreads& kthreads, Task& self, void* thread);
 
+  hotplug::Hotplug& hotplug_;
   workqueue::Workqueues& workqueues_;
   Kthreads& kthreads_;
   fs::FileSystem* file_system_;
   bool server_;
   timers::KernelTimer logger_timer_;
-  std::deque<Lockup> lockups_;
+  std::deque<Lockup> lockups_;  // of each CPU
+  std::vector<Task*> kcompactds_;
   std::deque<PeriodicWork> works_;
   std::deque<PeriodicThread> threads_;
   mm::Vmstat vmstat_;

@@ -80,6 +80,7 @@ constexpr std::array kEntries{
     CostEntry{"suspend_console", &CostTable::suspend_console, "suspending the console, or resuming it"},
     CostEntry{"dpm_phase", &CostTable::dpm_phase, "one phase of the devices without their callbacks"},
     CostEntry{"dpm_device", &CostTable::dpm_device, "one device in one phase, without its callback"},
+    CostEntry{"suspend_irqs", &CostTable::suspend_irqs, "walking all interrupts to suspend those of devices, or to resume them"},
     CostEntry{"syscore", &CostTable::syscore, "syscore_suspend() or syscore_resume() without callbacks"},
     CostEntry{"machine_suspend", &CostTable::machine_suspend, "firmware, until the machine is down"},
     CostEntry{"machine_resume", &CostTable::machine_resume, "firmware, from the wake event to the first instruction of the kernel"},

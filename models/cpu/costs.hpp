@@ -97,6 +97,7 @@ struct CostTable {
   Time suspend_console = 100'000;    // suspending the console, or resuming it
   Time dpm_phase = 20'000;       // one phase of the devices without their callbacks
   Time dpm_device = 2'000;       // one device in one phase, without its callback
+  Time suspend_irqs = 20'000;    // walking all interrupts to suspend those of devices, or to resume them
   Time syscore = 50'000;         // syscore_suspend() or syscore_resume()
   Time machine_suspend = 1'000'000;   // from the last instruction of the kernel until the machine is down
   Time machine_resume = 30'000'000;   // firmware, from the wake event to the first instruction

@@ -88,7 +88,7 @@ Co<> Journal::thread(Task& self) {
     }
     const bool was_frozen = co_await kthreads_.try_to_freeze();
     if (was_frozen) continue;
-    self.state = sched::kTaskInterruptible | sched::kTaskFreezable;
+    self.state = sched::kTaskInterruptible;  // the freezer has to wake it
     co_await kthreads_.scheduler().schedule();
   }
 }

@@ -32,7 +32,9 @@ Co<int> Hotplug::takedown_cpu(Cpu& cpu) {
 Co<int> Hotplug::take_cpu_down(void* self, Cpu& cpu) {
   Hotplug& hotplug = *static_cast<Hotplug*>(self);
   const int id = cpu.id();
-  hotplug.machine().set_cpu_online(id, false);  // __cpu_disable()
+  const int error = hotplug.base_.irqs.lapic_can_unplug_cpu(cpu);  // __cpu_disable()
+  if (error != 0) co_return error;
+  hotplug.machine().set_cpu_online(id, false);
   co_await cpu.run(cpu.costs().cpu_disable);
   hotplug.base_.irqs.migrate_all_off_this_cpu(cpu);
   // DYING callbacks cannot fail.

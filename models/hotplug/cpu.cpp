@@ -232,11 +232,13 @@ Co<> Hotplug::thaw_secondary_cpus(CpuPhase phase) {
   co_await base_.mutexes.lock(cpu_add_remove_lock_);
   --hotplug_disabled_;
   const CpuMask frozen = frozen_cpus_;
+  cache_aps_delayed_init_ = !frozen.empty();  // arch_thaw_secondary_cpus_begin()
   for (const int cpu : frozen) {
     phase.call(phase.object, cpu, false, true);
     co_await _cpu_up(cpu, true, kCpuhpOnline, machine().now());
     phase.call(phase.object, cpu, false, false);
   }
+  if (!frozen.empty()) co_await cache_aps_init();  // arch_thaw_secondary_cpus_end()
   frozen_cpus_.clear_all();
   co_await base_.mutexes.unlock(cpu_add_remove_lock_);
 }

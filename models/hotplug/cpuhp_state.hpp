@@ -11,9 +11,10 @@ namespace kt::hotplug {
 
 class Hotplug;
 
-/// Numbers as the trace prints them; those that the control flow asks for.
+/// Numbers as the trace prints them; those that the control flow or other models ask for.
 enum State : int {
   kCpuhpOffline = 0,
+  kCpuhpMmVmstatDead = 14,
   kCpuhpBpPrepareDyn = 66,  ///< the first that the kernel's own subsystems leave free
   kCpuhpBpPrepareDynEnd = 84,
   kCpuhpBringupCpu = 86,
@@ -22,7 +23,10 @@ enum State : int {
   kCpuhpApOnline = 144,
   kCpuhpTeardownCpu = 145,
   kCpuhpApOnlineIdle = 146,
-  kCpuhpApOnlineDyn = 202,  ///< the same
+  kCpuhpApWatchdogOnline = 187,
+  kCpuhpApVmstatOnline = 193,      ///< a dynamic one: mm/vmstat:online
+  kCpuhpApCompactionOnline = 195,  ///< a dynamic one: mm/compaction:online
+  kCpuhpApOnlineDyn = 202,         ///< the same
   kCpuhpApOnlineDynEnd = 232,
   kCpuhpOnline = 236,
 };

@@ -114,6 +114,11 @@ class Hotplug {
     add({cpuhp_reserve_state(true), name, startup, teardown});
   }
 
+  /// What a model of another folder does in a step of the table, after the time that the table has
+  /// for it. Null: nothing. Before the run. kernel/cpu.c: __cpuhp_setup_state, nocalls
+  void attach(int state, StepCallback::Function startup, StepCallback::Function teardown,
+              void* object);
+
   /// The thread cpuhp/N.
   [[nodiscard]] Task& thread(int cpu) const;
   /// Told when a CPU has died and when it is kicked: what it draws.
@@ -207,6 +212,7 @@ class Hotplug {
   void make_online_steps();
   void add(const Step& step);
   [[nodiscard]] int cpuhp_reserve_state(bool online) const;
+  Co<> cache_aps_init();
 
   Base base_;
   sched::Scheduler& scheduler_;
@@ -224,6 +230,7 @@ class Hotplug {
   std::vector<CpuState> states_;
   cpu::CpuMask frozen_cpus_;
   int hotplug_disabled_ = 0;
+  bool cache_aps_delayed_init_ = false;  // CPUs set up their caches later, all at once
   int dying_cpu_ = -1;
   std::deque<Operation> operations_;
   Operation* operation_ = nullptr;

@@ -2,6 +2,7 @@
 // cpuhp_hp_states, and what subsystems add with cpuhp_setup_state(). Those of subsystems without a
 // model are a name and a time, as recorded from that kernel under instruction counting.
 #include "models/hotplug/hotplug.hpp"
+#include "sim/error.hpp"
 
 namespace kt::hotplug {
 
@@ -13,6 +14,30 @@ struct Callbacks {
   static Co<int> takeover_tasklets(Hotplug& hotplug, Cpu& cpu, void*) {
     co_await hotplug.base_.workqueues.workqueue_softirq_dead(cpu.id());
     co_await hotplug.base_.tasklets.takeover_tasklets(cpu.id());
+    co_return 0;
+  }
+  // net/core/dev.c: the queues of the CPU go on here: with what they had, and if they had nothing.
+  static Co<int> dev_cpu_dead(Hotplug& hotplug, Cpu&, void*) {
+    Cpu& here = hotplug.machine().this_cpu();
+    here.local_irq_disable();
+    co_await hotplug.base_.softirqs.raise_softirq_irqoff(here, softirq::Vec::kNetTx);
+    here.local_irq_enable();
+    co_return 0;
+  }
+  // lib/irq_poll.c: the same, served before it returns.
+  static Co<int> irq_poll_cpu_dead(Hotplug& hotplug, Cpu&, void*) {
+    softirq::Softirqs& softirqs = hotplug.base_.softirqs;
+    co_await softirqs.local_bh_disable();
+    Cpu& here = hotplug.machine().this_cpu();
+    here.local_irq_disable();
+    softirqs.raise_irqoff(here, softirq::Vec::kIrqPoll);
+    here.local_irq_enable();
+    co_await softirqs.local_bh_enable();
+    co_return 0;
+  }
+  // It takes a mutex: whoever has become runnable meanwhile runs.
+  static Co<int> might_sleep(Hotplug& hotplug, Cpu&, void*) {
+    co_await hotplug.scheduler_.might_sleep();
     co_return 0;
   }
   static Co<int> workqueue_prepare_cpu(Hotplug& hotplug, Cpu& cpu, void*) {
@@ -35,8 +60,9 @@ struct Callbacks {
   // arch/x86/kernel/cpu/cacheinfo.c: all CPUs set their caches up at the same time.
   static Co<int> cache_rendezvous_handler(void*, Cpu&) { co_return 0; }
   static Co<int> cache_ap_online(Hotplug& hotplug, Cpu& cpu, void*) {
-    return hotplug.stop_machine_.stop_machine_from_inactive_cpu(cpu, &cache_rendezvous_handler,
-                                                                nullptr);
+    if (hotplug.cache_aps_delayed_init_) co_return 0;
+    co_return co_await hotplug.stop_machine_.stop_machine_from_inactive_cpu(
+        cpu, &cache_rendezvous_handler, nullptr);
   }
   static Co<int> sched_cpu_dying(Hotplug& hotplug, Cpu& cpu, void*) {
     hotplug.scheduler_.sched_cpu_dying(cpu);
@@ -99,6 +125,28 @@ void Hotplug::add(const Step& step) {
   steps_[static_cast<std::size_t>(step.state)] = step;
 }
 
+void Hotplug::attach(int state, StepCallback::Function startup, StepCallback::Function teardown,
+                     void* object) {
+  Step& step = steps_[static_cast<std::size_t>(state)];
+  const auto set = [object](StepCallback& callback, StepCallback::Function function) {
+    if (function == nullptr) return;
+    KT_ASSERT(!callback.name.empty() && callback.function == nullptr,
+              "no step whose time alone is known");
+    callback.function = function;
+    callback.object = object;
+  };
+  set(step.startup, startup);
+  set(step.teardown, teardown);
+}
+
+Co<> Hotplug::cache_aps_init() {
+  co_await cpus_read_lock();  // stop_machine()
+  co_await stop_machine_.stop_machine_cpuslocked(&Callbacks::cache_rendezvous_handler, nullptr,
+                                                 machine().online_mask());
+  co_await cpus_read_unlock();
+  cache_aps_delayed_init_ = false;
+}
+
 void Hotplug::make_steps() {
   make_prepare_steps();
   make_starting_steps();
@@ -111,11 +159,11 @@ void Hotplug::make_prepare_steps() {
   add({1, "threads:prepare", {"smpboot_create_threads", 1'000, &C::smpboot_create_threads}, none});
   add({2, "perf:prepare", {"perf_event_init_cpu", 2'000}, {"perf_event_exit_cpu", 14'000}});
   add({8, "x86/mce:dead", none, {"mce_cpu_dead", 1'000}});
-  add({11, "slub:dead", none, {"slub_cpu_dead", 60'000}});
+  add({11, "slub:dead", none, {"slub_cpu_dead", 60'000, &C::might_sleep}});
   add({13, "mm/writeback:dead", none, {"page_writeback_cpu_online", 1'000}});
   add({14, "mm/vmstat:dead", none, {"vmstat_cpu_dead", 3'000}});
   add({15, "softirq:dead", none, {"takeover_tasklets", 1'000, &C::takeover_tasklets}});
-  add({20, "irq_poll:dead", none, {"irq_poll_cpu_dead", 2'000}});
+  add({20, "irq_poll:dead", none, {"irq_poll_cpu_dead", 1'000, &C::irq_poll_cpu_dead}});
   add({21, "block/softirq:dead", none, {"blk_softirq_cpu_dead", 1'000}});
   add({.state = 22, .name = "block/bio:dead", .teardown = {"bio_cpu_dead", 2'000}, .instances = 2});
   add({23, "acpi/cpu-drv:dead", none, {"acpi_soft_cpu_dead", 2'000}});
@@ -127,8 +175,8 @@ void Hotplug::make_prepare_steps() {
   add({31,
        "mm/page_alloc:pcp",
        {"page_alloc_cpu_online", 3'000},
-       {"page_alloc_cpu_dead", 500'000}});
-  add({32, "net/dev:dead", none, {"dev_cpu_dead", 8'000}});
+       {"page_alloc_cpu_dead", 500'000, &C::might_sleep}});
+  add({32, "net/dev:dead", none, {"dev_cpu_dead", 1'000, &C::dev_cpu_dead}});
   add({37, "random:prepare", {"random_prepare_cpu", 1'000}, none});
   add({38, "workqueue:prepare", {"workqueue_prepare_cpu", 1'000, &C::workqueue_prepare_cpu}, none});
   add({40, "hrtimers:prepare", {"hrtimers_prepare_cpu", 1'000}, none});
@@ -186,8 +234,8 @@ void Hotplug::make_online_steps() {
        {"lockup_detector_offline_cpu", 1'000}});
   add({188,
        "workqueue:online",
-       {"workqueue_online_cpu", 2'000, &C::workqueue_online_cpu},
-       {"workqueue_offline_cpu", 2'000, &C::workqueue_offline_cpu}});
+       {"workqueue_online_cpu", 50'000, &C::workqueue_online_cpu},
+       {"workqueue_offline_cpu", 42'000, &C::workqueue_offline_cpu}});
   add({189, "random:online", {"random_online_cpu", 1'000}, none});
   add({190, "RCU/tree:online", {"rcutree_online_cpu", 4'000}, {"rcutree_offline_cpu", 3'000}});
   add({191,

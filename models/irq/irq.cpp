@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "sim/error.hpp"
 
 namespace kt::irq {
@@ -59,6 +61,12 @@ bool Irqs::set_affinity(Irq& irq, const cpu::CpuMask& mask) {
   irq.move_thread = true;
   if (was_requested) retrigger(irq);
   return true;
+}
+
+int Irqs::lapic_can_unplug_cpu(const Cpu& cpu) const {
+  cpu::CpuMask others = machine_.online_mask();
+  others.clear(cpu.id());
+  return vectors_.available(others) < vectors_.allocated(cpu.id()) ? -ENOSPC : 0;
 }
 
 void Irqs::migrate_all_off_this_cpu(Cpu& cpu) {

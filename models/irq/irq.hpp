@@ -103,6 +103,9 @@ class Irqs {
   /// The mask and with it the CPU change; what is pending moves along. kernel/irq/manage.c:
   /// irq_set_affinity; from any context. False if no CPU of the mask has a vector left.
   bool set_affinity(Irq& irq, const cpu::CpuMask& mask);
+  /// Whether a CPU can go offline: the others have vectors for all of its interrupts. 0 or -ENOSPC.
+  /// arch/x86/kernel/apic/vector.c: lapic_can_unplug_cpu
+  [[nodiscard]] int lapic_can_unplug_cpu(const Cpu& cpu) const;
   /// Interrupts that go to a CPU which is going offline get another one: of their mask, or, if that
   /// has none online, any; then their mask is lost. Interrupts off.
   /// kernel/irq/cpuhotplug.c: irq_migrate_all_off_this_cpu

@@ -25,6 +25,12 @@ int Vectors::best_cpu(const cpu::CpuMask& mask) const {
   return best;
 }
 
+int Vectors::available(const cpu::CpuMask& mask) const {
+  int free = 0;
+  for (const int cpu : mask) free += at(cpu).free;
+  return free;
+}
+
 int Vectors::allocate(int cpu, void* owner) {
   PerCpu& here = at(cpu);
   KT_ASSERT(here.free > 0, "CPU {} has no free vector", cpu);

@@ -21,6 +21,10 @@ class Vectors {
   /// The CPU of the mask with the most free vectors, the lowest of equals; -1 if all are full
   /// (kernel/irq/matrix.c: matrix_find_best_cpu).
   [[nodiscard]] int best_cpu(const cpu::CpuMask& mask) const;
+  /// How many the CPU has given out; irq_matrix_allocated().
+  [[nodiscard]] int allocated(int cpu) const { return kPerCpu - at(cpu).free; }
+  /// How many the CPUs of the mask have left; irq_matrix_available().
+  [[nodiscard]] int available(const cpu::CpuMask& mask) const;
   /// Takes the CPU's lowest free vector for an owner; there has to be one (irq_matrix_alloc).
   int allocate(int cpu, void* owner);
   void release(int cpu, int vector);

@@ -55,6 +55,7 @@ struct FreezerHook {
   bool (*freezing)(void* object, const Task& p) = nullptr;
   /// __refrigerator(): whether the current task was frozen.
   Co<bool> (*refrigerator)(void* object, Task& self, bool check_kthr_stop) = nullptr;
+  Co<> (*thaw)(void* object, Task& p) = nullptr;  ///< __thaw_task()
 };
 
 class Kthreads {

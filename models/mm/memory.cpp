@@ -43,6 +43,8 @@ Memory::Memory(kthread::Kthreads& kthreads, locking::Waits& waits,
   build_zonelists();
   counters_changed_.resize(static_cast<std::size_t>(machine_.nr_cpus()));
   oom_timer_name_ = names.intern("wake_oom_reaper");
+  oom_lock_wait_.name = names.intern("oom_lock");
+  oom_victims_wait_.name = names.intern("oom_victims_wait");
   kthreads.thread_memory = {this, &allocate_thread, &release_thread, &exit_mm};
 }
 

@@ -73,6 +73,18 @@ class Memory {
   /// Who was killed, in order.
   [[nodiscard]] const std::deque<OomVictim>& oom_victims() const { return oom_victims_; }
 
+  /// Nobody is killed from now on, and allocations fail that would have to; waits until those that
+  /// were killed have exited. False, and it is as before: `timeout` jiffies have passed, or a
+  /// signal came. mm/oom_kill.c: oom_killer_disable
+  Co<bool> oom_killer_disable(timers::Jiffies timeout);
+  /// mm/oom_kill.c: oom_killer_enable
+  void oom_killer_enable() { oom_killer_disabled_ = false; }
+  /// Victims that have not exited.
+  [[nodiscard]] int oom_victims_alive() const { return nr_oom_victims_; }
+  /// While devices sleep no allocation waits for them; kernel/power/main.c: pm_restrict_gfp_mask.
+  void pm_restrict_gfp_mask() { gfp_allowed_mask_ = ~(kGfpIo | kGfpFs); }
+  void pm_restore_gfp_mask() { gfp_allowed_mask_ = ~Gfp{0}; }
+
   /// Whether the counters that this CPU keeps of its own have changed since the last call
   /// (per_cpu_zonestat).
   [[nodiscard]] bool take_counters_changed(int cpu) {
@@ -136,12 +148,13 @@ class Memory {
   [[nodiscard]] Pages& held(const Task& p, int node);
   [[nodiscard]] Pages held(const Task& p);
   Co<> exit_mmap(Task& p);
+  Co<> exit_mm(Task& p);
   static Co<> exit_mm(void* self, Task& p);
   [[nodiscard]] OomVictim* victim_of(const Task& p);
   Co<bool> out_of_memory(Request request);
   [[nodiscard]] Task* select_bad_process(bool& aborted);
   Co<> oom_kill_process(Task& p);
-  OomVictim& mark_oom_victim(Task& p);
+  Co<> mark_oom_victim(Task& p);
   static Co<> wake_oom_reaper(timers::Timers& timers, timers::KernelTimer& timer);
   static Co<int> oom_reaper(kthread::Kthreads& kthreads, Task& self, void* memory);
 
@@ -179,7 +192,12 @@ class Memory {
   std::uint64_t hog_generation_ = 0;
   std::vector<std::uint8_t> counters_changed_;  // of each CPU
   std::vector<Pages> held_;             // of user tasks: by PID, then by node
+  Gfp gfp_allowed_mask_ = ~Gfp{0};
   bool oom_lock_ = false;
+  bool oom_killer_disabled_ = false;
+  int nr_oom_victims_ = 0;
+  locking::WaitQueue oom_lock_wait_;  // who does not only try
+  locking::WaitQueue oom_victims_wait_;
   std::deque<OomVictim> oom_victims_;
   std::deque<OomVictim*> oom_reaper_list_;
   Task* oom_reaper_ = nullptr;

@@ -55,14 +55,39 @@ Co<> Memory::exit_mmap(Task& p) {
 }
 
 Co<> Memory::exit_mm(void* self, Task& p) {
-  return static_cast<Memory*>(self)->exit_mmap(p);
+  return static_cast<Memory*>(self)->exit_mm(p);
+}
+
+Co<> Memory::exit_mm(Task& p) {
+  co_await exit_mmap(p);
+  if (!std::exchange(p.memdie, false)) co_return;  // else exit_oom_victim()
+  if (--nr_oom_victims_ == 0 && oom_victims_wait_.head != nullptr) {
+    co_await waits_.wake_up(oom_victims_wait_, sched::kTaskNormal, 0);
+  }
+}
+
+Co<bool> Memory::oom_killer_disable(timers::Jiffies timeout) {
+  const locking::Condition unlocked{
+      [](const void* memory) { return !static_cast<const Memory*>(memory)->oom_lock_; }, this};
+  const std::int64_t locked = co_await waits_.wait_event(
+      oom_lock_wait_, unlocked, sched::kTaskKillable, true, timers::kMaxScheduleTimeout);
+  if (locked < 0) co_return false;
+  oom_killer_disabled_ = true;
+  const locking::Condition gone{
+      [](const void* memory) { return static_cast<const Memory*>(memory)->nr_oom_victims_ == 0; },
+      this};
+  const std::int64_t left = co_await waits_.wait_event(oom_victims_wait_, gone,
+                                                       sched::kTaskInterruptible, false, timeout);
+  if (left <= 0) oom_killer_enable();
+  co_return left > 0;
 }
 
 // False: nobody can be killed for this. True: try again.
 Co<bool> Memory::out_of_memory(Request request) {
+  if (oom_killer_disabled_) co_return false;
   Task& current = scheduler_.current();
   if (current.fatal_signal && victim_of(current) == nullptr) {  // task_will_free_mem()
-    mark_oom_victim(current);
+    co_await mark_oom_victim(current);
     co_return true;
   }
   if ((request.gfp & kGfpFs) == 0) co_return true;  // nobody is killed: it goes on trying
@@ -105,25 +130,29 @@ Task* Memory::select_bad_process(bool& aborted) {
 }
 
 Co<> Memory::oom_kill_process(Task& p) {
-  mark_oom_victim(p);
+  co_await mark_oom_victim(p);
   co_await kthreads_.send_signal(p, kSigkill);
 }
 
-OomVictim& Memory::mark_oom_victim(Task& p) {
+// A victim that is frozen could free nothing: it is woken, and freezes no more.
+Co<> Memory::mark_oom_victim(Task& p) {
+  p.memdie = true;
+  ++nr_oom_victims_;
+  if (kthreads_.freezer.thaw != nullptr)
+    co_await kthreads_.freezer.thaw(kthreads_.freezer.object, p);
   OomVictim& victim = oom_victims_.emplace_back();
   victim.task = &p;
   victim.at = machine_.now();
   victim.pages = held(p);
   machine_.this_cpu().trace(Event::kOomMarkVictim, cpu::pack(p.comm, p.pid),
                             victim.pages * (kPageSize / 1024));
-  if (oom_reaper_ == nullptr) return victim;
+  if (oom_reaper_ == nullptr) co_return;
   timers::KernelTimer& timer = victim.reaper_timer;  // queue_oom_reaper()
   timer.function = &wake_oom_reaper;
   timer.object = this;
   timer.function_name = oom_timer_name_;
   timer.address = timers::Timers::stack_address(p) + 0x80;
   timers_.add_timer(timer, timers_.jiffies() + timers_.ticks().from_time(kOomReaperDelay));
-  return victim;
 }
 
 Co<> Memory::wake_oom_reaper(timers::Timers& timers, timers::KernelTimer& timer) {

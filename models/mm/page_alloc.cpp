@@ -77,7 +77,7 @@ bool Memory::pfmemalloc_allowed() {
 Co<bool> Memory::alloc(std::uint64_t bytes, Gfp gfp, int node) {
   co_await machine_.run(machine_.costs().alloc_pages);
   const unsigned order = get_order(bytes);
-  const Request request{gfp, order, Pages{1} << order,
+  const Request request{gfp & gfp_allowed_mask_, order, Pages{1} << order,
                         node >= 0 ? &nodes_[static_cast<std::size_t>(node)] : &local_node()};
   const auto subject = static_cast<std::uint32_t>(scheduler_.current().pid);
   const bool denied = sim::choose(machine_.chooser, sim::Question::kAllocation, 2, subject) != 0;
@@ -160,9 +160,13 @@ Co<Node*> Memory::may_oom(Request request, bool& progress) {
   if (node != nullptr) co_return node;
   const bool may_fail = (request.gfp & (kGfpRetryMayfail | kGfpThisnode)) != 0;
   if (request.order > kCostlyOrder || may_fail) co_return nullptr;
+  if ((gfp_allowed_mask_ & kGfpIo) == 0) co_return nullptr;  // pm_suspended_storage()
   oom_lock_ = true;
   progress = co_await out_of_memory(request);
   oom_lock_ = false;
+  if (oom_lock_wait_.head != nullptr) {
+    co_await waits_.wake_up(oom_lock_wait_, sched::kTaskNormal, 1);
+  }
   co_return nullptr;
 }
 

@@ -15,27 +15,44 @@ constexpr int kShrinkingUpdates = 3;
 
 }  // namespace
 
-Vmstat::Vmstat(workqueue::Workqueues& workqueues, Memory& memory, Time first, bool busy)
-    : workqueues_(workqueues),
+Vmstat::Vmstat(hotplug::Hotplug& hotplug, Memory& memory, Time first, bool busy)
+    : hotplug_(hotplug),
+      workqueues_(hotplug.base().workqueues),
       memory_(memory),
       busy_(busy),
-      mm_percpu_wq_(workqueues.find_workqueue("mm_percpu_wq")) {
+      mm_percpu_wq_(workqueues_.find_workqueue("mm_percpu_wq")) {
   constexpr std::uint64_t kShepherd = 0xffffffff82d59da0;
   constexpr std::uint64_t kFirstCpu = 0xffff88802e631200;
   constexpr std::uint64_t kNextCpu = 0x100000;
-  workqueues.init_delayed_work(shepherd_, &vmstat_shepherd, "vmstat_shepherd", kShepherd);
+  workqueues_.init_delayed_work(shepherd_, &vmstat_shepherd, "vmstat_shepherd", kShepherd);
   shepherd_.timer.flags |= timers::kTimerDeferrable;
   shepherd_.object = this;
-  for (int cpu = 0; cpu < workqueues.machine().nr_cpus(); ++cpu) {
+  for (int cpu = 0; cpu < workqueues_.machine().nr_cpus(); ++cpu) {
     PerCpu& percpu = percpu_.emplace_back();
     percpu.vmstat = this;
     percpu.cpu = cpu;
-    workqueues.init_delayed_work(percpu.work, &vmstat_update, "vmstat_update",
-                                 kFirstCpu + static_cast<std::uint64_t>(cpu) * kNextCpu);
+    workqueues_.init_delayed_work(percpu.work, &vmstat_update, "vmstat_update",
+                                  kFirstCpu + static_cast<std::uint64_t>(cpu) * kNextCpu);
     percpu.work.timer.flags |= timers::kTimerDeferrable;
     percpu.work.object = &percpu;
   }
-  workqueues.boot_delayed_work(*workqueues.system().events, shepherd_, first);
+  workqueues_.boot_delayed_work(*workqueues_.system().events, shepherd_, first);
+  hotplug.attach(hotplug::kCpuhpApVmstatOnline, nullptr, &vmstat_cpu_down_prep, this);
+  hotplug.attach(hotplug::kCpuhpMmVmstatDead, nullptr, &vmstat_cpu_dead, this);
+}
+
+Co<int> Vmstat::vmstat_cpu_down_prep(hotplug::Hotplug&, cpu::Cpu& cpu, void* self) {
+  Vmstat& vmstat = *static_cast<Vmstat*>(self);
+  co_await vmstat.workqueues_.cancel_work_sync(vmstat.at(cpu.id()).work);
+  co_return 0;
+}
+
+// What its counters had has been folded into the global ones by now (page_alloc_cpu_dead).
+Co<int> Vmstat::vmstat_cpu_dead(hotplug::Hotplug&, cpu::Cpu& cpu, void* self) {
+  Vmstat& vmstat = *static_cast<Vmstat*>(self);
+  static_cast<void>(vmstat.memory_.take_counters_changed(cpu.id()));
+  vmstat.at(cpu.id()).shrinking = 0;
+  co_return 0;
 }
 
 timers::Jiffies Vmstat::stat_interval() const {
@@ -71,8 +88,10 @@ Co<> Vmstat::vmstat_shepherd(workqueue::Workqueues&, workqueue::Work& work) {
 // The CPUs of isolcpus= and nohz_full= are left alone (cpu_is_isolated).
 Co<> Vmstat::shepherd() {
   co_await workqueues_.machine().run(kShepherdTime);
+  co_await hotplug_.cpus_read_lock();
   sched::Scheduler& scheduler = workqueues_.scheduler();
-  for (PerCpu& percpu : percpu_) {
+  for (const int cpu : workqueues_.machine().online_mask()) {
+    PerCpu& percpu = at(cpu);
     if (!scheduler.domain_cpus().test(percpu.cpu)) continue;
     if (!scheduler.housekeeping().test(percpu.cpu)) continue;
     if (!workqueue::Workqueues::work_pending(percpu.work) && need_update(percpu)) {
@@ -80,6 +99,7 @@ Co<> Vmstat::shepherd() {
     }
     co_await scheduler.cond_resched();
   }
+  co_await hotplug_.cpus_read_unlock();
   co_await workqueues_.queue_delayed_work_on(
       workqueue::kWorkCpuUnbound, *workqueues_.system().events, shepherd_, stat_interval());
 }

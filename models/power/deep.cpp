@@ -23,14 +23,15 @@ void Suspend::cpu_phase(void* self, int cpu, bool off, bool begins) {
 
 // pm_sleep_disable_secondary_cpus(), pm_sleep_enable_secondary_cpus(): by this task itself.
 Co<int> Suspend::disable_secondary_cpus() {
-  if (hotplug_ != nullptr) {
-    return hotplug_->freeze_secondary_cpus({this, &wakeup_pending}, {this, &cpu_phase});
+  if (rcu_ != nullptr) co_await rcu_->synchronize_rcu();  // cpuidle_pause()
+  if (hotplug_ == nullptr) {
+    KT_ASSERT(machine_.nr_cpus() == 1, "nobody takes down the other CPUs");
+    co_return 0;
   }
-  KT_ASSERT(machine_.nr_cpus() == 1, "nobody takes down the other CPUs");
-  return no_secondary_cpus();
+  const int error =
+      co_await hotplug_->freeze_secondary_cpus({this, &wakeup_pending}, {this, &cpu_phase});
+  co_return error;
 }
-
-Co<int> Suspend::no_secondary_cpus() { co_return 0; }
 
 Co<> Suspend::enable_secondary_cpus() {
   if (hotplug_ == nullptr) return {};

@@ -242,6 +242,7 @@ Co<int> Dpm::dpm_suspend_late() {
 }
 
 Co<int> Dpm::dpm_suspend_noirq() {
+  co_await machine_.run(machine_.costs().suspend_irqs);
   if (device_irqs.suspend != nullptr) co_await device_irqs.suspend(device_irqs.object);
   begin("dpm_suspend_noirq", kPmEventSuspend);
   const int error =

@@ -39,6 +39,7 @@ Co<> Dpm::dpm_resume_noirq() {
   begin("dpm_resume_noirq", kPmEventResume);
   co_await resume_devices(dpm_noirq_list_, dpm_late_early_list_, DevicePhase::kResumeNoirq);
   finish("dpm_resume_noirq", kPmEventResume);
+  co_await machine_.run(machine_.costs().suspend_irqs);
   if (device_irqs.resume != nullptr) device_irqs.resume(device_irqs.object);
 }
 

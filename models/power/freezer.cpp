@@ -4,7 +4,7 @@ namespace kt::power {
 
 Freezer::Freezer(kthread::Kthreads& kthreads)
     : kthreads_(kthreads), scheduler_(kthreads.scheduler()) {
-  kthreads.freezer = {this, &is_freezing, &enter_refrigerator};
+  kthreads.freezer = {this, &is_freezing, &enter_refrigerator, &thaw};
   scheduler_.get_signal = {this, &get_signal};
 }
 
@@ -14,6 +14,10 @@ bool Freezer::is_freezing(void* self, const Task& p) {
 
 Co<bool> Freezer::enter_refrigerator(void* self, Task& p, bool check_kthr_stop) {
   return static_cast<Freezer*>(self)->refrigerator(p, check_kthr_stop);
+}
+
+Co<> Freezer::thaw(void* self, Task& p) {
+  return static_cast<Freezer*>(self)->thaw_task(p);
 }
 
 // kernel/signal.c: get_signal, for a signal that does not kill: the freezer's fake one. It is taken
@@ -29,7 +33,7 @@ Co<> Freezer::handle_fake_signal(Task& p) {
 
 bool Freezer::freezing(const Task& p) const {
   if (!active) return false;
-  if ((p.flags & (sched::kPfNofreeze | sched::kPfSuspendTask)) != 0) return false;
+  if ((p.flags & (sched::kPfNofreeze | sched::kPfSuspendTask)) != 0 || p.memdie) return false;
   return pm_nosig_freezing || (pm_freezing && !p.is_kthread());
 }
 

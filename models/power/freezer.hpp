@@ -44,6 +44,7 @@ class Freezer {
   Co<> fake_signal_wake_up(Task& p);
   static bool is_freezing(void* self, const Task& p);
   static Co<bool> enter_refrigerator(void* self, Task& p, bool check_kthr_stop);
+  static Co<> thaw(void* self, Task& p);
   static Co<> get_signal(void* self, Task& p);
   Co<> handle_fake_signal(Task& p);
 

@@ -106,9 +106,20 @@ Co<int> Processes::freeze_processes() {
   freezer_.active = true;
   wakeups_.pm_wakeup_clear();
   freezer_.pm_freezing = true;
-  const int error = co_await try_to_freeze_tasks(true);
+  int error = co_await try_to_freeze_tasks(true);
+  if (error == 0 && memory_ != nullptr) error = co_await disable_oom_killer();
   if (error != 0) co_await thaw_processes();
   co_return error;
+}
+
+// Whoever was killed before goes first, in as much time as freezing has.
+Co<int> Processes::disable_oom_killer() {
+  const bool disabled =
+      co_await memory_->oom_killer_disable(timers_.ticks().from_time(freeze_timeout));
+  if (disabled) co_return 0;
+  phases_.note(
+      fmt::format("{} victims of the OOM killer have not exited", memory_->oom_victims_alive()));
+  co_return -EBUSY;
 }
 
 Co<int> Processes::freeze_kernel_threads() {
@@ -138,6 +149,7 @@ Co<> Processes::thaw_tasks(bool kernel_only) {
 Co<> Processes::thaw_processes() {
   phases_.begin("thaw_processes", 0);
   freezer_.active = freezer_.pm_freezing = freezer_.pm_nosig_freezing = false;
+  if (memory_ != nullptr) memory_->oom_killer_enable();
   co_await workqueues_.thaw_workqueues();
   co_await thaw_tasks(false);
   scheduler_.current().flags &= ~std::uint32_t{sched::kPfSuspendTask};

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "models/mm/memory.hpp"
 #include "models/power/freezer.hpp"
 #include "models/power/phases.hpp"
 #include "models/power/wakeup.hpp"
@@ -34,6 +35,9 @@ class Processes {
             workqueue::Workqueues& workqueues);
   [[nodiscard]] sim::FramePool& frame_pool() const { return scheduler_.frame_pool(); }
 
+  /// The OOM killer kills nobody while user tasks are frozen.
+  void attach(mm::Memory& memory) { memory_ = &memory; }
+
   /// 0 or -EBUSY, and then everything is thawed. The current task stays awake.
   Co<int> freeze_processes();
   /// 0 or -EBUSY, and then kernel threads and queues are thawed.
@@ -48,6 +52,7 @@ class Processes {
  private:
   Co<int> try_to_freeze_tasks(bool user_only);
   Co<unsigned> scan_tasks();
+  Co<int> disable_oom_killer();
   Co<> thaw_tasks(bool kernel_only);
   void report(const FreezeFailure& failure, unsigned refusing);
   void note_success(Time start);
@@ -57,6 +62,7 @@ class Processes {
   Phases& phases_;
   timers::Timers& timers_;
   workqueue::Workqueues& workqueues_;
+  mm::Memory* memory_ = nullptr;
   sched::Scheduler& scheduler_;
   cpu::Machine& machine_;
   const Task* last_asked_ =

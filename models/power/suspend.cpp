@@ -90,7 +90,9 @@ Co<int> Suspend::enter_state(SuspendState state) {
   int error = co_await suspend_prepare();
   if (error == 0) {
     phases.trace_end("suspend_enter", value_of(state));
+    if (memory_ != nullptr) memory_->pm_restrict_gfp_mask();
     error = co_await suspend_devices_and_enter(state);
+    if (memory_ != nullptr) memory_->pm_restore_gfp_mask();
     wakeups.forget_wakeup_count();
     co_await processes.thaw_processes();
     co_await post_notifiers(notifiers.size());

@@ -80,6 +80,12 @@ class Suspend {
   void attach(irq::Irqs& irqs);
   /// CPUs neither come nor go but by the suspend. Without this the machine has to have one CPU.
   void attach(hotplug::Hotplug& hotplug) { hotplug_ = &hotplug; }
+  /// The OOM killer stands still while tasks are frozen, and no allocation waits for devices that
+  /// are suspended.
+  void attach(mm::Memory& memory) {
+    memory_ = &memory;
+    processes.attach(memory);
+  }
   /// Grace periods are expedited from PM_SUSPEND_PREPARE to PM_POST_SUSPEND.
   /// kernel/rcu/tree.c: rcu_pm_notify
   void attach(rcu::Rcu& rcu) { rcu_ = &rcu; }
@@ -120,7 +126,6 @@ class Suspend {
 
   // deep.cpp
   Co<int> disable_secondary_cpus();
-  Co<int> no_secondary_cpus();
   Co<> enable_secondary_cpus();
   static bool wakeup_pending(void* self);
   static void cpu_phase(void* self, int cpu, bool off, bool begins);
@@ -153,6 +158,7 @@ class Suspend {
   Time boot_offset_ = 0;
   hotplug::Hotplug* hotplug_ = nullptr;
   rcu::Rcu* rcu_ = nullptr;
+  mm::Memory* memory_ = nullptr;
   std::uint32_t alarm_name_ = 0;
 };
 

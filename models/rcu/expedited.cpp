@@ -71,13 +71,21 @@ Co<> Rcu::rcu_exp_handler(void* self, Cpu& cpu) {
     co_await rcu.report_expedited(cpu.id());
     co_return;
   }
-  rdp.exp_wanted = true;
-  rdp.no_qs_since = cpu.now();
+  rcu.scheduler_.rq(cpu.id()).exp_wanted = true;
+  rdp.exp_passed = false;
   cpu.current->need_resched = cpu.current->resched_folded = true;
 }
 
+bool Rcu::exp_passed(int cpu) const {
+  return scheduler_.rq(cpu).exp_wanted && percpu_[static_cast<std::size_t>(cpu)].exp_passed;
+}
+
+Co<> Rcu::note_context_switch(void* self, Cpu& cpu) {
+  return static_cast<Rcu*>(self)->report_expedited(cpu.id());
+}
+
 Co<> Rcu::report_expedited(int cpu) {
-  at(cpu).exp_wanted = false;
+  scheduler_.rq(cpu).exp_wanted = false;
   exp_waits_for_.clear(cpu);
   if (exp_waits_for_.empty() && exp_waiter_ != nullptr) {
     co_await scheduler_.wake_up_process(*exp_waiter_);

@@ -16,6 +16,7 @@ Rcu::Rcu(kthread::KthreadWorkers& workers, softirq::Softirqs& softirqs)
       waits_for_(scheduler_.machine().nr_cpus()),
       exp_waits_for_(scheduler_.machine().nr_cpus()) {
   timers_.rcu_hook = {this, &rcu_sched_clock_irq, &rcu_needs_cpu};
+  scheduler_.note_context_switch = {this, &note_context_switch};
   softirqs_.open_softirq(softirq::Vec::kRcu, &rcu_core, this);
 }
 
@@ -92,8 +93,11 @@ bool Rcu::rcu_sched_clock_irq(void* self, Cpu& cpu) {
   Rcu& rcu = *static_cast<Rcu*>(self);
   PerCpu& rdp = rcu.at(cpu.id());
   const std::uint32_t atomic = cpu.current->preempt_count & (cpu::kPreemptMask | cpu::kSoftirqMask);
-  if (atomic == 0) rdp.no_qs_since = -1;
-  if (rdp.exp_wanted && rcu.quiescent(cpu.id(), rdp)) return true;
+  if (atomic == 0) {
+    rdp.no_qs_since = -1;
+    rdp.exp_passed = true;
+  }
+  if (rcu.exp_passed(cpu.id())) return true;
   if (rdp.core_needs_qs && rcu.quiescent(cpu.id(), rdp)) return true;
   if (rdp.head != nullptr) {
     if (rdp.head->wanted != 0 && rdp.head->wanted <= rcu.gp_seq_) return true;
@@ -112,7 +116,7 @@ Co<> Rcu::rcu_core(void* self, Cpu& cpu) {
   PerCpu& rdp = rcu.at(cpu.id());
   co_await cpu.run(cpu.costs().rcu_core);
   bool start = rcu.note_gp_changes(cpu.id());
-  if (rdp.exp_wanted && rcu.quiescent(cpu.id(), rdp)) co_await rcu.report_expedited(cpu.id());
+  if (rcu.exp_passed(cpu.id())) co_await rcu.report_expedited(cpu.id());
   if (rdp.core_needs_qs && rcu.quiescent(cpu.id(), rdp)) {
     rdp.core_needs_qs = false;
     rcu.waits_for_.clear(cpu.id());

@@ -71,7 +71,7 @@ class Rcu {
     bool core_needs_qs = false;  // the grace period waits for this CPU
     Time no_qs_since = -1;       // cpu_no_qs, and from when on a quiescent state counts; -1: had one
     std::uint64_t watching_snap = 0;  // nr_halts of the CPU at the first look for it
-    bool exp_wanted = false;     // an expedited grace period waits for this CPU
+    bool exp_passed = false;     // a tick hit code that an expedited grace period may end in
     sched::CallSingleData exp_call;  // its interrupt
   };
   [[nodiscard]] PerCpu& at(int cpu) { return percpu_[static_cast<std::size_t>(cpu)]; }
@@ -99,6 +99,8 @@ class Rcu {
   // expedited.cpp
   static Co<> wait_rcu_exp_gp(kthread::KthreadWorkers& workers, kthread::KthreadWork& work);
   static Co<> rcu_exp_handler(void* self, Cpu& cpu);
+  static Co<> note_context_switch(void* self, Cpu& cpu);
+  [[nodiscard]] bool exp_passed(int cpu) const;
   Co<> select_cpus();
   Co<> report_expedited(int cpu);
 

@@ -367,6 +367,8 @@ Co<> Scheduler::schedule_loop(Mode mode) {
     }
     if (mode != Mode::kIdle) prev.preempt_count += cpu::kPreemptOffset;
     rq.cpu->local_irq_disable();
+    if (rq.exp_wanted) [[unlikely]]
+      co_await note_context_switch.run(note_context_switch.object, *rq.cpu);
     rq.cpu->preempt_disable();  // rq lock
     segment = rq.cpu->run(schedule_cost(prev, mode));
     co_await segment;

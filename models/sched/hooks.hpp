@@ -46,6 +46,13 @@ struct SignalHook {
   Co<> (*run)(void*, Task&) = nullptr;
 };
 
+/// What RCU (a layer above) does before a switch on a CPU that an expedited grace period waits for
+/// (Rq::exp_wanted), with interrupts off (kernel/rcu/tree_plugin.h: rcu_note_context_switch).
+struct ContextSwitchHook {
+  void* object = nullptr;
+  Co<> (*run)(void*, Cpu&) = nullptr;
+};
+
 /// What CPU hotplug (a layer above) does with a CPU that has gone offline, in its idle task:
 /// returns when it is online again (kernel/sched/idle.c: do_idle, cpuhp_report_idle_dead).
 struct IdleDeadHook {

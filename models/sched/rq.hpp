@@ -113,6 +113,7 @@ struct Rq final : FairHooks {
   Time last_switch = 0;
   Time last_resched_point = 0;  ///< when it last could have switched
   Time last_quiescent = 0;      ///< when it was last seen outside atomic sections
+  bool exp_wanted = false;      ///< cpu_no_qs.b.exp: an expedited grace period waits for this CPU
   Time busy_time = 0;           ///< ns with something but the idle task
 
  private:

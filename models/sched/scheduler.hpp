@@ -244,6 +244,7 @@ class Scheduler {
   /// Whether a thread is told to stop or to park; from the layer of kernel threads.
   bool (*should_stop_or_park)(const Task& p) = nullptr;
   SignalHook get_signal;
+  ContextSwitchHook note_context_switch;
   AllIdleHook all_idle;
   IdlePowerHook idle_power;
   CpufreqHooks cpufreq;

@@ -189,6 +189,7 @@ struct Task : cpu::ThreadInfo {
   bool sched_remote_wakeup = false;  ///< queued on a wake list with WF_MIGRATED
   bool sigpending = false;           ///< TIF_SIGPENDING or TIF_NOTIFY_SIGNAL
   bool fatal_signal = false;
+  bool memdie = false;              ///< TIF_MEMDIE: the OOM killer's victim
   bool woken = false;               ///< runnable_since is a wakeup, not a preemption
   bool per_cpu_kthread = false;     ///< KTHREAD_IS_PER_CPU
   bool load_attached = false;       ///< its load is part of its queue's

@@ -32,19 +32,6 @@ void Timers::hrtimers_cpu_starting(Cpu& cpu) {
   base.softirq_activated = false;
 }
 
-// migrate_timer_list(): each goes to the base of its kind.
-void Timers::timers_dead_cpu(int dead) {
-  Base& from = base(dead);
-  Base& to = base(machine_.this_cpu().id());
-  retract_global(from);
-  for (std::size_t kind = 0; kind < kTimerBases; ++kind) {
-    while (Timer* timer = from.wheels[kind].take_any()) {
-      to.wheels[kind].add(*timer, timer->expires, jiffies());
-      ++moved_.timers;
-    }
-  }
-}
-
 // What was armed for the CPU while it was away waits for its first tick.
 void Timers::timers_prepare_cpu(int cpu) {
   for (TimerWheel& wheel : base(cpu).wheels) {

@@ -1,4 +1,4 @@
-// kernel/time/timer.c: arming, deleting and expiring wheel timers.
+// kernel/time/timer.c: arming, deleting and expiring wheel timers, and moving those of a dead CPU.
 #include "models/timers/timers.hpp"
 
 namespace kt::timers {
@@ -95,6 +95,24 @@ Co<bool> Timers::del_timer_sync(KernelTimer& timer) {
     }
   }
   co_return del_timer(timer);
+}
+
+// migrate_timer_list(): each goes to the base of its kind, with a bucket of its own there.
+void Timers::timers_dead_cpu(int dead) {
+  Base& from = base(dead);
+  Cpu& here = machine_.this_cpu();
+  retract_global(from);
+  here.local_irq_disable();
+  for (TimerWheel& wheel : from.wheels) {
+    while (Timer* timer = wheel.take_any()) {
+      KernelTimer& moving = static_cast<KernelTimer&>(*timer);
+      armed_ -= wakes(moving);
+      here.trace(Event::kTimerCancel, moving.address);
+      enqueue(moving, moving.expires, here.id());
+      ++moved_.timers;
+    }
+  }
+  here.local_irq_enable();
 }
 
 // run_local_timers(): whether this CPU's TIMER softirq has something to do.

@@ -5,12 +5,15 @@
 
 #include "tests/conformance/simulate.hpp"
 #include "tests/conformance/stable.hpp"
+#include "tests/support/cpuhp_text.hpp"
 #include "tests/support/invariants.hpp"
 
 namespace {
 
 using nlohmann::json;
 using namespace support;
+
+using Strings = std::vector<std::string>;
 
 constexpr sim::Time kTick = 4'000'000;
 constexpr sim::Time kPhases[] = {0, 1'300'000, 2'700'000};
@@ -152,6 +155,31 @@ TEST_CASE("each thread switches in, out and wakes as often as recorded", "[confo
       CHECK(states(thread) == states(expected.at(comm)));
       CHECK(thread.woken == expected.at(comm).woken);
     }
+  }
+}
+
+// Softirqs that a step of CPU hotplug has raised from its task.
+Strings raised_for_dead_cpus(const TraceText& trace) {
+  Strings raised;
+  std::map<std::int32_t, std::string> step;  // by pid
+  for (const TraceLine& line : trace.lines) {
+    if (line.event == "cpuhp_enter") step[line.pid] = parse_cpuhp_enter(line.payload).function;
+    if (line.event == "cpuhp_exit") step.erase(line.pid);
+    const bool of_task = line.event == "softirq_raise" && line.in_task() && step.contains(line.pid);
+    if (of_task) raised.push_back(step[line.pid] + ": " + line.payload);
+  }
+  return raised;
+}
+
+TEST_CASE("a dead CPU has the softirqs raised that the recorded one had",
+          "[conformance][hotplug]") {
+  for (const auto& folder : recorded_scenarios()) {
+    const std::string name = folder.filename();
+    CAPTURE(name);
+    const TraceText recorded = recorded_trace(folder);
+    const Strings expected = raised_for_dead_cpus(recorded);
+    CHECK(raised_for_dead_cpus(simulate(folder, beginning_of(folder, recorded))) == expected);
+    if (name.starts_with("cpu_down_") || name == "suspend_deep") CHECK(expected.size() == 4);
   }
 }
 

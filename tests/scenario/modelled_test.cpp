@@ -38,11 +38,6 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("kernel": {"preempt": "rt", "background": "idle"},
     "machine": {"disks": {"d": {"read": 1, "write": 1}}})",
           "io under preempt rt");
-  refused(R"("kernel": {"background": "idle"}, "events": [{"t": 0, "cpu_down": 1}])",
-          "CPU hotplug or suspend with a background");
-  refused(
-      R"("kernel": {"background": "idle"}, "events": [{"t": 0, "suspend": {"state": "s2idle"}}])",
-      "CPU hotplug or suspend with a background");
   refused(R"("kernel": {"cmdline": "isolcpus=nohz,domain,1"})", "isolcpus=nohz");
 }
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 namespace support {
 
@@ -22,6 +23,14 @@ std::uint64_t first_seed() {
 void for_each_seed(std::uint64_t seeds, void (*check)(std::uint64_t seed)) {
   const std::uint64_t end = first_seed() + from_environment("KTSIM_PROPERTY_SEEDS", seeds);
   for (std::uint64_t seed = first_seed(); seed < end; ++seed) check(seed);
+}
+
+std::string with_background(const std::string& scenario, std::uint64_t seed) {
+  nlohmann::json with = nlohmann::json::parse(scenario);
+  with["duration"] = "3s";
+  with["kernel"]["boot"] = "full";
+  with["kernel"]["background"] = seed % 2 == 0 ? "server" : "idle";
+  return with.dump();
 }
 
 void require_sound(const std::string& scenario, const Run& run) {

@@ -28,6 +28,7 @@ struct Benchmark {
   /// Bound on the ratio of the first contestant to the second, or, when there is only one, on its
   /// figure; at least or at most, as more_is_better says. 0: none.
   double target = 0;
+  bool on_request = false;  ///< takes minutes: left out unless --only asks for it
   std::vector<Contestant> contestants;
 };
 

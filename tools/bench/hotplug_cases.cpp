@@ -10,9 +10,9 @@ namespace bench {
 
 namespace {
 
-// A task for each CPU that computes and sleeps, works on every CPU, and so many cycles over CPUs 1 to
-// `cpus` - 1.
-std::string cycles(int cpus, int count) {
+// A task for each CPU that computes and sleeps, works on every CPU, and CPUs 1 to `last` that go
+// and come one after the other, so many times each.
+std::string cycles(int cpus, int last, int times) {
   std::string text = fmt::format(
       R"({{"name": "cycles", "version": 1, "duration": "idle", "machine": {{"cpus": {0}}},
       "variables": {{"over": 0}},
@@ -23,12 +23,11 @@ std::string cycles(int cpus, int count) {
         {{"queue_work": "w"}}, {{"usleep": "1500us"}}]}}]}})",
                         i == 0 ? "" : ", ", i);
   }
-  text += R"(}, "events": [{"t": 0, "do": [)";
-  for (int i = 0; i < count; ++i) {
-    const int cpu = 1 + i % (cpus - 1);
-    text += fmt::format(R"({{"cpu_down": {0}}}, {{"cpu_up": {0}}}, )", cpu);
+  text += fmt::format(R"(}}, "events": [{{"t": 0, "do": [{{"loop": {}, "do": [)", times);
+  for (int cpu = 1; cpu <= last; ++cpu) {
+    text += fmt::format(R"({0}{{"cpu_down": {1}}}, {{"cpu_up": {1}}})", cpu == 1 ? "" : ", ", cpu);
   }
-  return text + R"({"set": "over = 1"}]}]})";
+  return text + R"(]}, {"set": "over = 1"}]}]})";
 }
 
 std::uint64_t completed(kt::run::System& system) {
@@ -40,7 +39,11 @@ std::uint64_t completed(kt::run::System& system) {
 std::vector<Benchmark> hotplug_cases() {
   return {{.name = "CPUs of a loaded machine with 64 CPUs go offline and online",
            .unit = "cycles/s",
-           .contestants = {{"ktsim", [] { return rate(cycles(64, 50), &completed); }}}}};
+           .contestants = {{"ktsim", [] { return rate(cycles(64, 50, 1), &completed); }}}},
+          {.name = "10,000 times a CPU of a loaded machine with 64 CPUs goes offline and online",
+           .unit = "cycles/s",
+           .on_request = true,
+           .contestants = {{"ktsim", [] { return rate(cycles(64, 50, 200), &completed); }}}}};
 }
 
 }  // namespace bench

@@ -172,6 +172,7 @@ System::System(const scenario::Scenario& scenario, sim::Trace& trace, const Syst
   suspend_->attach(*hotplug_);
   suspend_->attach(*rcu_);
   suspend_->dpm.cpufreq = cpufreq_.get();
+  suspend_->attach(*memory_);
   models_ = std::make_unique<Models>(Models{
       *machine_, *scheduler_, *softirqs_, *tasklets_, *timers_, *waits_, *completions_, *mutexes_,
       *spinlocks_, *kthreads_, *workers_, *workqueues_, *memory_, *suspend_, *smpboot_, *hotplug_});
@@ -299,7 +300,7 @@ void System::make_background() {
   }
   const bool server = kernel.background == scenario::BackgroundLoad::kServer;
   background_ =
-      std::make_unique<boot::Background>(*boot_, *workqueues_, *memory_, file_system_.get(),
+      std::make_unique<boot::Background>(*boot_, *hotplug_, *memory_, file_system_.get(),
                                          server ? boot::Chatter::kServer : boot::Chatter::kIdle);
 }
 

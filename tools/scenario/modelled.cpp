@@ -43,13 +43,6 @@ void rt_io(const Scenario& scenario, std::vector<std::uint32_t>& places) {
     places.push_back(scenario.kernel.background_origin);
 }
 
-/// The works and timers of the background neither leave a CPU nor freeze.
-void background_power(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  if (scenario.kernel.background == BackgroundLoad::kNone) return;
-  verbs_used<Verb::kCpuDown, Verb::kCpusReadUnlock>(scenario, places);
-  verb_used<Verb::kSuspend>(scenario, places);
-}
-
 // The threads of the legacy model are those that it booted with.
 void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places) {
   if (!scenario.kernel.legacy_workqueues) return;
@@ -68,7 +61,6 @@ void isolation_nohz(const Scenario& scenario, std::vector<std::uint32_t>& places
 
 constexpr std::array kMissing{
     Missing{"io under preempt rt", rt_io},
-    Missing{"CPU hotplug or suspend with a background", background_power},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
     Missing{"isolcpus=nohz", isolation_nohz},
 };

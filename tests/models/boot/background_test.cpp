@@ -1,6 +1,7 @@
 // The chatter of a machine against the recording that its rates come from: freeze_failure, 25 s of
 // two CPUs that do next to nothing (22 vmstat_shepherd, 12 flush_memcg_stats_dwork, 12
 // psi_avgs_work, 9 neigh_managed_work, 10 vmstat_update, 47 wakeups of kcompactd0).
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/run_scenario.hpp"
@@ -85,6 +86,89 @@ TEST_CASE("the daemon of a server waits for its commits", "[boot][background]") 
   const Run run = run_with_disk("server");
   CHECK(within(lines_of(run.trace, "jbd2_end_commit").size(), 11, 22));
   CHECK(run.task("systemd-journal").nvcsw > 60);
+}
+
+std::size_t between(const std::vector<const support::TraceLine*>& lines, sim::Time from,
+                    sim::Time to) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(lines, [from, to](const support::TraceLine* line) {
+        return line->time >= from && line->time < to;
+      }));
+}
+
+TEST_CASE("the background leaves a CPU that goes, and is there again when it comes",
+          "[boot][background][hotplug]") {
+  const Run run = run_with("server", R"("duration": "16s", "kthreads": {"busy": {"cpu": 0, "do": [
+      {"loop": null, "do": [{"msleep": "100ms"}]}]}},
+      "events": [{"t": "3s", "cpu_down": 1}, {"t": "8s", "mark": "up"}, {"t": "8s", "cpu_up": 1}])");
+  std::vector<const support::TraceLine*> folds;
+  for (const support::TraceLine* line : lines_of(run.trace, "workqueue_execute_start")) {
+    if (line->cpu == 1 && line->payload.ends_with("vmstat_update")) folds.push_back(line);
+  }
+  const auto feeds = lines_of(run.trace, "sched_switch", "next_comm", "migration/1");
+  const sim::Time up = run.mark("up");
+  CHECK(between(folds, 0, 3'000'000'000) > 0);
+  CHECK(between(folds, up, run.end) > 0);
+  CHECK(between(feeds, up + 3'000'000'000, run.end) == 1);  // 4 s after it came, and each 4 s
+  CHECK(support::violations(run) == "");                    // nothing runs there meanwhile
+}
+
+TEST_CASE("a node that has lost its CPUs gets kcompactd back", "[boot][background][hotplug]") {
+  const Run run = run_scenario(R"({"name": "t", "version": 1, "duration": "6s",
+      "machine": {"cpus": 4, "nodes": [{"cpus": "0-1"}, {"cpus": "2-3"}]},
+      "kernel": {"background": "idle"},
+      "events": [{"t": "1s", "cpu_down": 2}, {"t": "1.2s", "cpu_down": 3},
+                 {"t": "3s", "cpu_up": 2}, {"t": "3.5s", "mark": "up"}]})");
+  bool elsewhere = false;
+  bool back = false;
+  for (const support::TraceLine* line :
+       lines_of(run.trace, "sched_switch", "next_comm", "kcompactd1")) {
+    if (line->cpu < 2) elsewhere = true;
+    if (line->time < run.mark("up")) continue;
+    back = true;
+    CHECK(line->cpu == 2);
+  }
+  CHECK(elsewhere);
+  CHECK(back);
+}
+
+TEST_CASE("the daemon of the background freezes, and its kernel threads",
+          "[boot][background][power]") {
+  const Run run = run_scenario(R"({"name": "t", "version": 1, "duration": "20s",
+      "machine": {"cpus": 2, "disks": {"sda": {"read": "100M", "write": "100M"}}},
+      "kernel": {"background": "server"},
+      "events": [{"t": "6.5s", "mark": "asleep"},
+                 {"t": "6.5s", "suspend": {"state": "s2idle", "wake_after": "5s"}},
+                 {"t": "11.5s", "mark": "awake"}]})");
+  constexpr sim::Time kEntry = 30'000'000;  // ns, until all have frozen, and the other way
+  for (const std::string_view thread : {"systemd-journal", "kcompactd0", "jbd2/sda-8"}) {
+    CAPTURE(thread);
+    const auto runs = lines_of(run.trace, "sched_switch", "next_comm", thread);
+    CHECK(between(runs, 0, run.mark("asleep")) > 0);
+    CHECK(between(runs, run.mark("asleep") + kEntry, run.mark("awake") - kEntry) == 0);
+    CHECK(between(runs, run.mark("awake"), run.end) > 0);
+  }
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("a server with a disk survives hotplug and suspends", "[boot][background][hotplug][power]") {
+  const Run run = run_scenario(R"({"name": "t", "version": 1, "duration": "60s",
+      "machine": {"cpus": 4, "disks": {"sda": {"read": "100M", "write": "100M"}}},
+      "kernel": {"background": "server"}, "variables": {"r": 0},
+      "events": [
+        {"t": "1s", "do": [{"loop": 12, "do": [{"cpu_down": 3}, {"cpu_down": 1}, {"msleep": "300ms"},
+          {"cpu_up": 1}, {"cpu_down": 2}, {"msleep": "700ms"}, {"cpu_up": 3}, {"cpu_up": 2}]},
+          {"suspend": {"state": "deep", "wake_after": "3s", "result": "r"}}, {"assert": "r == 0"},
+          {"suspend": {"state": "s2idle", "wake_after": "3s", "result": "r"}}, {"assert": "r == 0"},
+          {"mark": "quiet"}]}]})");
+  CHECK(run.message == "");
+  CHECK(support::violations(run) == "");
+  const sim::Time quiet = run.mark("quiet");
+  CHECK(within(between(lines_of(run.trace, "jbd2_end_commit"), quiet, run.end), 4, 12));
+  for (const std::string_view thread : {"migration/1", "migration/2", "migration/3"}) {
+    CAPTURE(thread);
+    CHECK(between(lines_of(run.trace, "sched_switch", "next_comm", thread), quiet, run.end) >= 5);
+  }
 }
 
 TEST_CASE("without a background the machine is silent", "[boot][background]") {

@@ -51,8 +51,7 @@ std::string storm(std::uint64_t seed) {
   return scenario.dump();
 }
 
-void check(std::uint64_t seed) {
-  const std::string text = storm(seed);
+void check(std::uint64_t seed, const std::string& text) {
   CAPTURE(seed, text);
   support::require_sound(text, support::run_scenario(text));
 }
@@ -60,7 +59,12 @@ void check(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("random works survive random CPU hotplug", "[hotplug][property]") {
-  support::for_each_seed(60, &check);
+  support::for_each_seed(60, [](std::uint64_t seed) { check(seed, storm(seed)); });
+}
+
+TEST_CASE("random works and the background survive random CPU hotplug", "[hotplug][property]") {
+  support::for_each_seed(
+      40, [](std::uint64_t seed) { check(seed, support::with_background(storm(seed), seed)); });
 }
 
 TEST_CASE("print the storm of one seed", "[.print]") {

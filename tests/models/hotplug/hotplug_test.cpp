@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/cpuhp_text.hpp"
@@ -17,6 +20,16 @@ std::vector<std::string> returns(const Run& run) {
 
 using Strings = std::vector<std::string>;
 
+// 130 on each of two CPUs that have 200 vectors each.
+std::string too_many_irqs() {
+  constexpr int kIrqs = 260;
+  std::string irqs;
+  for (int i = 0; i < kIrqs; ++i) {
+    irqs += fmt::format(R"({}"i{}": {{"arrival": {{"at": []}}, "do": []}})", i == 0 ? "" : ", ", i);
+  }
+  return R"("irqs": {)" + irqs + "}";
+}
+
 }  // namespace
 
 TEST_CASE("a CPU goes and comes, and asking twice changes nothing", "[hotplug]") {
@@ -25,6 +38,46 @@ TEST_CASE("a CPU goes and comes, and asking twice changes nothing", "[hotplug]")
   CHECK(run.message == "");
   CHECK(returns(run) == Strings{"cpu_down(cpu1) = 0", "cpu_down(cpu1) = 0", "cpu_up(cpu1) = 0",
                                 "cpu_up(cpu1) = 0"});
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("a softirq of the network runs for each CPU that has died", "[hotplug]") {
+  const Run run = run_keys(R"("duration": "1s", "machine": {"cpus": 3},
+    "softirqs": {"NET_TX": {"do": [{"mark": "net"}]}, "IRQ_POLL": {"do": [{"mark": "poll"}]}},
+    "events": [{"t": "1ms", "do": [{"cpu_down": 1}, {"cpu_down": 2}]}])");
+  std::vector<std::string> marks;
+  for (const auto& mark : run.marks) marks.push_back(mark.second);
+  CHECK(marks == Strings{"net", "poll", "net", "poll"});
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("a CPU stays whose interrupts the others have no vectors for", "[hotplug][irq]") {
+  const Run run = run_keys(R"("duration": "1s", "machine": {"cpus": 2}, )" + too_many_irqs() + R"(,
+    "works": {"w": {"do": [{"mark": "work"}]}},
+    "percpu_threads": {"p": {"should_run": "0", "do": [],
+      "park": [{"mark": "parks"}], "unpark": [{"mark": "unparks"}]}},
+    "events": [{"t": "1ms", "do": [{"cpu_down": 1}, {"queue_work": {"work": "w", "cpu": 1}},
+      {"flush_work": "w"}, {"cpu_down": 1}]}])");
+  const std::string refused = "cpu_down(cpu1) = -28";
+  CHECK(std::ranges::count(returns(run), refused) == 2);
+  std::vector<std::string> marks;
+  for (const auto& mark : run.marks) marks.push_back(mark.second);
+  CHECK(marks == Strings{"parks", "unparks", "work", "parks", "unparks"});
+  for (const auto* line : lines_of(run.trace, "workqueue_execute_start")) {
+    if (line->payload.ends_with(": function w")) CHECK(line->cpu == 1);
+  }
+  CHECK(support::violations(run) == "");
+}
+
+TEST_CASE("nor does a machine suspend to memory then", "[hotplug][irq][power]") {
+  const Run run = run_keys(R"("duration": "1s", "machine": {"cpus": 2}, )" + too_many_irqs() + R"(,
+    "tasks": {"shell": {"do": [{"wait_event_interruptible": {"waitqueue": "q", "until": "awake"}}, {"mark": "goes on"}]}},
+    "waitqueues": ["q"], "variables": {"awake": 0},
+    "events": [{"t": "1ms", "do": [{"suspend": {"state": "deep", "wake_after": "1s"}}, {"set": "awake = 1"},
+      {"wake_up": "q"}]}])");
+  const std::string refused = "suspend(system) = -28";
+  CHECK(std::ranges::count(returns(run), refused) == 1);
+  CHECK(run.marks.size() == 1);
   CHECK(support::violations(run) == "");
 }
 

@@ -24,6 +24,17 @@ TEST_CASE("an interrupt goes to the CPU with the most free vectors, the lowest o
   CHECK(vectors.best_cpu(some) == 1);
 }
 
+TEST_CASE("what a CPU has given out the others may have left", "[irq]") {
+  Vectors vectors(3);
+  int owner = 0;
+  vectors.allocate(1, &owner);
+  vectors.allocate(1, &owner);
+  vectors.allocate(2, &owner);
+  CHECK(vectors.allocated(0) == 0);
+  CHECK(vectors.allocated(1) == 2);
+  CHECK(vectors.available(CpuMask::parse(3, "0-1")) == 2 * Vectors::kPerCpu - 2);
+}
+
 TEST_CASE("a CPU has as many vectors as it has", "[irq]") {
   Vectors vectors(1);
   int owner = 0;

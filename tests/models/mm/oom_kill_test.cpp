@@ -86,4 +86,59 @@ TEST_CASE("oom_reaper takes the memory of a victim that sleeps in D", "[mm][oom]
   CHECK_FALSE(sleeper.done);
 }
 
+/// A thread that disables the OOM killer.
+struct Disabler {
+  MemoryRun* run = nullptr;
+  sim::Time at = 0;
+  sim::Time timeout = 0;
+  bool disabled = false;
+  sim::Time done = -1;
+};
+
+sim::Co<int> disable(kt::kthread::Kthreads& kthreads, kt::sched::Task&, void* data) {
+  Disabler& self = *static_cast<Disabler*>(data);
+  co_await kthreads.timers().msleep(self.at);
+  const auto timeout = kthreads.timers().ticks().from_time(self.timeout);
+  self.disabled = co_await self.run->memory.oom_killer_disable(timeout);
+  self.done = self.run->m.calendar.now();
+  co_return 0;
+}
+
+TEST_CASE("while the OOM killer is disabled allocations fail, and nobody is killed", "[mm][oom]") {
+  MemoryRun run({node()}, cpus(3));
+  run.allocator({pages(700), pages(1, kGfpKernel, 10 * kSecond)}, true, 0);
+  Disabler disabler{&run, kSecond / 10, kSecond};
+  run.m.thread("disabler", &disable, &disabler, 2);
+  Allocator& late = run.allocator({pages(100, kGfpKernel, kSecond)}, false, 1);
+  Allocator& again = run.allocator({pages(100, kGfpKernel, 2 * kSecond)}, false, 1);
+  run.m.run_until(kSecond * 3 / 2);
+  CHECK(disabler.disabled);
+  CHECK(late.results == std::vector<bool>{false});
+  CHECK(run.memory.oom_victims().empty());
+  run.memory.oom_killer_enable();
+  run.m.run_until(3 * kSecond);
+  CHECK(run.memory.oom_victims().size() == 1);
+  CHECK_FALSE(again.done);  // its victim sleeps in D, and there is no oom_reaper
+}
+
+TEST_CASE("disabling the OOM killer waits for its victims, for so long", "[mm][oom]") {
+  MemoryRun run({node()}, cpus(3));
+  run.allocator({pages(500), pages(1, kGfpKernel, 2 * kSecond)}, true, 0);
+  Allocator& late = run.allocator({pages(400, kGfpKernel, kSecond / 10)}, false, 1);
+  Disabler hasty{&run, kSecond / 5, kSecond / 10};
+  Disabler patient{&run, kSecond / 2, 10 * kSecond};
+  run.m.thread("hasty", &disable, &hasty, 2);
+  run.m.thread("patient", &disable, &patient, 2);
+  run.m.run_until(kSecond);
+  CHECK_FALSE(hasty.disabled);
+  CHECK(hasty.done > kSecond * 3 / 10);
+  CHECK(run.memory.oom_victims_alive() == 1);
+  run.m.run_until(4 * kSecond);
+  CHECK(patient.disabled);
+  CHECK(patient.done > 2 * kSecond);  // when the victim has woken and exited
+  CHECK(run.memory.oom_victims_alive() == 0);
+  CHECK(late.results == std::vector<bool>{false});  // it came to an end at 200 ms
+  CHECK(run.m.violations() == "");
+}
+
 }  // namespace

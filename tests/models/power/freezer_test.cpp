@@ -161,3 +161,51 @@ TEST_CASE("works of a frozen queue wait as inactive, also of one made meanwhile"
   CHECK(run.mark("d") < thaw);
   for (const char* name : {"a", "b", "c", "flushed"}) CHECK(run.mark(name) > thaw);
 }
+
+namespace {
+
+// `hog` is killed at some 100 ms for what `late` wants, and sleeps in D until three seconds.
+Run with_victim(const std::string& pm_freeze_timeout) {
+  return run_keys(R"("duration": "30s", "kernel": {"boot": "minimal", "pm_freeze_timeout": ")" +
+                  pm_freeze_timeout + R"("}, "completions": ["served"],
+    "machine": {"cpus": 2, "nodes": [{"cpus": "0-1", "memory": "256M", "free": "128M", "cache": "1M"}]},
+    "kthreads": {"server": {"do": [{"msleep": "3s"}, {"complete": "served"}]},
+      "late": {"cpu": 0, "do": [{"msleep": "100ms"}, {"loop": 1024, "do": [{"alloc": {"bytes": "16K"}}]}]}},
+    "tasks": {"hog": {"cpu": 1, "do": [{"loop": 30, "do": [{"alloc": {"bytes": "4M"}}]},
+      {"wait_for_completion": "served"}]}},
+    "events": [{"t": "500ms", "suspend": {"state": "s2idle", "wake_after": "25s"}}])");
+}
+
+}  // namespace
+
+TEST_CASE("a suspend waits for the victims of the OOM killer", "[power][freezer][oom]") {
+  const Run run = with_victim("20s");
+  CHECK(support::violations(run) == "");
+  CHECK_THAT(returned(run), Catch::EndsWith("suspend(system) = 0\n"));
+  REQUIRE(lines_of(run.trace, "mark_victim").size() == 1);
+  const auto exits = lines_of(run.trace, "sched_process_exit", "comm", "hog");
+  REQUIRE(exits.size() == 1);
+  CHECK(exits.front()->time < frozen(run).first);
+}
+
+TEST_CASE("a suspend fails if the victims of the OOM killer do not go", "[power][freezer][oom]") {
+  const Run run = with_victim("1s");
+  CHECK(support::violations(run) == "");
+  CHECK_THAT(returned(run), Catch::Contains("suspend(system) = -16\n"));
+  const auto exits = lines_of(run.trace, "sched_process_exit", "comm", "hog");
+  REQUIRE(exits.size() == 1);
+  CHECK(exits.front()->time > frozen(run).first);
+}
+
+TEST_CASE("nobody is killed while devices sleep", "[power][freezer][oom]") {
+  const Run run = run_keys(R"("duration": "3s", "variables": {"result": 0},
+    "machine": {"cpus": 2, "nodes": [{"cpus": "0-1", "memory": "256M", "free": "128M", "cache": "1M"}]},
+    "tasks": {"hog": {"do": [{"loop": 25, "do": [{"alloc": {"bytes": "4M"}}]}, {"wait_event_interruptible": {"waitqueue": "q", "until": "result"}}]}},
+    "waitqueues": ["q"], "kthreads": {"late": {"do": [{"msleep": "1s"},
+      {"loop": 20, "do": [{"alloc": {"bytes": "4M", "result": "result"}}]}, {"mark": "late"}]}},
+    "events": [{"t": "500ms", "suspend": {"state": "s2idle", "wake_after": "1s"}},
+               {"t": "2s", "assert": "result == -12"}])");
+  CHECK(run.message == "");
+  CHECK(lines_of(run.trace, "mark_victim").empty());
+  CHECK(run.mark("late") < frozen(run).second);
+}

@@ -30,6 +30,28 @@ Co<> synchronize(BootedMachine& booted, Times& times, bool expedited) {
   co_await booted.kthreads.do_exit(booted.boot.control());
 }
 
+constexpr Time kAtomic = 2'500'000;  // ns
+
+Co<int> atomic_thread(kthread::Kthreads& kthreads, sched::Task&, void*) {
+  sched::Scheduler& scheduler = kthreads.scheduler();
+  scheduler.preempt_disable();
+  co_await scheduler.machine().run(kAtomic);
+  co_await scheduler.preempt_enable();
+  co_return 0;
+}
+
+// While `thread` is not preemptible on its CPU; within a tick.
+Co<> synchronize_against(BootedMachine& booted, sched::Task& thread, Times& times) {
+  co_await booted.timers.msleep(10 * kMs);
+  co_await booted.scheduler.wake_up_process(thread);
+  co_await booted.timers.usleep_range(kMs / 10, kMs / 10);
+  times.before = booted.machine.now();
+  booted.rcu.rcu_expedite_gp();
+  co_await booted.rcu.synchronize_rcu();
+  times.after = booted.machine.now();
+  co_await booted.kthreads.do_exit(booted.boot.control());
+}
+
 struct Writers {
   std::vector<Time> waits;
 };
@@ -67,6 +89,19 @@ TEST_CASE("an expedited one takes microseconds", "[rcu]") {
   CHECK(times.after > times.before);
   CHECK(times.after - times.before < kMs);
   CHECK(times.grace_periods == 0);
+}
+
+TEST_CASE("an expedited one ends when a CPU that could not be preempted switches", "[rcu]") {
+  BootedMachine booted(cpus(2));
+  sched::Task& thread =
+      booted.kthreads.boot_thread("atomic", &atomic_thread, nullptr, sched::kTaskInterruptible);
+  booted.scheduler.set_cpus_mask(thread, cpu::CpuMask::of(2, 1));
+  thread.cpu = &booted.machine.cpu(1);
+  Times times;
+  booted.start(synchronize_against(booted, thread, times));
+  booted.calendar.run_until(1'000 * kMs);
+  CHECK(times.after - times.before >= kAtomic - kMs / 2);
+  CHECK(times.after - times.before <= kAtomic);  // and not at the next tick
 }
 
 TEST_CASE("only the first writer for a while waits for a grace period", "[rcu]") {

@@ -71,7 +71,10 @@ class KthreadWorkerChecker : public Checker {
   }
 
   /// kernel/kthread.c: kthread_insert_work wakes right behind its event, under the worker's lock.
+  /// The works of rcu_exp_gp_kthr sleep until CPUs have reported, and one may do so in the switch
+  /// that follows its queueing (rcu_note_context_switch).
   void waking(const TraceLine& line) {
+    if (line.text_of("comm") == "rcu_exp_gp_kthr") return;
     const auto last = last_.find(line.cpu);
     if (last == last_.end() || last->second.event != "sched_kthread_work_queue_work" ||
         last->second.pid != line.pid)
