@@ -80,8 +80,7 @@ void CpuSpeeds::count(int cpu) {
 }
 
 void CpuSpeeds::count_core(int cpu) {
-  for (const int sibling : machine_.topology().siblings(cpu))
-    count(sibling);
+  for (const int sibling : machine_.topology().siblings(cpu)) count(sibling);
 }
 
 void CpuSpeeds::update_core(int cpu) {

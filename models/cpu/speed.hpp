@@ -1,9 +1,9 @@
-// How fast each CPU is: the frequency of its core, and what its siblings leave to it. Machines whose
-// CPUs never change speed have none of this.
+// How fast each CPU is: the frequency of its core, and what its siblings leave to it. Machines
+// whose CPUs never change speed have none of this.
 //
-// A core runs at the highest P-state that one of its threads asks for (hardware coordination). Of two
-// threads of a core that both run each gets less done than alone; one that idles in mwait or hlt
-// takes nothing.
+// A core runs at the highest P-state that one of its threads asks for (hardware coordination). Of
+// two threads of a core that both run each gets less done than alone; one that idles in mwait or
+// hlt takes nothing.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ class CpuSpeeds {
 
   /// The CPU begins or ends to idle, goes or comes.
   void set_running(Cpu& cpu, bool running);
-  /// Its core is to run in this P-state (0: the fastest), if no sibling asks for a faster one. Holds
-  /// after the time of a transition; a request that comes meanwhile replaces it.
+  /// Its core is to run in this P-state (0: the fastest), if no sibling asks for a faster one.
+  /// Holds after the time of a transition; a request that comes meanwhile replaces it.
   void request_pstate(Cpu& cpu, std::uint32_t pstate);
   [[nodiscard]] std::uint32_t requested(int cpu) const { return at(cpu).requested; }
 

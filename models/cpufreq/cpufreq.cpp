@@ -97,8 +97,8 @@ void Cpufreq::update_util(void* self, sched::Rq& rq, bool iowait) {
   cpufreq.sugov_update_single_freq(cpufreq.at(rq.id()), rq, rq.clock(), iowait);
 }
 
-// arch/x86/kernel/cpu/aperfmperf.c: arch_scale_freq_tick, without turbo: the fastest P-state is what
-// capacity 1024 means.
+// arch/x86/kernel/cpu/aperfmperf.c: arch_scale_freq_tick, without turbo: the fastest P-state is
+// what capacity 1024 means.
 void Cpufreq::freq_tick(void* self, sched::Rq& rq) {
   Cpufreq& cpufreq = *static_cast<Cpufreq*>(self);
   Policy& policy = cpufreq.at(rq.id());
@@ -113,8 +113,8 @@ void Cpufreq::freq_tick(void* self, sched::Rq& rq) {
 
 // drivers/cpufreq/cpufreq.c: cpufreq_driver_fast_switch
 void Cpufreq::fast_switch(Policy& policy, cpu::Cpu& cpu, std::uint32_t khz) {
-  const auto pstate = static_cast<std::uint32_t>(
-      std::find(khz_.begin(), khz_.end(), khz) - khz_.begin());
+  const auto pstate =
+      static_cast<std::uint32_t>(std::find(khz_.begin(), khz_.end(), khz) - khz_.begin());
   if (pstate != policy.cur) {
     policy.time_in_state[policy.cur] += cpu.now() - policy.cur_since;
     policy.cur_since = cpu.now();

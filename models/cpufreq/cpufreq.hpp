@@ -56,7 +56,7 @@ class Cpufreq {
  private:
   /// struct cpufreq_policy, struct sugov_policy and struct sugov_cpu of one CPU.
   struct Policy {
-    bool governed = true;    ///< the governor is asked
+    bool governed = true;   ///< the governor is asked
     std::uint32_t cur = 0;  // P-state
     std::uint64_t total_trans = 0;
     std::vector<Time> time_in_state;

@@ -13,8 +13,7 @@ constexpr std::uint32_t kIowaitBoostMin = kCapacity / 8;
 // kernel/sched/syscalls.c: effective_cpu_util, and the headroom of sugov_effective_cpu_perf()
 std::uint64_t sugov_get_util(const sched::Rq& rq, std::uint64_t boost) {
   std::uint64_t util = kCapacity;
-  if (rq.rt.nr_running() == 0)
-    util = std::min(kCapacity, rq.util() + rq.rt_avg.util());
+  if (rq.rt.nr_running() == 0) util = std::min(kCapacity, rq.util() + rq.rt_avg.util());
   util = std::max(util, boost);
   return std::min(kCapacity, util + util / 4);
 }

@@ -16,9 +16,9 @@ TEST_CASE("a report says how fast a CPU was and how long it asked for which", "[
   CHECK(report.cpus[0].busy_khz == Approx(1'000'000).epsilon(1e-4));
   CHECK(report.cpus[0].changes == 0);
   CHECK(report.cpus[0].time_in_state == std::vector<sim::Time>{0, 100 * sim::kMs});
-  CHECK_THAT(frequency_text(report, 8), Catch::Contains("Bzy_MHz") &&
-                                            Catch::Contains("    0     1000        0     0.00%   "
-                                                            "100.00%\n"));
+  CHECK_THAT(frequency_text(report, 8),
+             Catch::Contains("Bzy_MHz") && Catch::Contains("    0     1000        0     0.00%   "
+                                                           "100.00%\n"));
   CHECK_THAT(frequency_text(report, 1), Catch::Contains("1 more: --metrics"));
   const auto json = frequency_json(report);
   CHECK(json[0]["time_in_state"][1]["khz"] == 1'000'000);

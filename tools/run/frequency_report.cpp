@@ -12,8 +12,8 @@ FrequencyReport frequency_report(cpufreq::Cpufreq* cpufreq, int nr_cpus) {
   if (cpufreq == nullptr) return report;
   report.khz = cpufreq->khz();
   for (int cpu = 0; cpu < nr_cpus; ++cpu) {
-    report.cpus.push_back({cpu, cpufreq->busy_khz(cpu), cpufreq->total_trans(cpu),
-                           cpufreq->time_in_state(cpu)});
+    report.cpus.push_back(
+        {cpu, cpufreq->busy_khz(cpu), cpufreq->total_trans(cpu), cpufreq->time_in_state(cpu)});
   }
   return report;
 }

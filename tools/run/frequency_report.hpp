@@ -11,8 +11,8 @@ namespace kt::run {
 
 struct FrequencyUse {
   int cpu = 0;
-  double busy_khz = 0;        ///< mean while it did not idle; 0: it always did
-  std::uint64_t changes = 0;  ///< of its policy's frequency
+  double busy_khz = 0;                   ///< mean while it did not idle; 0: it always did
+  std::uint64_t changes = 0;             ///< of its policy's frequency
   std::vector<sim::Time> time_in_state;  ///< ns; of each P-state, the fastest first
 };
 

@@ -96,6 +96,26 @@ std::vector<std::string> plain_variables(const scenario::Scenario& scenario) {
   return names;
 }
 
+constexpr std::array<std::string_view, 3> kGovernors{"performance", "powersave", "schedutil"};
+
+std::string_view governor_name(const scenario::Machine& machine) {
+  return kGovernors[static_cast<std::size_t>(machine.freq.governor)];
+}
+
+// What the CPUs' speed depends on; empty if on nothing.
+std::string speed_text(const scenario::Machine& machine) {
+  std::string text;
+  if (!machine.freq.pstates.empty()) {
+    text += "frequencies:";
+    for (const double hertz : machine.freq.pstates)
+      text += fmt::format("{} {:.0f} MHz", text.back() == ':' ? "" : ",", hertz / 1e6);
+    text += fmt::format("; governor {}\n", governor_name(machine));
+  }
+  if (machine.smt > 1)
+    text += fmt::format("siblings that both run: {} of their speed each\n", machine.smt_speed);
+  return text;
+}
+
 }  // namespace
 
 std::string machine_text(const scenario::Scenario& scenario) {
@@ -107,6 +127,7 @@ std::string machine_text(const scenario::Scenario& scenario) {
     text += fmt::format("machine preset {}\n", scenario.machine.preset);
   }
   text += cpu::Topology(topology_spec(scenario.machine)).table();
+  text += speed_text(scenario.machine);
   text +=
       fmt::format("\nkernel: HZ {}, preempt {}, boot {}\n", kernel.hz, preempt_name(kernel.preempt),
                   kernel.boot == scenario::Boot::kFull ? "full" : "minimal");
@@ -164,6 +185,9 @@ Json machine_json(const scenario::Scenario& scenario) {
            {{"preset", machine.preset},
             {"cpus", machine.cpus},
             {"smt", machine.smt},
+            {"smt_speed", machine.smt_speed},
+            {"pstates", machine.freq.pstates},
+            {"governor", governor_name(machine)},
             {"nodes", std::move(nodes)},
             {"llc", std::move(caches)}}},
           {"kernel",

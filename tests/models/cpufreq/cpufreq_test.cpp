@@ -45,8 +45,7 @@ TEST_CASE("powersave and performance stay where they are", "[cpufreq]") {
   }
 }
 
-TEST_CASE("schedutil gives a busy CPU the highest frequency and an idle one nothing",
-          "[cpufreq]") {
+TEST_CASE("schedutil gives a busy CPU the highest frequency and an idle one nothing", "[cpufreq]") {
   StoppedSystem system(300 * kMs, machine("schedutil") + ", " + load("1s"));
   kt::cpufreq::Cpufreq& cpufreq = *system->cpufreq();
   const std::vector<Time> busy = cpufreq.time_in_state(0);
