@@ -55,6 +55,8 @@ sim::Co<> interrupt(Machine& machine, Cpu& cpu, std::size_t vector, bool user) {
     if (cpu.softirq_pending != 0 && !cpu.in_interrupt()) {
       co_await machine.hooks.softirq.body(machine.hooks.softirq.object, cpu);
     }
+    if (machine.hooks.tick_irq_exit.call != nullptr && !cpu.in_hardirq()) [[unlikely]]
+      machine.hooks.tick_irq_exit.call(machine.hooks.tick_irq_exit.object, cpu);
   }
   if (user) {
     co_await machine.hooks.exit_to_user.body(machine.hooks.exit_to_user.object, cpu);

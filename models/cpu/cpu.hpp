@@ -94,6 +94,11 @@ struct InterruptHooks {
   std::array<Hook, static_cast<std::size_t>(Vector::kCount)> vectors{};
   Hook softirq;       ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
   Hook preempt;       ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
+  /// Behind each interrupt and its softirqs (kernel/softirq.c: tick_irq_exit); null: nothing.
+  struct {
+    void (*call)(void* object, Cpu& cpu) = nullptr;
+    void* object = nullptr;
+  } tick_irq_exit;
   Hook exit_to_user;  ///< need_resched or a signal on return to user mode
   /// A signal has come to a CPU that is dead: who waits until nothing is under way looks again.
   struct {

@@ -36,6 +36,8 @@ void Rcu::call_rcu(RcuHead& head) {
 
 namespace {
 
+constexpr Time kForceTick = 300 * sim::kMs;  // three times jiffies_to_sched_qs
+
 struct Sleeper {
   RcuHead head;
   locking::Completion done;
@@ -82,10 +84,12 @@ bool Rcu::quiescent(int cpu, const PerCpu& rdp) const {
   return rdp.no_qs_since < 0 || scheduler_.rq(cpu).last_quiescent > rdp.no_qs_since;
 }
 
-// rcu_watching_snap_in_eqs(), and CPUs that have gone.
+// rcu_watching_snap_in_eqs(), and CPUs that have gone. User mode is watched where the tick may stop
+// (context tracking).
 bool Rcu::idle_or_offline(int cpu) const {
   const cpu::Cpu& other = scheduler_.machine().cpu(cpu);
-  return !other.online || other.halted();
+  return !other.online || other.halted() ||
+         (scheduler_.rq(cpu).tick_nohz_full && other.in_user_mode());
 }
 
 // The tick, also that of an idle CPU: rcu_flavor_sched_clock_irq() and rcu_pending().
@@ -194,6 +198,7 @@ Co<> Rcu::gp_init() {
   cpu::Machine& machine = scheduler_.machine();
   co_await machine.run(machine.costs().rcu_gp);
   ++gp_seq_;
+  gp_start_ = machine.now();
   waits_for_ = machine.online_mask();
   note_gp_changes(machine.this_cpu().id());
 }
@@ -226,6 +231,13 @@ Co<> Rcu::force_quiescent_state(bool first) {
     const std::uint64_t halts = scheduler_.rq(cpu).nr_halts;
     if (idle_or_offline(cpu) || (!first && halts != at(cpu).watching_snap)) waits_for_.clear(cpu);
     if (first) at(cpu).watching_snap = halts;
+    // Without a tick it reports nothing: after 300 ms it gets one (rcu_irq_enter_check_tick).
+    sched::Rq& rq = scheduler_.rq(cpu);
+    if (rq.tick_nohz_full && waits_for_.test(cpu) && !rq.tick_dep_rcu &&
+        machine.now() - gp_start_ >= kForceTick) {
+      rq.tick_dep_rcu = true;
+      scheduler_.tick_nohz_full_kick_cpu(rq);
+    }
   }
 }
 
@@ -233,6 +245,7 @@ Co<> Rcu::gp_cleanup() {
   cpu::Machine& machine = scheduler_.machine();
   co_await machine.run(machine.costs().rcu_gp);
   ++gp_seq_;
+  for (const int cpu : scheduler_.config().tick_full) scheduler_.rq(cpu).tick_dep_rcu = false;
   note_gp_changes(machine.this_cpu().id());
 }
 

@@ -114,6 +114,7 @@ class Rcu {
   std::vector<PerCpu> percpu_;
   cpu::CpuMask waits_for_;    // rnp->qsmask: who has not reported
   std::uint64_t gp_seq_ = 0;  // odd: a grace period is under way
+  Time gp_start_ = 0;         // of the last grace period
   std::uint64_t needed_ = 0;  // a grace period up to this value of gp_seq_ is asked for
   std::size_t callbacks_ = 0;
   int expedited_ = 0;

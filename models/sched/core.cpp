@@ -28,12 +28,14 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
   const int nr_cpus = machine.nr_cpus();
   if (config_.isolated.nr_cpus() == 0) config_.isolated = cpu::CpuMask(nr_cpus);
   if (config_.nohz_full.nr_cpus() == 0) config_.nohz_full = cpu::CpuMask(nr_cpus);
+  if (config_.tick_full.nr_cpus() == 0) config_.tick_full = cpu::CpuMask(nr_cpus);
   housekeeping_ = without(config_.nohz_full);
   domain_cpus_ = without(config_.isolated);
   push_works_.resize(static_cast<std::size_t>(nr_cpus));
   tunables = {base_slice_of(static_cast<unsigned>(active_.count())), config.tick};
   for (int id = 0; id < nr_cpus; ++id) {
     rqs_.push_back(std::make_unique<Rq>(*this, machine.cpu(id), tunables));
+    rqs_.back()->tick_nohz_full = config_.tick_full.test(id);
   }
   stoppers_ = std::vector<Stopper>(static_cast<std::size_t>(nr_cpus));
   for (Stopper& stopper : stoppers_) stopper.tail = &stopper.head;

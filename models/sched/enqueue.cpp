@@ -1,5 +1,7 @@
 // Joining and leaving a run queue: kernel/sched/core.c: enqueue_task(), dequeue_task(), and of
 // kernel/sched/fair.c what they do to the load of queue and task.
+#include <utility>
+
 #include "models/sched/scheduler.hpp"
 
 namespace kt::sched {
@@ -58,10 +60,34 @@ void Scheduler::enqueue_task(Rq& rq, Task& p, EnqueueFlags flags, bool head) {
 
 void Scheduler::add_nr_running(Rq& rq) {
   if (++rq.nr_running == 2 && domain_cpus_->test(rq.id())) overloaded_ = true;
+  if (rq.tick_nohz_full) [[unlikely]]
+    sched_update_tick_dependency(rq);
 }
 
 void Scheduler::sub_nr_running(Rq& rq) {
   --rq.nr_running;
+  if (rq.tick_nohz_full) [[unlikely]]
+    sched_update_tick_dependency(rq);
+}
+
+bool Scheduler::sched_can_stop_tick(const Rq& rq) {
+  if (rq.rt.rr_nr_running() != 0) return rq.rt.rr_nr_running() == 1;
+  return rq.rt.nr_running() != 0 || rq.cfs.nr_running() <= 1;
+}
+
+// kernel/sched/sched.h: sched_update_tick_dependency
+void Scheduler::sched_update_tick_dependency(Rq& rq) {
+  const bool had = std::exchange(rq.tick_dep_sched, !sched_can_stop_tick(rq));
+  if (rq.tick_dep_sched && !had) tick_nohz_full_kick_cpu(rq);
+}
+
+void Scheduler::tick_nohz_full_kick_cpu(Rq& rq) {
+  Cpu& here = machine_.this_cpu();
+  if (rq.cpu == &here) {
+    here.raise(cpu::Vector::kCallFunctionSingle);
+  } else {
+    here.send_ipi(*rq.cpu, cpu::Vector::kCallFunctionSingle);
+  }
 }
 
 bool Scheduler::dequeue_task(Rq& rq, Task& p, DequeueFlags flags) {

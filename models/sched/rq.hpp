@@ -113,6 +113,9 @@ struct Rq final : FairHooks {
   Time last_switch = 0;
   Time last_resched_point = 0;  ///< when it last could have switched
   Time last_quiescent = 0;      ///< when it was last seen outside atomic sections
+  bool tick_nohz_full = false;  ///< its tick stops while it has one task
+  bool tick_dep_sched = false;  ///< … but goes on for its tasks (TICK_DEP_BIT_SCHED)
+  bool tick_dep_rcu = false;    ///< … or for a grace period that waits for long (TICK_DEP_BIT_RCU)
   bool exp_wanted = false;      ///< cpu_no_qs.b.exp: an expedited grace period waits for this CPU
   Time busy_time = 0;           ///< ns with something but the idle task
 

@@ -17,6 +17,7 @@ void RtRq::enqueue(Task& p, bool head) {
   p.rt.on_list = true;
   bitmap_[prio / 64] |= std::uint64_t{1} << prio % 64;
   ++nr_running_;
+  rr_nr_running_ += p.policy == Policy::kRr ? 1 : 0;
 }
 
 void RtRq::dequeue(Task& p) {
@@ -28,6 +29,7 @@ void RtRq::dequeue(Task& p) {
   p.rt.on_list = false;
   if (list.head == nullptr) bitmap_[prio / 64] &= ~(std::uint64_t{1} << prio % 64);
   --nr_running_;
+  rr_nr_running_ -= p.policy == Policy::kRr ? 1 : 0;
 }
 
 void RtRq::requeue(Task& p, bool head) {

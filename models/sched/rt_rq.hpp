@@ -22,6 +22,8 @@ class RtRq {
   /// First of the highest priority, or null (pick_next_rt_entity).
   [[nodiscard]] Task* first() const;
   [[nodiscard]] unsigned nr_running() const { return nr_running_; }
+  /// Those of SCHED_RR.
+  [[nodiscard]] unsigned rr_nr_running() const { return rr_nr_running_; }
   /// Highest priority queued: its kernel prio (0 … 99), or 100 when empty.
   [[nodiscard]] int highest_prio() const;
   /// Whether another task is queued at the priority of `p`.
@@ -39,6 +41,7 @@ class RtRq {
   std::array<List, kMaxRtPrio> lists_{};
   std::array<std::uint64_t, 2> bitmap_{};
   unsigned nr_running_ = 0;
+  unsigned rr_nr_running_ = 0;
 };
 
 }  // namespace kt::sched

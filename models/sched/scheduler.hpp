@@ -37,6 +37,7 @@ struct SchedConfig {
   bool mwait_idle = true;     ///< idle polls the need_resched flag; else it halts and needs an IPI
   cpu::CpuMask isolated{0};   ///< isolcpus=domain: CPUs in no scheduling domain; default: none
   cpu::CpuMask nohz_full{0};  ///< nohz_full=: CPUs that housekeeping stays off; default: none
+  cpu::CpuMask tick_full{0};  ///< those whose tick stops while they have one task; default: none
 };
 
 class Scheduler {
@@ -60,6 +61,11 @@ class Scheduler {
   /// (housekeeping_cpumask of HK_TYPE_KTHREAD, HK_TYPE_MISC and HK_TYPE_TIMER).
   [[nodiscard]] const cpu::CpuMask& housekeeping() const { return *housekeeping_; }
   [[nodiscard]] bool has_nohz_full() const { return !config_.nohz_full.empty(); }
+  /// Whether what is queued there can do without a tick. kernel/sched/core.c: sched_can_stop_tick
+  [[nodiscard]] static bool sched_can_stop_tick(const Rq& rq);
+  /// Has the CPU look, in an interrupt, whether its tick can stop. kernel/time/tick-sched.c:
+  /// tick_nohz_full_kick_cpu
+  void tick_nohz_full_kick_cpu(Rq& rq);
   /// This CPU if it is one of them, else the nearest that is (housekeeping_any_cpu).
   [[nodiscard]] int housekeeping_any_cpu();
   /// Where what user space starts may be: all CPUs but those of isolcpus= (HK_TYPE_DOMAIN).
@@ -276,6 +282,7 @@ class Scheduler {
   void set_next_task(Rq& rq, Task& p);
   void update_curr(Rq& rq);
   void add_nr_running(Rq& rq);
+  void sched_update_tick_dependency(Rq& rq);
   void sub_nr_running(Rq& rq);
   int select_task_rq(Task& p, int prev_cpu, unsigned wake_flags);
   int select_fallback_rq(Task& p, int cpu);

@@ -1,4 +1,5 @@
-// kernel/time/tick-sched.c: the periodic tick as an hrtimer, and stopping it while a CPU idles;
+// kernel/time/tick-sched.c: the periodic tick as an hrtimer, and stopping it while a CPU idles or,
+// with nohz_full=, has one task;
 // kernel/time/timer_migration.c in one level: the lowest CPU whose tick runs serves the global
 // wheel timers of those that idle, and when all idle the last one to do so arms its own device for
 // them.
@@ -7,6 +8,20 @@
 namespace kt::timers {
 
 using trace::Event;
+
+namespace {
+
+// include/trace/events/timer.h: tick_dep_mask_name
+constexpr std::uint64_t kTickDepNone = 0;
+constexpr std::uint64_t kTickDepSched = 4;
+constexpr std::uint64_t kTickDepRcu = 0x10;
+constexpr std::uint64_t kTickDepRcuExp = 0x20;
+
+bool softirq_pending(const Cpu& cpu, softirq::Vec vec) {
+  return (cpu.softirq_pending & 1U << static_cast<unsigned>(vec)) != 0;
+}
+
+}  // namespace
 
 Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   Base& base = *static_cast<Base*>(timer.object);
@@ -55,44 +70,82 @@ Jiffies Timers::next_wheel_event(Base& base, bool serve_all, Jiffies now) {
   return next;
 }
 
-// tick_nohz_idle_stop_tick(), tick_nohz_next_event(), tick_nohz_stop_tick()
+// tick_nohz_idle_stop_tick()
 void Timers::stop_tick(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
-  Base& base = timers.base(cpu.id());
-  if (cpu.softirq_pending != 0) return;
-  const Jiffies now = timers.jiffies();
-  const bool was_busy = timers.busy_.test(cpu.id());
-  timers.busy_.clear(cpu.id());
-  const bool last = timers.busy_.empty();
-  timers.publish_global(base);
-  const Jiffies wheel_next = timers.next_wheel_event(base, last, now);
+  if (cpu.softirq_pending == 0) timers.stop_tick_of(timers.base(cpu.id()), true);
+}
+
+// tick_nohz_next_event(), tick_nohz_stop_tick(); of a CPU that idles, or has one task.
+void Timers::stop_tick_of(Base& base, bool idle) {
+  Cpu& cpu = *base.cpu;
+  const Jiffies now = jiffies();
+  const bool was_busy = busy_.test(cpu.id());
+  busy_.clear(cpu.id());
+  const bool last = busy_.empty();
+  publish_global(base);
+  const Jiffies wheel_next = next_wheel_event(base, last, now);
   // One that is overdue (its softirq waited for a BH-off section or for ksoftirqd) is due at once.
   const bool none = !time_before(wheel_next, now) && wheel_next - now >= TimerWheel::kMaxDelta;
-  Time wheel_time = none ? sim::kNever : timers.ticks_.instant(wheel_next);
-  if (timers.rcu_hook.object != nullptr && timers.rcu_hook.needs_cpu(timers.rcu_hook.object, cpu)) {
-    wheel_time = std::min(wheel_time, timers.ticks_.next(timers.machine_.now()));
+  Time wheel_time = none ? sim::kNever : ticks_.instant(wheel_next);
+  const Time now_ns = machine_.now();
+  if (softirq_pending(cpu, softirq::Vec::kTimer)) wheel_time = ticks_.next(now_ns);
+  if (rcu_hook.object != nullptr && rcu_hook.needs_cpu(rcu_hook.object, cpu)) {
+    wheel_time = std::min(wheel_time, ticks_.next(now_ns));
   }
   const Time hrtimer_next = base.hrtimers.next_event(kHrtimersAll, &base.tick);
-  const Time now_ns = timers.machine_.now();
   const Time next = std::min(wheel_time, hrtimer_next);
   if (!base.tick_stopped) {
-    if (next - now_ns <= timers.ticks_.period) {  // not worth it: the tick stays
-      timers.retract_global(base);
-      if (was_busy) timers.busy_.set(cpu.id());
+    if (next - now_ns <= ticks_.period) {  // not worth it: the tick stays
+      retract_global(base);
+      if (was_busy) busy_.set(cpu.id());
       return;
     }
     base.tick_stopped = true;
-    constexpr std::uint64_t kNoDependency = 0;
-    cpu.trace(Event::kTickStop, 1, kNoDependency);
+    cpu.trace(Event::kTickStop, 1, kTickDepNone);
     cpu.trace(Event::kTimerBaseIdle, 1, cpu.id());
-    timers.scheduler_.nohz_balance_enter_idle(cpu.id());
+    if (idle) scheduler_.nohz_balance_enter_idle(cpu.id());
   }
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   if (wheel_time != sim::kNever) {
     base.tick.set_expires(std::max(wheel_time, now_ns));
     base.hrtimers.add(base.tick);
   }
-  timers.program(base);
+  program(base);
+}
+
+// can_stop_full_tick(): what asks for it is in the trace.
+bool Timers::can_stop_full_tick(const Base& base) {
+  Cpu& cpu = *base.cpu;
+  if (!cpu.online) return false;
+  const sched::Rq& rq = scheduler_.rq(cpu.id());
+  std::uint64_t dependency = kTickDepNone;
+  if (rq.tick_dep_sched) {
+    dependency = kTickDepSched;
+  } else if (rq.tick_dep_rcu) {
+    dependency = kTickDepRcu;
+  } else if (rq.exp_wanted) {
+    dependency = kTickDepRcuExp;
+  }
+  if (dependency == kTickDepNone) return true;
+  cpu.trace(Event::kTickStop, 0, dependency);
+  return false;
+}
+
+// __tick_nohz_full_update_tick()
+void Timers::full_update_tick(Base& base) {
+  if (can_stop_full_tick(base)) return stop_tick_of(base, false);
+  if (!base.tick_stopped) return;
+  busy_.set(base.cpu->id());
+  base.cpu->trace(Event::kTimerBaseIdle, 0, base.cpu->id());
+  restart_tick(base);
+}
+
+// tick_nohz_irq_exit(): the idle loop sees to it itself.
+void Timers::tick_irq_exit(void* self, Cpu& cpu) {
+  Timers& timers = *static_cast<Timers*>(self);
+  const sched::Rq& rq = timers.scheduler_.rq(cpu.id());
+  if (rq.tick_nohz_full && rq.curr != rq.idle) timers.full_update_tick(timers.base(cpu.id()));
 }
 
 void Timers::raise_sched_softirq(void* self, Cpu& cpu) {
@@ -119,6 +172,8 @@ void Timers::start_tick(void* self, Cpu& cpu) {
 void Timers::idle_exit(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
+  if (timers.scheduler_.rq(cpu.id()).tick_nohz_full) [[unlikely]]
+    return timers.full_update_tick(base);
   timers.busy_.set(cpu.id());
   if (!base.tick_stopped) return;
   cpu.trace(Event::kTimerBaseIdle, 0, cpu.id());

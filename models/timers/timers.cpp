@@ -64,6 +64,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
   hooks.stop_tick = &stop_tick;
   hooks.exit = &idle_exit;
   hooks.raise_sched_softirq = &raise_sched_softirq;
+  if (!scheduler.config().tick_full.empty()) machine_.hooks.tick_irq_exit = {&tick_irq_exit, this};
 }
 
 Timers::~Timers() {

@@ -183,6 +183,10 @@ class Timers {
   static void start_tick(void* self, Cpu& cpu);
   static void stop_tick(void* self, Cpu& cpu);
   static void idle_exit(void* self, Cpu& cpu);
+  static void tick_irq_exit(void* self, Cpu& cpu);
+  void stop_tick_of(Base& base, bool idle);
+  void full_update_tick(Base& base);
+  [[nodiscard]] bool can_stop_full_tick(const Base& base);
   static void raise_sched_softirq(void* self, Cpu& cpu);
   void publish_global(Base& base);
   void retract_global(Base& base);

@@ -29,9 +29,14 @@ void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
                    std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(cpu));
   }
   // trigger_dyntick_cpu(): another CPU that idles has to look at its timers again.
-  if (done.earliest && cpu != here.id() && target.tick_stopped && target.cpu->online &&
+  const bool full = scheduler_.rq(cpu).tick_nohz_full;
+  if (done.earliest && (cpu != here.id() || full) && target.tick_stopped && target.cpu->online &&
       (timer.flags & kTimerDeferrable) == 0) {
-    scheduler_.wake_up_idle_cpu(cpu);
+    if (full) {
+      scheduler_.tick_nohz_full_kick_cpu(scheduler_.rq(cpu));  // wake_up_full_nohz_cpu()
+    } else {
+      scheduler_.wake_up_idle_cpu(cpu);
+    }
   }
   // An idle CPU whose own code arms a timer (from an interrupt) re-evaluates on its way back to idle.
 }

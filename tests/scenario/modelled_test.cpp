@@ -38,7 +38,6 @@ TEST_CASE("what no model has yet is refused at its place", "[scenario][modelled]
   refused(R"("kernel": {"preempt": "rt", "background": "idle"},
     "machine": {"disks": {"d": {"read": 1, "write": 1}}})",
           "io under preempt rt");
-  refused(R"("kernel": {"cmdline": "isolcpus=nohz,domain,1"})", "isolcpus=nohz");
 }
 
 TEST_CASE("the rest is not refused", "[scenario][modelled]") {

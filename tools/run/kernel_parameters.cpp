@@ -84,6 +84,13 @@ CpuMask nohz_full(const scenario::Kernel& kernel, int nr_cpus) {
   return without_housekeeping(kernel.nohz_full, nr_cpus);
 }
 
+CpuMask tick_full(const scenario::Kernel& kernel, int nr_cpus) {
+  const bool nohz = std::ranges::find(kernel.isolcpus_flags, "nohz") != kernel.isolcpus_flags.end();
+  CpuMask full = nohz_full(kernel, nr_cpus);
+  if (nohz) full |= without_housekeeping(kernel.isolcpus, nr_cpus);
+  return full;
+}
+
 CpuMask isolated(const scenario::Kernel& kernel, int nr_cpus) {
   const std::vector<std::string>& flags = kernel.isolcpus_flags;
   const bool domain = flags.empty() || std::ranges::find(flags, "domain") != flags.end();

@@ -6,7 +6,9 @@
 
 namespace kt::run {
 
-/// The CPUs of nohz_full=, and those that isolcpus= keeps out of the scheduling domains.
+/// The CPUs of nohz_full=, those whose tick stops (isolcpus=nohz,… too), and those that isolcpus=
+/// keeps out of the scheduling domains.
+[[nodiscard]] cpu::CpuMask tick_full(const scenario::Kernel& kernel, int nr_cpus);
 [[nodiscard]] cpu::CpuMask nohz_full(const scenario::Kernel& kernel, int nr_cpus);
 [[nodiscard]] cpu::CpuMask isolated(const scenario::Kernel& kernel, int nr_cpus);
 

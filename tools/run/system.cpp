@@ -56,6 +56,7 @@ sched::SchedConfig sched_config(const scenario::Scenario& scenario) {
   config.tick = 1'000'000'000 / scenario.kernel.hz;
   config.isolated = isolated(scenario.kernel, scenario.machine.cpus);
   config.nohz_full = nohz_full(scenario.kernel, scenario.machine.cpus);
+  config.tick_full = tick_full(scenario.kernel, scenario.machine.cpus);
   config.mwait_idle = scenario.machine.idle == scenario::Idle::kMwait;
   return config;
 }

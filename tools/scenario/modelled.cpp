@@ -53,16 +53,9 @@ void legacy_changes(const Scenario& scenario, std::vector<std::uint32_t>& places
   verb_used<Verb::kAllocWorkqueue>(scenario, places);
 }
 
-// All that it asks for is that the tick stops.
-void isolation_nohz(const Scenario& scenario, std::vector<std::uint32_t>& places) {
-  for (const std::string& flag : scenario.kernel.isolcpus_flags)
-    if (flag == "nohz") places.push_back(scenario.kernel.origin);
-}
-
 constexpr std::array kMissing{
     Missing{"io under preempt rt", rt_io},
     Missing{"changes of workqueues of the model legacy", legacy_changes},
-    Missing{"isolcpus=nohz", isolation_nohz},
 };
 
 }  // namespace

@@ -153,3 +153,83 @@ TEST_CASE("a dying CPU hands its hrtimers to one outside of nohz_full", "[sched]
     if (wakes && line->time > 140 * kMs) CHECK(line->cpu == 2);
   }
 }
+
+namespace {
+
+/// Times at which a CPU's tick came, between two moments.
+std::vector<sim::Time> ticks(const Run& run, int cpu, sim::Time from, sim::Time until) {
+  std::vector<sim::Time> times;
+  for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+    if (static_cast<int>(line->cpu) == cpu && line->text_of("function") == "tick_nohz_handler" &&
+        line->time >= from && line->time < until)
+      times.push_back(line->time);
+  }
+  return times;
+}
+
+constexpr std::size_t kTicks = 25;  // in 100 ms
+
+}  // namespace
+
+TEST_CASE("a CPU with one task has no tick if it may", "[sched][isolation]") {
+  constexpr std::string_view kOne = R"("tasks": {"a": {"cpu": 3, "do": [{"run": "1s"}]}})";
+  CHECK(ticks(isolated("", kOne), 3, 50 * kMs, 150 * kMs).size() == kTicks);
+  CHECK(ticks(isolated("nohz_full=3", kOne), 3, 50 * kMs, 150 * kMs).empty());
+  CHECK(ticks(isolated("isolcpus=nohz,3", kOne), 3, 50 * kMs, 150 * kMs).empty());
+  CHECK(ticks(isolated("isolcpus=domain,3", kOne), 3, 50 * kMs, 150 * kMs).size() == kTicks);
+}
+
+TEST_CASE("the tick comes back with a second task, and goes with it", "[sched][isolation]") {
+  const Run run = isolated("nohz_full=3", R"("tasks": {"a": {"cpu": 3, "do": [{"run": "1s"}]},
+      "b": {"cpu": 3, "do": [{"usleep": "50ms"}, {"mark": "two"}, {"run": "30ms"},
+                             {"mark": "one"}]}})");
+  CHECK(violations(run) == "");
+  const sim::Time two = run.mark("two");
+  const sim::Time one = run.mark("one");
+  CHECK(one - two > 50 * kMs);  // they take turns
+  CHECK(one - two < 70 * kMs);
+  CHECK(ticks(run, 3, two, one).size() + 1 >= static_cast<std::size_t>((one - two) / (4 * kMs)));
+  CHECK(ticks(run, 3, one + 5 * kMs, 200 * kMs).empty());
+  bool scheduler = false;
+  for (const support::TraceLine* line : lines_of(run.trace, "tick_stop"))
+    scheduler |= line->payload.find("success=0 dependency=SCHED") != std::string::npos;
+  CHECK(scheduler);
+}
+
+TEST_CASE("SCHED_RR needs a tick for two, SCHED_FIFO for none", "[sched][isolation]") {
+  const auto run = [](const std::string& policy) {
+    return isolated("nohz_full=3", fmt::format(R"("tasks": {{
+        "a": {{"cpu": 3, "policy": "{0}:10", "do": [{{"run": "1s"}}]}},
+        "b": {{"cpu": 3, "policy": "{0}:10", "do": [{{"run": "1s"}}]}}}})", policy));
+  };
+  CHECK(ticks(run("rr"), 3, 50 * kMs, 150 * kMs).size() == kTicks);
+  CHECK(ticks(run("fifo"), 3, 50 * kMs, 150 * kMs).empty());
+}
+
+TEST_CASE("a timer of a CPU without a tick expires in its jiffy", "[sched][isolation]") {
+  for (const char* cmdline : {"nohz_full=3", ""}) {
+    CAPTURE(cmdline);
+    const Run run = isolated(cmdline, R"("timers": {"t": {"pinned": true, "do": [{"mark": "fired"}]}},
+        "tasks": {"a": {"cpu": 3, "do": [{"run": "50ms"},
+          {"mod_timer": {"name": "t", "delay": "20ms"}}, {"mark": "armed"}, {"run": "100ms"}]}})");
+    CHECK(violations(run) == "");
+    CHECK(run.mark("fired") - run.mark("armed") > 20 * kMs);
+    CHECK(run.mark("fired") - run.mark("armed") < 24 * kMs + kMs / 10);
+  }
+}
+
+TEST_CASE("a grace period does not wait for ever for a CPU without a tick",
+          "[sched][isolation][rcu]") {
+  const auto down = [](const std::string& threads) {
+    const Run run = run_keys(R"("duration": "5s", "machine": {"cpus": 4},
+        "kernel": {"boot": "minimal", "preempt": "full", "cmdline": "nohz_full=3"}, )" + threads +
+        R"(, "events": [{"t": "100ms", "do": [{"cpu_down": 2}, {"mark": "offline"}]}])");
+    CHECK(violations(run) == "");
+    return run.mark("offline");
+  };
+  // User mode counts as quiescent; a thread of the kernel gets a tick after 300 ms.
+  CHECK(down(R"("tasks": {"user": {"cpu": 3, "do": [{"run": "4s"}]}})") < 300 * kMs);
+  const sim::Time kernel = down(R"("kthreads": {"k": {"cpu": 3, "do": [{"run": "4s"}]}})");
+  CHECK(kernel > 400 * kMs);
+  CHECK(kernel < 2'000 * kMs);
+}
