@@ -30,7 +30,7 @@ class SwitchChecker : public Checker {
     } else if (line.event == "sched_wakeup" || line.event == "sched_wakeup_new") {
       woken(line, world);
     }
-    went_on(line);
+    went_on(line, world);
     after_death(line, world);
   }
 
@@ -61,15 +61,16 @@ class SwitchChecker : public Checker {
 
   /// A task that leaves a line of its own after the waking has gone on without sleeping, and may
   /// sleep for another reason (a mutex waiter that was woken while it span, say). So has one that
-  /// two ticks find still running.
-  void went_on(const TraceLine& line) {
+  /// two ticks find still running. Under PREEMPT_RT a softirq is its thread's own code.
+  void went_on(const TraceLine& line, const World& world) {
+    const bool own = line.in_task() || (line.in_softirq() && world.preempt_rt());
     const bool charged = line.event == "sched_stat_runtime" && line.number_of("pid") == line.pid;
     if (line.in_task() && charged && woken_while_running_.contains(line.pid))
       ++charged_since_[line.pid];
     if (line.in_hardirq() && charged && woken_while_running_.contains(line.pid) &&
         ++ticks_since_[line.pid] > 1)
       woken_while_running_.erase(line.pid);
-    if (!line.in_task() || line.event == "sched_switch" || line.event == "sched_stat_runtime")
+    if (!own || line.event == "sched_switch" || line.event == "sched_stat_runtime")
       return;
     woken_while_running_.erase(line.pid);
     waking_while_running_.erase(line.pid);
