@@ -63,6 +63,7 @@ struct Platform::Impl {
     bool wattage = false;
     double watts_off = 0;
     std::uint32_t pstate = 0;  // asked for; SimGrid's may lag behind
+    bool on = true;            // asked for, likewise
     bool busy = false;
     Time busy_since = 0;     // or when its P-state changed
     double busy_joules = 0;  // up to then, what it drew more than idle
@@ -136,7 +137,7 @@ void Platform::Impl::index_machine() {
     const bool wattage = host->get_property("wattage_per_state") != nullptr;
     const char* off = host->get_property("wattage_off");
     cpus_.push_back({host, wattage, off == nullptr ? 0.0 : std::stod(off),
-                     static_cast<std::uint32_t>(host->get_pstate()), false, 0, 0});
+                     static_cast<std::uint32_t>(host->get_pstate()), true, false, 0, 0});
   }
   memories_ = numbered_hosts(engine_, "memory");
   ports_ = numbered_hosts(engine_, "port");
@@ -245,6 +246,7 @@ void Platform::Impl::settle(Cpu& cpu) const {
 }
 
 void Platform::Impl::set_busy(Cpu& cpu, bool busy) const {
+  KT_ASSERT(cpu.on || !busy, "{} is off and cannot be busy", cpu.host->get_name());
   settle(cpu);
   cpu.busy = busy;
 }
@@ -400,10 +402,12 @@ void Platform::set_pstate(std::uint32_t cpu, std::uint32_t pstate) {
 void Platform::turn_off(std::uint32_t cpu) {
   impl_->request_cpu(Impl::Kind::kOff, cpu);
   impl_->set_busy(impl_->cpus_[cpu], false);
+  impl_->cpus_[cpu].on = false;
 }
 
 void Platform::turn_on(std::uint32_t cpu) {
   impl_->request_cpu(Impl::Kind::kOn, cpu);
+  impl_->cpus_[cpu].on = true;
 }
 
 void Platform::set_busy(std::uint32_t cpu, bool busy) {

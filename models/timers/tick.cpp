@@ -134,9 +134,17 @@ bool Timers::can_stop_full_tick(const Base& base) {
 
 // __tick_nohz_full_update_tick()
 void Timers::full_update_tick(Base& base) {
-  if (can_stop_full_tick(base)) return stop_tick_of(base, false);
-  if (!base.tick_stopped) return;
+  if (can_stop_full_tick(base)) {
+    stop_tick_of(base, false);
+  } else {
+    need_tick(base);
+  }
+}
+
+// Of a CPU that does not idle, or no longer.
+void Timers::need_tick(Base& base) {
   busy_.set(base.cpu->id());
+  if (!base.tick_stopped) return;
   base.cpu->trace(Event::kTimerBaseIdle, 0, base.cpu->id());
   restart_tick(base);
 }
@@ -172,12 +180,11 @@ void Timers::start_tick(void* self, Cpu& cpu) {
 void Timers::idle_exit(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
-  if (timers.scheduler_.rq(cpu.id()).tick_nohz_full) [[unlikely]]
-    return timers.full_update_tick(base);
-  timers.busy_.set(cpu.id());
-  if (!base.tick_stopped) return;
-  cpu.trace(Event::kTimerBaseIdle, 0, cpu.id());
-  timers.restart_tick(base);
+  if (timers.scheduler_.rq(cpu.id()).tick_nohz_full) [[unlikely]] {
+    timers.full_update_tick(base);
+  } else {
+    timers.need_tick(base);
+  }
 }
 
 }  // namespace kt::timers

@@ -186,6 +186,7 @@ class Timers {
   static void tick_irq_exit(void* self, Cpu& cpu);
   void stop_tick_of(Base& base, bool idle);
   void full_update_tick(Base& base);
+  void need_tick(Base& base);
   [[nodiscard]] bool can_stop_full_tick(const Base& base);
   static void raise_sched_softirq(void* self, Cpu& cpu);
   void publish_global(Base& base);

@@ -28,13 +28,13 @@ void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
                std::uint64_t{timeout} << 32 | std::uint64_t{done.bucket.index} << 16 |
                    std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(cpu));
   }
-  // trigger_dyntick_cpu(): another CPU that idles has to look at its timers again.
-  const bool full = scheduler_.rq(cpu).tick_nohz_full;
-  if (done.earliest && (cpu != here.id() || full) && target.tick_stopped && target.cpu->online &&
+  // trigger_dyntick_cpu(): a CPU without a tick has to look at its timers again.
+  if (done.earliest && target.tick_stopped && target.cpu->online &&
       (timer.flags & kTimerDeferrable) == 0) {
-    if (full) {
-      scheduler_.tick_nohz_full_kick_cpu(scheduler_.rq(cpu));  // wake_up_full_nohz_cpu()
-    } else {
+    sched::Rq& rq = scheduler_.rq(cpu);
+    if (rq.tick_nohz_full) {
+      scheduler_.tick_nohz_full_kick_cpu(rq);  // wake_up_full_nohz_cpu()
+    } else if (cpu != here.id()) {
       scheduler_.wake_up_idle_cpu(cpu);
     }
   }

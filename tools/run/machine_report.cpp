@@ -96,10 +96,8 @@ std::vector<std::string> plain_variables(const scenario::Scenario& scenario) {
   return names;
 }
 
-constexpr std::array<std::string_view, 3> kGovernors{"performance", "powersave", "schedutil"};
-
 std::string_view governor_name(const scenario::Machine& machine) {
-  return kGovernors[static_cast<std::size_t>(machine.freq.governor)];
+  return scenario::kGovernorNames[static_cast<std::size_t>(machine.freq.governor)];
 }
 
 // What the CPUs' speed depends on; empty if on nothing.

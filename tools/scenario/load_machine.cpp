@@ -226,8 +226,6 @@ class MachineLoader {
   }
 
   void frequency() {
-    static constexpr std::array<std::string_view, 3> kGovernors{"performance", "powersave",
-                                                                "schedutil"};
     const auto object = find("freq");
     if (!object) return;
     require_keys(*object, keys_of("freq"),
@@ -237,7 +235,8 @@ class MachineLoader {
       machine_.freq.transition = read_time(*transition);
     const auto governor = object->find("governor");
     if (!governor) return;
-    machine_.freq.governor = static_cast<Governor>(read_choice(*governor, kGovernors, "governor"));
+    machine_.freq.governor =
+        static_cast<Governor>(read_choice(*governor, kGovernorNames, "governor"));
     if (machine_.freq.governor != Governor::kPerformance && machine_.freq.pstates.size() < 2)
       governor->fail({"there is only one frequency to choose from",
                       "\"pstates\": at least two frequencies"});

@@ -2,9 +2,11 @@
 // CPU lists expanded and checked. Frequencies in Hz, sizes in bytes, power in watts.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +52,9 @@ struct Costs {
 };
 
 enum class Governor : std::uint8_t { kPerformance, kPowersave, kSchedutil };
+/// As a scenario names them, in the order of the enumerators.
+inline constexpr std::array<std::string_view, 3> kGovernorNames{"performance", "powersave",
+                                                                "schedutil"};
 
 struct Frequency {
   std::vector<double> pstates;  ///< fastest first; empty: one speed
