@@ -48,16 +48,18 @@ std::size_t size_of(std::size_t size_class) {
 
 struct alignas(kGranule) Arena::Tag {
   std::uint32_t size_class;
-  std::uint32_t aligned;  // over-aligned memory is not used again
+  std::uint32_t once;  // over-aligned or exactly as large as wanted: not used again
 };
 
-Arena::Arena(std::size_t capacity) : capacity_(capacity) {
-  void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
+Arena::Arena(std::size_t capacity, Numbers together)
+    : capacity_(capacity), together_(std::move(together)) {
+  void* memory = ::mmap(nullptr, capacity_, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   begin_ = static_cast<std::byte*>(memory);
   head_ = new (begin_) Head{};
-  head_->fresh = begin_ + (sizeof(Head) + kGranule - 1) / kGranule * kGranule;
+  head_->together = begin_ + (sizeof(Head) + kGranule - 1) / kGranule * kGranule;
+  head_->fresh = together_.empty() ? head_->together : begin_ + kTogether;
 }
 
 Arena::~Arena() {
@@ -73,30 +75,47 @@ Arena::Use::~Use() {
   in_use = before_;
 }
 
+bool Arena::lies_together(std::size_t size, std::size_t alignment) const {
+  return made_.size() < together_.size() && together_[made_.size()] && size <= kPage &&
+         head_->together + sizeof(Tag) + alignment + size <= begin_ + kTogether;
+}
+
+void Arena::remember(std::byte* memory, std::size_t size) {
+  if (!image_.empty()) return;
+  const Use heap(nullptr);
+  made_.push_back({memory, size});
+}
+
 void* Arena::allocate(std::size_t size, std::size_t alignment) {
   const std::size_t size_class = class_of(size == 0 ? 1 : size);
   const bool aligned = alignment > kGranule;
-  if (!aligned) {
+  const bool together = lies_together(size, alignment);
+  if (!aligned && !together) {
     if (Free* recycled = head_->free[size_class]; recycled != nullptr) {
       head_->free[size_class] = recycled->next;
+      remember(reinterpret_cast<std::byte*>(recycled), size);
       return recycled;
     }
   }
-  std::byte* memory = head_->fresh + sizeof(Tag);
+  std::byte*& fresh = together ? head_->together : head_->fresh;
+  std::byte* memory = fresh + sizeof(Tag);
   if (aligned) {
     const auto address = reinterpret_cast<std::uintptr_t>(memory);
     memory += (alignment - address % alignment) % alignment;
   }
-  std::byte* const end = memory + (aligned ? size : size_of(size_class));
+  const bool once = aligned || together;
+  const std::size_t exactly = (size + kGranule - 1) / kGranule * kGranule;
+  std::byte* const end = memory + (once ? exactly : size_of(size_class));
   if (end > begin_ + capacity_) throw std::bad_alloc();
-  head_->fresh = end;
-  new (memory - sizeof(Tag)) Tag{static_cast<std::uint32_t>(size_class), aligned ? 1U : 0U};
+  fresh = end;
+  new (memory - sizeof(Tag)) Tag{static_cast<std::uint32_t>(size_class), once ? 1U : 0U};
+  remember(memory, size);
   return memory;
 }
 
 void Arena::free(void* memory) {
   const Tag& tag = *(reinterpret_cast<Tag*>(memory) - 1);
-  if (tag.aligned != 0) return;
+  if (tag.once != 0) return;
   Free* recycled = static_cast<Free*>(memory);
   recycled->next = head_->free[tag.size_class];
   head_->free[tag.size_class] = recycled;
@@ -129,6 +148,19 @@ void Arena::rewind() {
   for (const std::uint32_t page : changed_) {
     std::memcpy(begin_ + std::size_t{page} * kPage, image_.data() + std::size_t{page} * kPage,
                 kPage);
+  }
+}
+
+void Arena::look() {
+  const Use heap(nullptr);
+  std::vector<bool> changed(image_.size() / kPage);
+  for (const std::uint32_t page : changed_) changed[page] = true;
+  seen_changed_.resize(made_.size());
+  for (std::size_t i = 0; i < made_.size(); ++i) {
+    const auto& [memory, size] = made_[i];
+    const auto at = static_cast<std::size_t>(memory - begin_);
+    const bool written = changed[at / kPage] || changed[(at + size - 1) / kPage] || size > kPage;
+    if (written && std::memcmp(memory, image_.data() + at, size) != 0) seen_changed_[i] = true;
   }
 }
 

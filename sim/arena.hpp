@@ -7,6 +7,10 @@
 // written; from then on they are copied back at every rewind, untold. So a rewind costs as much as
 // a run changes, and nothing of the machine has to know how to be reset.
 //
+// What a rewind costs is pages, so what runs change should lie together. Which allocations that are
+// shows when the same is built a second time: look() remembers them by their number, and an arena
+// that is told them puts them side by side.
+//
 // Which arena is in use is a property of the process, as the allocator is (operator new asks it).
 #pragma once
 
@@ -18,8 +22,12 @@ namespace sim {
 
 class Arena {
  public:
-  /// Reserves `capacity` bytes of addresses; memory is taken as it is used. Throws std::bad_alloc.
-  explicit Arena(std::size_t capacity = kCapacity);
+  static constexpr std::size_t kCapacity = std::size_t{4} << 30;
+  /// Allocations before keep(), by their number.
+  using Numbers = std::vector<bool>;
+  /// Reserves `capacity` bytes of addresses; memory is taken as it is used. `together`: which
+  /// allocations are to lie side by side. Throws std::bad_alloc.
+  explicit Arena(std::size_t capacity = kCapacity, Numbers together = {});
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -39,6 +47,10 @@ class Arena {
   /// From here on rewind() comes back to this moment. Once.
   void keep();
   void rewind();
+
+  /// Notes which allocations are not as they were at keep().
+  void look();
+  [[nodiscard]] const Numbers& seen_changed() const { return seen_changed_; }
 
   /// A later moment: what was changed by then.
   struct Mark {
@@ -63,7 +75,7 @@ class Arena {
   bool written(void* address);
 
  private:
-  static constexpr std::size_t kCapacity = std::size_t{4} << 30;
+  static constexpr std::size_t kTogether = std::size_t{256} << 10;  // for what lies side by side
   static constexpr std::size_t kPage = 4096;
   static constexpr std::size_t kClasses = 64;
   struct Free {
@@ -71,14 +83,24 @@ class Arena {
   };
   // What the allocator knows lies in the arena itself, so that it is put back too.
   struct Head {
+    std::byte* together;
     std::byte* fresh;
     Free* free[kClasses];
   };
   struct Tag;  // in front of each allocation
+  struct Made {
+    std::byte* memory;
+    std::size_t size;
+  };
+  [[nodiscard]] bool lies_together(std::size_t size, std::size_t alignment) const;
+  void remember(std::byte* memory, std::size_t size);
 
   std::byte* begin_ = nullptr;
   std::size_t capacity_;
   Head* head_ = nullptr;
+  Numbers together_;
+  Numbers seen_changed_;
+  std::vector<Made> made_;              // before keep()
   std::vector<std::byte> image_;        // all of it, at keep()
   std::vector<std::uint32_t> changed_;  // pages that a run has written, in order of discovery
 };

@@ -52,8 +52,13 @@ class Calendar {
   void set_horizon(Time horizon) {
     horizon_ = horizon;
     stopped_ = false;
+    update_hint();
   }
-  void stop() { stopped_ = true; }
+  /// Nobody moves the clock from here on: whoever would go on arms an event.
+  void stop() {
+    stopped_ = true;
+    update_hint();
+  }
   [[nodiscard]] bool stopped() const { return stopped_; }
 
   /// Moves the clock to `when` if every pending event lies strictly later and the horizon is not
@@ -99,7 +104,7 @@ class Calendar {
   void compact();
   void release(std::uint32_t slot);
   void update_hint() {
-    next_hint_ = inline_allowed_ ? (heap_.empty() ? kNever : heap_[0].time) : 0;
+    next_hint_ = !inline_allowed_ || stopped_ ? 0 : heap_.empty() ? kNever : heap_[0].time;
   }
 
   Time now_ = 0;

@@ -114,3 +114,48 @@ TEST_CASE("an arena goes back to each of its marks, from before and from behind"
     if (i == 3) require_untouched(*world);
   }
 }
+
+TEST_CASE("what runs change lies together in an arena that is told which it is", "[arena]") {
+  constexpr int kCount = 100;
+  constexpr int kEvery = 10;
+  struct Block {
+    int value = 0;
+    char rest[4000] = {};
+  };
+  const auto build = [](sim::Arena& arena) {
+    const sim::Arena::Use use(&arena);
+    std::vector<Block*> blocks;
+    for (int i = 0; i < kCount; ++i) {
+      new int;  // NOLINT: nobody frees what lies in an arena
+      blocks.push_back(new Block);
+    }
+    return blocks;
+  };
+  const auto run = [](const std::vector<Block*>& blocks) {
+    for (int i = 0; i < kCount; i += kEvery) blocks[static_cast<std::size_t>(i)]->value = 1;
+  };
+  sim::Arena::Numbers changed;
+  std::size_t apart = 0;
+  {
+    sim::Arena arena;
+    const auto blocks = build(arena);
+    arena.keep();
+    run(blocks);
+    arena.look();
+    arena.rewind();
+    changed = arena.seen_changed();
+    apart = arena.changed();
+  }
+  CHECK(std::ranges::count(changed, true) == kCount / kEvery);
+  sim::Arena arena(sim::Arena::kCapacity, changed);
+  const auto blocks = build(arena);
+  arena.keep();
+  run(blocks);
+  for (int i = kEvery; i < kCount; i += kEvery) {
+    const auto near = blocks[static_cast<std::size_t>(i)] - blocks[static_cast<std::size_t>(i - kEvery)];
+    CHECK(near * static_cast<std::ptrdiff_t>(sizeof(Block)) < 8192);
+  }
+  CHECK(arena.changed() <= apart);
+  arena.rewind();
+  CHECK(std::ranges::all_of(blocks, [](const Block* block) { return block->value == 0; }));
+}

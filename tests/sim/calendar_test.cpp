@@ -65,6 +65,17 @@ TEST_CASE("an inline advance never passes or meets a pending event", "[calendar]
   REQUIRE_FALSE(log.calendar.advance_inline(1001));
 }
 
+TEST_CASE("behind a stop nobody moves the clock, until the calendar runs on", "[calendar]") {
+  Log log;
+  log.calendar.stop();
+  REQUIRE_FALSE(log.calendar.advance_inline(10));
+  log.calendar.cancel(log.calendar.at(20, Log::record, &log, 1));
+  REQUIRE_FALSE(log.calendar.advance_inline(10));
+  log.calendar.set_horizon(30);
+  REQUIRE(log.calendar.advance_inline(10));
+  REQUIRE(log.calendar.now() == 10);
+}
+
 TEST_CASE("random arming and cancelling agrees with an ordered map", "[calendar][property]") {
   const auto seed = GENERATE(1U, 2U, 3U, 4U);
   CAPTURE(seed);

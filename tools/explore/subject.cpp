@@ -71,64 +71,90 @@ Recorder::Hook store_buffers(run::System& system) {
           }};
 }
 
+// Built twice: the second time what the first one's run has changed lies together.
 Subject::Subject(const scenario::Scenario& scenario)
     : scenario_(scenario), recorder_(std::make_unique<Recorder>(scenario.machine.cpus)) {
   require_explorable(scenario);
-  const sim::Arena::Use use(&arena_);
+  arena_ = std::make_unique<sim::Arena>();
+  build();
+  sim::Arena::Numbers together = changing();
+  arena_.reset();
+  arena_ = std::make_unique<sim::Arena>(sim::Arena::kCapacity, std::move(together));
+  build();
+}
+
+void Subject::build() {
+  const sim::Arena::Use use(arena_.get());
   trace_ = new sim::Trace;
-  sink_ = new run::ExpectationSink(scenario, trace_->names());
+  sink_ = new run::ExpectationSink(scenario_, trace_->names());
   trace_->add_sink(*sink_);
   for (std::size_t event = 0; event < sink_->events().size(); ++event) {
     if (sink_->events().test(event)) trace_->enable(static_cast<std::uint16_t>(event));
   }
-  system_ = new run::System(scenario, *trace_, system_options());
+  system_ = new run::System(scenario_, *trace_, system_options());
   system_->run_to_first_wakeup();
   if (system_->ending() != run::Ending::kDone) {
     const sim::Arena::Use heap(nullptr);
     throw sim::UserError(
-        fmt::format("{}: a defect before the first wakeup: {}", scenario.file, system_->message()));
+        fmt::format("{}: a defect before the first wakeup: {}", scenario_.file, system_->message()));
   }
   system_->machine().set_probe(recorder_.get());
   system_->machine().chooser = recorder_.get();
   recorder_->on_interrupt = store_buffers(*system_);
-  recorder_->wants_touches = has_plain_variables(scenario);
+  recorder_->wants_touches = has_plain_variables(scenario_);
   limit_ = run_limit(*system_, {});
-  arena_.keep();
+  arena_->keep();
+}
+
+// A look every few steps: what is as before at the end may have been otherwise in between.
+sim::Arena::Numbers Subject::changing() {
+  constexpr std::uint32_t kLooks = 16;
+  run({}, false);
+  arena_->look();
+  const std::uint32_t spacing = recorder_->begun() / kLooks + 1;
+  arena_->rewind();
+  recorder_->start({}, false);
+  do {
+    recorder_->pause_at(recorder_->begun() + spacing);
+    go({});
+    arena_->look();
+  } while (!over() && recorder_->paused());
+  return arena_->seen_changed();
 }
 
 Subject::~Subject() = default;
 
 Outcome Subject::run(const Schedule& schedule, bool recording) {
-  arena_.rewind();
+  arena_->rewind();
   recorder_->start(schedule, recording || recorder_->wants_touches);
   go(schedule);
   return look(schedule);
 }
 
 void Subject::go(const Schedule& schedule) {
-  const sim::Arena::Use use(&arena_);
+  const sim::Arena::Use use(arena_.get());
   system_->run_on(limit_ == sim::kNever ? limit_ : limit_ + held_back(schedule));
 }
 
-// Without advance_inline() every step comes from the loop that stops at a mark.
+bool Subject::over() {
+  return system_->ending() != run::Ending::kDone || system_->nothing_since() != sim::kNever;
+}
+
 void Subject::mark(const Schedule& schedule, std::size_t most) {
   constexpr std::size_t kBytes = std::size_t{16} << 20;
-  most = std::min(most, kBytes / std::max<std::size_t>(arena_.changed(), 1));
+  most = std::min(most, kBytes / std::max<std::size_t>(arena_->changed(), 1));
   nr_marks_ = 0;
   if (most == 0 || recorder_->wants_touches) return;
   const auto spacing = static_cast<std::uint32_t>(recorder_->begun() / most + 1);
-  arena_.rewind();
+  arena_->rewind();
   recorder_->start(schedule, false);
-  system_->machine().calendar().allow_inline(false);
   for (;;) {
     recorder_->pause_at(recorder_->begun() + spacing);
     go(schedule);
-    const bool over =
-        system_->ending() != run::Ending::kDone || system_->nothing_since() != sim::kNever;
-    if (over || !recorder_->paused() || nr_marks_ == most) return;
+    if (over() || !recorder_->paused() || nr_marks_ == most) return;
     if (nr_marks_ == marks_.size()) marks_.emplace_back();
     Mark& mark = marks_[nr_marks_++];
-    arena_.save(mark.arena);
+    arena_->save(mark.arena);
     recorder_->save(mark.position);
   }
 }
@@ -139,9 +165,8 @@ Outcome Subject::run_near(const Schedule& schedule, const Deviation& deviation) 
       marks_.begin(), end, [&](const Mark& mark) { return mark.position.before(deviation); });
   if (passed == marks_.begin()) return run(schedule, false);
   const Mark& mark = *(passed - 1);
-  arena_.rewind_to(mark.arena);
+  arena_->rewind_to(mark.arena);
   recorder_->resume(mark.position, schedule);
-  system_->machine().calendar().allow_inline(true);
   go(schedule);
   return look(schedule);
 }

@@ -65,7 +65,7 @@ class Subject {
   void set_policy(Recorder::Policy* policy) { recorder_->policy = policy; }
 
   [[nodiscard]] const Recorder& recorder() const { return *recorder_; }
-  [[nodiscard]] const sim::Arena& arena() const { return arena_; }
+  [[nodiscard]] const sim::Arena& arena() const { return *arena_; }
   /// The system as the last run left it: for reports, until the next run.
   [[nodiscard]] run::System& system() { return *system_; }
   /// Of the last run, if that was its fault.
@@ -78,14 +78,17 @@ class Subject {
     sim::Arena::Mark arena;
     Recorder::Position position;
   };
+  void build();
+  [[nodiscard]] sim::Arena::Numbers changing();
   void go(const Schedule& schedule);
+  [[nodiscard]] bool over();
   [[nodiscard]] Outcome look(const Schedule& schedule);
   [[nodiscard]] Outcome judge(Time held_back);
   [[nodiscard]] Outcome judge_order();
   [[nodiscard]] bool nobody_waits();
 
   const scenario::Scenario& scenario_;
-  sim::Arena arena_;
+  std::unique_ptr<sim::Arena> arena_;
   // In the arena, never destroyed: rewound, and unmapped with it.
   sim::Trace* trace_ = nullptr;
   run::ExpectationSink* sink_ = nullptr;

@@ -322,10 +322,8 @@ Co<> System::control_body() {
     co_await interpreter_->create_kthread_worker(static_cast<std::int32_t>(i));
   }
   if (threads_exist_) {  // the loop that dispatches events gets back to who called it
-    simulation_.calendar().allow_inline(false);
     simulation_.calendar().stop();
     co_await machine_->run(machine_->costs().statement);
-    simulation_.calendar().allow_inline(true);
   }
   for (std::size_t i = 0; i < scenario_.kthreads.size(); ++i) {
     if (scenario_.kthreads[i].start == scenario::Start::kNone) continue;
