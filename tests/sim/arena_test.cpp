@@ -1,5 +1,6 @@
 #include "sim/arena.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
