@@ -11,7 +11,8 @@ namespace sim {
 enum class Question : std::uint8_t {
   kAllocation,      ///< 0: the allocation succeeds; 1: it fails
   kSpuriousWakeup,  ///< 0: who sleeps is woken by a wakeup; 1: something else woke it at once
-  kStoreBuffer,     ///< 0: the store is seen by all CPUs at once; 1: with the CPU's next barrier
+  kStoreBuffer,     ///< 0: the store is seen by all CPUs at once; 1: it waits in the store buffer
+  kStoreLeaves,     ///< 0: what waits there waits for the CPU's next barrier; 1: the oldest leaves
 };
 
 class Chooser {

@@ -39,6 +39,8 @@ std::string question_text(sim::Question question) {
       return "a spurious wakeup";
     case sim::Question::kStoreBuffer:
       return "a store stays in the store buffer";
+    case sim::Question::kStoreLeaves:
+      return "the oldest store leaves the store buffer";
   }
   return {};
 }

@@ -283,28 +283,36 @@ bool Interpreter::store_waits(const Task& self) {
 void Interpreter::drain_stores(int cpu) {
   if (stores_.empty()) return;
   StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
-  for (const StoreBuffer::Entry& entry : stores.entries) {
-    models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kStore);
-    if (entry.state != nullptr) {
-      *entry.state = static_cast<std::uint32_t>(entry.value);
-    } else {
-      *entry.variable = entry.value;
-    }
-  }
+  for (const StoreBuffer::Entry& entry : stores.entries) become_visible(cpu, entry);
   stores.entries.clear();
 }
 
-// Plain loads and stores leave the buffer alone; whatever else a statement does has a barrier in it.
+void Interpreter::become_visible(int cpu, const StoreBuffer::Entry& entry) {
+  models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kStore);
+  if (entry.state != nullptr) {
+    *entry.state = static_cast<std::uint32_t>(entry.value);
+  } else {
+    *entry.variable = entry.value;
+  }
+}
+
+// Plain loads and stores do not empty the buffer; whatever else a statement does has a barrier in it.
 void Interpreter::drain_before(const Op& op) {
   const int cpu = models_.machine.this_cpu().id();
-  const StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
+  StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
   if (stores.entries.empty()) return;
   const bool plain =
       op.verb <= Verb::kLoopNext || op.verb == Verb::kAssert || op.verb == Verb::kMark ||
       op.verb == Verb::kSetStateRelaxed ||
       (op.verb == Verb::kSet &&
        static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign);
-  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) drain_stores(cpu);
+  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) {
+    drain_stores(cpu);
+  } else if (sim::choose(models_.machine.chooser, sim::Question::kStoreLeaves, 2,
+                         static_cast<std::uint32_t>(cpu)) != 0) {
+    become_visible(cpu, stores.entries.front());
+    stores.entries.erase(stores.entries.begin());
+  }
 }
 
 Time Interpreter::duration(const Op& op) {

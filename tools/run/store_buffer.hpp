@@ -1,6 +1,6 @@
 // The store buffer of a CPU under memory_model tso: plain stores that other CPUs do not see yet, in
-// order. The CPU itself sees them. They leave together, at the latest at the next barrier: a locked
-// operation, a lock, set_current_state(), schedule(), an interrupt.
+// order. The CPU itself sees them. They leave one by one at any statement, and at the latest at the
+// next barrier: a locked operation, a lock, set_current_state(), schedule(), an interrupt.
 #pragma once
 
 #include <cstdint>
