@@ -151,7 +151,7 @@ TEST_CASE("races reversed reach every end state that any interleaving has", "[ex
 TEST_CASE("under tso the search reaches every end state that store buffers allow",
           "[explore][property]") {
   std::size_t more = 0;  // than without store buffers
-  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds() / 10 + 2; ++seed) {
     CAPTURE(seed);
     sim::RandomStream random(seed, "/tests/explore");
     const Program program = random_program(random);
@@ -160,15 +160,15 @@ TEST_CASE("under tso the search reaches every end state that store buffers allow
     enumerate(program, at, State{}, without);
     std::set<State> all;
     std::set<Tso> seen;
-    enumerate_tso(program, {at, std::vector<std::vector<std::pair<int, int>>>(at.size()), {}}, seen, all);
+    Tso start{at, {}, {}};
+    start.buffers.resize(at.size());
+    enumerate_tso(program, start, seen, all);
     more += all.size() - without.size();
     SearchOptions options;
     options.bound = 6;
     options.executions = 300'000;
     options.faults.store_buffers = true;
-    const std::set<State> found = explored_ends(program, options);
-    CHECK(std::ranges::includes(all, found));
-    CHECK(std::ranges::includes(found, all));
+    CHECK(explored_ends(program, options) == all);
   }
   CHECK(more > 0);
 }

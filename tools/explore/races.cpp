@@ -122,7 +122,9 @@ void Races::add_answers(const Recorder& recorder) {
     const bool wanted =
         (asked[i].question == sim::Question::kSpuriousWakeup && faults_.spurious_wakeups) ||
         (asked[i].question == sim::Question::kAllocation && faults_.failing_allocations) ||
-        (asked[i].question >= sim::Question::kStoreBuffer && faults_.store_buffers);
+        ((asked[i].question == sim::Question::kStoreBuffer ||
+          asked[i].question == sim::Question::kStoreLeaves) &&
+         faults_.store_buffers);
     if (wanted) add({Deviation::Kind::kAnswer, 0, i + 1, 0});
   }
 }

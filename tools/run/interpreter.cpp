@@ -144,6 +144,11 @@ Co<int> Interpreter::run_program(Frame frame) {
     const Op& op = frame.program.ops[static_cast<std::size_t>(frame.at++)];
     frame.self.location = op.origin;
     check_progress(op);
+    while (!stores_.empty() && store_leaves(frame.self, op)) {
+      segment = frame.self.cpu->run(StoreBuffer::kLeaves);
+      co_await segment;
+      oldest_leaves(frame.self);
+    }
     if (segment_of(frame, op, segment)) co_await segment;
     if (!stores_.empty()) drain_before(op);
     switch (op.verb) {
@@ -183,8 +188,12 @@ bool Interpreter::segment_of(const Frame& frame, const Op& op, cpu::Segment& seg
     case Verb::kJump:
     case Verb::kLoopBegin:
     case Verb::kLoopNext:
-    case Verb::kReturn:
       return false;
+    case Verb::kReturn:  // there is a barrier behind it, but not at once
+      if (stores_.empty() || stores_[static_cast<std::size_t>(self.cpu->id())].entries.empty())
+        return false;
+      segment = self.cpu->run(frame.cost);
+      return true;
     case Verb::kRun:
       segment = in_user_mode(self) ? self.cpu->run_user(duration(op))
                                    : self.cpu->run(duration(op));
@@ -296,23 +305,34 @@ void Interpreter::become_visible(int cpu, const StoreBuffer::Entry& entry) {
   }
 }
 
+// Whether the oldest store leaves between two statements: a step of its own.
+bool Interpreter::store_leaves(const Task& self, const Op& op) {
+  const bool takes_no_time = op.verb == Verb::kJump || op.verb == Verb::kLoopBegin ||
+                             op.verb == Verb::kLoopNext;
+  return !takes_no_time && !stores_[static_cast<std::size_t>(self.cpu->id())].entries.empty() &&
+         sim::choose(models_.machine.chooser, sim::Question::kStoreLeaves, 2,
+                     static_cast<std::uint32_t>(self.pid)) != 0;
+}
+
+void Interpreter::oldest_leaves(const Task& self) {
+  const int cpu = self.cpu->id();
+  std::vector<StoreBuffer::Entry>& entries = stores_[static_cast<std::size_t>(cpu)].entries;
+  if (entries.empty()) return;  // an interrupt has been quicker
+  become_visible(cpu, entries.front());
+  entries.erase(entries.begin());
+}
+
 // Plain loads and stores do not empty the buffer; whatever else a statement does has a barrier in it.
 void Interpreter::drain_before(const Op& op) {
   const int cpu = models_.machine.this_cpu().id();
-  StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
+  const StoreBuffer& stores = stores_[static_cast<std::size_t>(cpu)];
   if (stores.entries.empty()) return;
   const bool plain =
       op.verb <= Verb::kLoopNext || op.verb == Verb::kAssert || op.verb == Verb::kMark ||
       op.verb == Verb::kSetStateRelaxed ||
       (op.verb == Verb::kSet &&
        static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign);
-  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) {
-    drain_stores(cpu);
-  } else if (sim::choose(models_.machine.chooser, sim::Question::kStoreLeaves, 2,
-                         static_cast<std::uint32_t>(cpu)) != 0) {
-    become_visible(cpu, stores.entries.front());
-    stores.entries.erase(stores.entries.begin());
-  }
+  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) drain_stores(cpu);
 }
 
 Time Interpreter::duration(const Op& op) {

@@ -179,6 +179,8 @@ class Interpreter {
     return stores_[static_cast<std::size_t>(models_.machine.this_cpu().id())];
   }
   void drain_before(const scenario::Op& op);
+  bool store_leaves(const Task& self, const scenario::Op& op);
+  void oldest_leaves(const Task& self);
   void become_visible(int cpu, const StoreBuffer::Entry& entry);
   [[nodiscard]] bool store_waits(const Task& self);
   [[nodiscard]] bool in_user_mode(const Task& self) const;

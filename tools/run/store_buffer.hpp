@@ -1,5 +1,5 @@
 // The store buffer of a CPU under memory_model tso: plain stores that other CPUs do not see yet, in
-// order. The CPU itself sees them. They leave one by one at any statement, and at the latest at the
+// order. The CPU itself sees them. They leave one by one between statements, at the latest at the
 // next barrier: a locked operation, a lock, set_current_state(), schedule(), an interrupt.
 #pragma once
 
@@ -20,6 +20,8 @@ struct StoreBuffer {
   };
   /// Nothing stays longer.
   static constexpr sim::Time kLongest = 1'000;  // ns
+  /// What a store takes that leaves by itself.
+  static constexpr sim::Time kLeaves = 1;  // ns
 
   /// The youngest value of a variable; null: none is here.
   [[nodiscard]] const std::int64_t* find(const std::int64_t* variable) const {
