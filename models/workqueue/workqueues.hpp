@@ -16,6 +16,13 @@ namespace kt::workqueue {
 
 using cpu::Cpu;
 
+/// What pwq_tryinc_nr_active() finds without a node's nna->lock.
+enum class Slot : std::uint8_t {
+  kObtained,
+  kNone,    ///< it has to wait, and does, or need not say so
+  kLocked,  ///< there is none, so it has to get in line, under the lock
+};
+
 /// Boot parameters (workqueue.*).
 struct WorkqueueParams {
   explicit WorkqueueParams(const cpu::Topology& topology)
@@ -250,9 +257,11 @@ class Workqueues {
   [[nodiscard]] WorkerPool* pool_of(const Work& work);
 
   // active.cpp: who may run
-  bool pwq_tryinc_nr_active(Pwq& pwq, bool fill);
-  bool pwq_activate_first_inactive(Pwq& pwq, bool fill);
+  Slot try_slot(Pwq& pwq, bool fill);
+  Co<bool> wait_for_slot(Pwq& pwq, bool fill);
+  Co<bool> pwq_activate_first_inactive(Pwq& pwq, bool fill);
   void pwq_activate_work(Pwq& pwq, Work& work);
+  bool tryinc_node_nr_active(NodeNrActive& nna);
   Co<> node_activate_pending_pwq(NodeNrActive& nna, WorkerPool& caller_pool);
   Co<> pwq_dec_nr_active(Pwq& pwq);
   Co<> pwq_dec_nr_in_flight(Pwq& pwq, std::uint8_t color, bool inactive);
