@@ -405,6 +405,9 @@ void System::run() {
 void System::run_on(Time limit) {
   scheduler_->all_idle = {this, &nothing_left};
   go(std::min(limit, horizon_));
+  const std::string stalls = workqueues_->survived_stalls();
+  if (ending_ == Ending::kDone && watchdog_->message().empty() && !stalls.empty())
+    watchdog_->trip(Watchdog::Alarm::kWorkqueueStall, stalls);
   if (!watchdog_->message().empty()) {
     ending_ = Ending::kWatchdog;
     message_ = watchdog_->message();
