@@ -62,6 +62,24 @@ char* put_flags(char* at, const sim::TraceRecord& record) {
   return at;
 }
 
+/// "%5lu.%0*lu: " of a time in units of 1/kPerSecond, from the stamp before.
+template <std::uint64_t kPerSecond, int kDigits, class Stamp>
+void update_stamp(Stamp& stamp, std::uint64_t units) {
+  if (units == stamp.units) return;
+  stamp.units = units;
+  const std::uint64_t seconds = units / kPerSecond;
+  char* at = stamp.text.data();
+  if (seconds != stamp.seconds) {
+    stamp.seconds = seconds;
+    at = text::put_right(at, seconds, 5);
+    *at++ = '.';
+  } else {
+    at += stamp.length - kDigits - 2;
+  }
+  at = text::put(text::put_digits<kDigits>(at, units % kPerSecond), ": ");
+  stamp.length = static_cast<std::size_t>(at - stamp.text.data());
+}
+
 /// As %-7d.
 char* put_pid(char* at, std::int32_t pid) {
   std::memcpy(at, "        ", 8);
@@ -92,20 +110,14 @@ void FtraceSink::write(std::span<const sim::TraceRecord> records, const sim::Nam
 }
 
 char* FtraceSink::put_time(char* at, sim::Time time) {
-  const bool nanoseconds = format_ == TimeFormat::kNanoseconds;
   const auto ns = static_cast<std::uint64_t>(time);
-  const std::uint64_t units = nanoseconds ? ns : (ns + 500) / 1000;
-  const std::uint64_t per_second = nanoseconds ? 1'000'000'000 : 1'000'000;
-  const std::uint64_t seconds = units / per_second;
-  if (seconds != seconds_.value) {
-    char* const end = text::put(text::put_right(seconds_.text.data(), seconds, 5), ".");
-    seconds_.value = seconds;
-    seconds_.length = static_cast<std::size_t>(end - seconds_.text.data());
+  if (format_ == TimeFormat::kNanoseconds) {
+    update_stamp<1'000'000'000, 9>(stamp_, ns);
+  } else {
+    update_stamp<1'000'000, 6>(stamp_, (ns + 500) / 1000);
   }
-  std::memcpy(at, seconds_.text.data(), seconds_.text.size());
-  at += seconds_.length;
-  const std::uint64_t rest = units - seconds * per_second;
-  return nanoseconds ? text::put_digits<9>(at, rest) : text::put_digits<6>(at, rest);
+  std::memcpy(at, stamp_.text.data(), stamp_.text.size());
+  return at + stamp_.length;
 }
 
 char* FtraceSink::put_line(char* at, const sim::TraceRecord& record, const sim::NameTable& names) {
@@ -115,8 +127,7 @@ char* FtraceSink::put_line(char* at, const sim::TraceRecord& record, const sim::
   at = text::put_cpu(text::put(at, " ["), record.cpu);
   at = put_flags(text::put(at, "] "), record);
   *at++ = ' ';
-  at = put_time(at, record.time);
-  at = put_event(text::put(at, ": "), record, names, comms_);
+  at = put_event(put_time(at, record.time), record, names, comms_);
   *at++ = '\n';
   return at;
 }

@@ -40,9 +40,10 @@ class FtraceSink : public sim::TraceSink {
   void close(unsigned online_cpus);
 
  private:
-  // "%5lu." of the last time stamp: most have the second of the one before.
-  struct Seconds {
-    std::uint64_t value = UINT64_MAX;
+  // The last time stamp in text, as many events have the same one, or the same second.
+  struct Stamp {
+    std::uint64_t units = UINT64_MAX;  // us or ns
+    std::uint64_t seconds = UINT64_MAX;
     std::array<char, 32> text{};
     std::size_t length = 0;
   };
@@ -56,7 +57,7 @@ class FtraceSink : public sim::TraceSink {
   TimeFormat format_;
   EventSet events_;
   Comms comms_;
-  Seconds seconds_;
+  Stamp stamp_;
   std::vector<char> buffer_;
   std::size_t used_ = 0;
   std::uint64_t entries_ = 0;
