@@ -69,11 +69,14 @@ class Trace {
   void enable(std::uint16_t event, bool on = true) { enabled_.set(event, on); }
   [[nodiscard]] bool enabled(std::uint16_t event) const { return enabled_.test(event); }
 
-  void append(const TraceRecord& record) {
-    buffer_.push_back(record);
+  /// The next record, empty, to be filled in its place: a copy of fields just stored would wait for
+  /// them.
+  TraceRecord& append() {
     if (buffer_.size() == kBlock) [[unlikely]]
       flush();
+    return buffer_.emplace_back();
   }
+  void append(const TraceRecord& record) { append() = record; }
   void flush();
 
   NameTable& names() { return names_; }

@@ -248,7 +248,7 @@ void Cpu::end_halt(Time cost) {
 void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& arguments) {
   if (!online) [[unlikely]]  // include/linux/tracepoint.h: the condition of every tracepoint
     return;
-  sim::TraceRecord record;
+  sim::TraceRecord& record = machine_->trace().append();
   record.time = now();
   record.comm = current->comm;
   record.pid = current->pid;
@@ -264,7 +264,6 @@ void Cpu::append(trace::Event event, const std::array<std::uint64_t, 5>& argumen
                                 (serving_softirq() ? trace::kSoftirq : 0));
   record.preempt_depth = static_cast<std::uint8_t>(count & kPreemptMask);
   record.arguments = arguments;
-  machine_->trace().append(record);
 }
 
 Machine::Machine(sim::Calendar& calendar, Topology topology, const CostTable& costs,

@@ -64,6 +64,10 @@ struct Callbacks {
     co_return co_await hotplug.stop_machine_.stop_machine_from_inactive_cpu(
         cpu, &cache_rendezvous_handler, nullptr);
   }
+  static Co<int> sched_cpu_starting(Hotplug& hotplug, Cpu& cpu, void*) {
+    co_await hotplug.scheduler_.sched_cpu_starting(cpu);
+    co_return 0;
+  }
   static Co<int> sched_cpu_dying(Hotplug& hotplug, Cpu& cpu, void*) {
     hotplug.scheduler_.sched_cpu_dying(cpu);
     co_return 0;
@@ -205,7 +209,7 @@ void Hotplug::make_starting_steps() {
   add({89, "x86/cachectrl:starting", {"cache_ap_online", 0, &C::cache_ap_online}, none});
   add({90,
        "sched:starting",
-       {"sched_cpu_starting", 500},
+       {"sched_cpu_starting", 500, &C::sched_cpu_starting},
        {"sched_cpu_dying", 500, &C::sched_cpu_dying}});
   add({91, "RCU/tree:dying", none, {"rcutree_dying_cpu", 500}});
   add({139, "smpcfd:dying", none, {"smpcfd_dying_cpu", 500, &C::smpcfd_dying_cpu}});

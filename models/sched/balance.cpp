@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/sched/scheduler.hpp"
+#include "sim/error.hpp"
 
 namespace kt::sched {
 
@@ -172,9 +173,29 @@ Co<> Scheduler::sched_balance_softirq(Cpu& cpu) {
 // kernel/sched/core.c: sched_tick
 void Scheduler::sched_tick(Cpu& cpu) {
   Rq& rq = this->rq(cpu.id());
-  Task& curr = *rq.curr;
   if (cpufreq.tick != nullptr) [[unlikely]]
     cpufreq.tick(cpufreq.object, rq);
+  task_tick(rq, *rq.curr);
+}
+
+void Scheduler::sched_tick_remote(int cpu) {
+  constexpr Time kLate = 3 * sim::kSecond;
+  Rq& rq = this->rq(cpu);
+  Task& curr = *rq.curr;
+  if (curr.is_idle()) return;  // task_tick_idle()
+  machine_.touch(&rq, cpu::Access::kWrite);
+  const Time unaccounted = rq.clock() - curr.se.exec_start;
+  if (unaccounted > kLate) {
+    throw sim::Defect(fmt::format(
+        "WARNING: kernel/sched/core.c: sched_tick_remote(): nothing was accounted to {} (pid {}) on "
+        "CPU {}, which has no tick, for {}",
+        machine_.trace().names()[curr.comm], curr.pid, cpu, sim::format_time(unaccounted)));
+  }
+  task_tick(rq, curr);
+}
+
+// sched_class::task_tick
+void Scheduler::task_tick(Rq& rq, Task& curr) {
   if (curr.sched_class == Class::kFair) {
     update_load_avg(rq);
     rq.cfs.update_curr(rq.clock());

@@ -74,6 +74,14 @@ struct CpufreqHooks {
   void (*tick)(void*, Rq&) = nullptr;
 };
 
+/// The tick from afar of CPUs that have none of their own (a layer above): told on a CPU that starts
+/// and on one that dies.
+struct RemoteTickHook {
+  void* object = nullptr;
+  Co<> (*start)(void*, Cpu&) = nullptr;  ///< sched_tick_start()
+  void (*stop)(void*, Cpu&) = nullptr;   ///< sched_tick_stop()
+};
+
 /// Told when every CPU idles and waits: a run that lasts until nothing is left to happen may end.
 struct AllIdleHook {
   void* object = nullptr;

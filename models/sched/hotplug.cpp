@@ -87,6 +87,11 @@ void Scheduler::sched_cpu_dying(Cpu& cpu) {
   KT_ASSERT(vacated(rq), "CPU {} is not empty: {} tasks, {} pinned", cpu.id(), rq.nr_running,
             rq.nr_pinned);
   rq.fair_server.stop();
+  if (remote_tick.stop != nullptr) remote_tick.stop(remote_tick.object, cpu);
+}
+
+Co<> Scheduler::sched_cpu_starting(Cpu& cpu) {
+  return remote_tick.start != nullptr ? remote_tick.start(remote_tick.object, cpu) : Co<>{};
 }
 
 }  // namespace kt::sched

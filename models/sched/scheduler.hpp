@@ -63,8 +63,7 @@ class Scheduler {
   [[nodiscard]] bool has_nohz_full() const { return !config_.nohz_full.empty(); }
   /// Whether what is queued there can do without a tick. kernel/sched/core.c: sched_can_stop_tick
   [[nodiscard]] static bool sched_can_stop_tick(const Rq& rq);
-  /// Has the CPU look, in an interrupt, whether its tick can stop. kernel/time/tick-sched.c:
-  /// tick_nohz_full_kick_cpu
+  /// Has the CPU look, in an interrupt, whether its tick can stop (tick_nohz_full_kick_cpu).
   void tick_nohz_full_kick_cpu(Rq& rq);
   /// This CPU if it is one of them, else the nearest that is (housekeeping_any_cpu).
   [[nodiscard]] int housekeeping_any_cpu();
@@ -165,6 +164,9 @@ class Scheduler {
   // The tick and balancing ------------------------------------------------------------------------
   /// kernel/sched/core.c: sched_tick, on the CPU whose tick it is, but for the balancing.
   void sched_tick(Cpu& cpu);
+  /// What it does to the task of another CPU, which has no tick. Throws sim::Defect if nothing was
+  /// accounted there for 3 s. kernel/sched/core.c: sched_tick_remote
+  void sched_tick_remote(int cpu);
   /// The end of it: raises the SCHED softirq if it is time, and wakes an idle CPU to balance for
   /// those without a tick. kernel/sched/fair.c: sched_balance_trigger
   void sched_balance_trigger(Cpu& cpu);
@@ -218,15 +220,14 @@ class Scheduler {
     Co<> (*synchronize)(void* object) = nullptr;
   };
   /// The CPU takes user tasks and is balanced, or not any more. On that CPU's thread of hotplug.
-  /// kernel/sched/core.c: sched_cpu_activate, sched_cpu_deactivate
   Co<> sched_cpu_activate(Cpu& cpu);
   Co<> sched_cpu_deactivate(Cpu& cpu, GracePeriod grace_period);
   /// Until no other task is left on the CPU of the caller (sched_cpu_wait_empty).
   Co<> sched_cpu_wait_empty(Cpu& cpu);
-  /// The stopper is the last task of the CPU; with interrupts off.
+  /// With interrupts off; the stopper is the last task of a dying CPU.
   void sched_cpu_dying(Cpu& cpu);
-  /// Does what others have asked of the CPU by interrupt before it goes (kernel/smp.c:
-  /// smpcfd_dying_cpu).
+  Co<> sched_cpu_starting(Cpu& cpu);
+  /// Does what others asked of the CPU by interrupt before it goes. kernel/smp.c: smpcfd_dying_cpu
   Co<int> smpcfd_dying_cpu(Cpu& cpu);
   IdleDeadHook idle_dead;
 
@@ -236,6 +237,7 @@ class Scheduler {
   void start(Task* init);
   TimeHooks time_hooks;
   IrqWorkHook irq_work_hook;
+  RemoteTickHook remote_tick;
   /// Whether something is queued for the call-function interrupt of a CPU; who queues the first
   /// calls send_call_function_single_ipi().
   [[nodiscard]] bool calls_queued(const Rq& rq) const {
@@ -268,8 +270,7 @@ class Scheduler {
   FairTunables tunables;
   sim::Histogram wakeup_latencies;  ///< of all tasks: from sched_waking to the switch
 
-  // Internals shared by the files of this folder
-  // ---------------------------------------------------
+  // Internals shared by the files of this folder -------------------------------------------------
   void resched_curr(Rq& rq);
   void activate_task(Rq& rq, Task& p, EnqueueFlags flags, bool head = false);
   bool deactivate_task(Rq& rq, Task& p, DequeueFlags flags);
@@ -284,6 +285,7 @@ class Scheduler {
   void add_nr_running(Rq& rq);
   void sched_update_tick_dependency(Rq& rq);
   void sub_nr_running(Rq& rq);
+  void task_tick(Rq& rq, Task& curr);
   int select_task_rq(Task& p, int prev_cpu, unsigned wake_flags);
   int select_fallback_rq(Task& p, int cpu);
   void migrate_queued_task(Task& p, int cpu);

@@ -67,6 +67,10 @@ class Timers {
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
+  /// kernel/time/tick-sched.c: tick_nohz_tick_stopped_cpu
+  [[nodiscard]] bool tick_stopped(int cpu) const {
+    return bases_[static_cast<std::size_t>(cpu)]->tick_stopped;
+  }
   /// Wheel timers and hrtimers that are armed; ticks and deferrable timers not counted.
   [[nodiscard]] std::size_t armed() const { return armed_; }
 
@@ -76,8 +80,8 @@ class Timers {
   /// Arms a timer that is not pending, on this CPU, in no time of its own. kernel/time/timer.c:
   /// add_timer
   void add_timer(KernelTimer& timer, Jiffies expires);
-  /// The same on CPU 0 before the run starts: without an event.
-  void boot_timer(KernelTimer& timer, Jiffies expires);
+  /// The same on one CPU before the run starts: without an event.
+  void boot_timer(KernelTimer& timer, Jiffies expires, int cpu = 0);
   /// The same for the base that an idle CPU leaves to others, and for the base of one CPU.
   /// kernel/time/timer.c: add_timer_global, add_timer_on
   Co<> add_timer_global(KernelTimer& timer, Jiffies expires);

@@ -45,8 +45,8 @@ void Timers::add_timer(KernelTimer& timer, Jiffies expires) {
   enqueue(timer, expires, machine_.this_cpu().id());
 }
 
-void Timers::boot_timer(KernelTimer& timer, Jiffies expires) {
-  wheel(base(0), timer_base_kind(timer.flags)).add(timer, expires, jiffies());
+void Timers::boot_timer(KernelTimer& timer, Jiffies expires, int cpu) {
+  wheel(base(cpu), timer_base_kind(timer.flags)).add(timer, expires, jiffies());
   if ((timer.flags & kTimerDeferrable) == 0) ++armed_;
 }
 

@@ -1,6 +1,8 @@
 #include "models/trace/ftrace_sink.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <limits>
 
 #include "models/trace/events.hpp"
 #include "models/trace/payload.hpp"
@@ -12,8 +14,9 @@ namespace kt::trace {
 namespace {
 
 constexpr std::size_t kBlock = 1 << 20;
-/// The longest prefix ("%16s-%-7d [%03d] FFFFF %5lu.%09lu: ") and the newline.
-constexpr std::size_t kPrefixRoom = 112;
+/// The longest prefix ("%16s-%-7d [%03d] FFFFF %5lu.%09lu: ") and the newline, and what is
+/// copied beyond their ends.
+constexpr std::size_t kPrefixRoom = 160;
 
 constexpr std::string_view kLegend =
     "#\n"
@@ -25,6 +28,21 @@ constexpr std::string_view kLegend =
     "#                              |||| /     delay\n"
     "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n"
     "#              | |         |   |||||     |         |\n";
+
+/// kernel/trace/trace.c: print_trace_header, print_event_info; at least `length` bytes.
+std::string preamble(std::uint64_t entries, unsigned online_cpus, std::size_t length) {
+  std::string text = fmt::format(
+      "# tracer: nop\n#\n# entries-in-buffer/entries-written: {0}/{0}", entries);
+  const std::string rest = fmt::format("   #P:{}\n{}", online_cpus, kLegend);
+  text.resize(std::max(length, text.size() + rest.size()) - rest.size(), ' ');
+  return text + rest;
+}
+
+std::size_t longest_preamble() {
+  return preamble(std::numeric_limits<std::uint64_t>::max(), std::numeric_limits<unsigned>::max(),
+                  0)
+      .size();
+}
 
 /// kernel/trace/trace.c: tracing_gen_ctx_irq_test caps both depths at 15.
 char depth(std::uint8_t value) {
@@ -44,30 +62,34 @@ char* put_flags(char* at, const sim::TraceRecord& record) {
   return at;
 }
 
-char* put_time(char* at, sim::Time time, TimeFormat format) {
-  const auto ns = static_cast<std::uint64_t>(time);
-  if (format == TimeFormat::kNanoseconds) {
-    at = text::put_right(at, ns / 1'000'000'000, 5);
+/// "%5lu.%0*lu: " of a time in units of 1/kPerSecond, from the stamp before.
+template <std::uint64_t kPerSecond, int kDigits, class Stamp>
+void update_stamp(Stamp& stamp, std::uint64_t units) {
+  if (units == stamp.units) return;
+  stamp.units = units;
+  const std::uint64_t seconds = units / kPerSecond;
+  char* at = stamp.text.data();
+  if (seconds != stamp.seconds) {
+    stamp.seconds = seconds;
+    at = text::put_right(at, seconds, 5);
     *at++ = '.';
-    return text::put_digits<9>(at, ns % 1'000'000'000);
+  } else {
+    at += stamp.length - kDigits - 2;
   }
-  const std::uint64_t us = (ns + 500) / 1000;
-  at = text::put_right(at, us / 1'000'000, 5);
-  *at++ = '.';
-  return text::put_digits<6>(at, us % 1'000'000);
+  at = text::put(text::put_digits<kDigits>(at, units % kPerSecond), ": ");
+  stamp.length = static_cast<std::size_t>(at - stamp.text.data());
 }
 
+/// As %-7d.
 char* put_pid(char* at, std::int32_t pid) {
-  char* const end = text::put_number(at, pid);
-  std::fill(end, std::max(end, at + 7), ' ');
-  return std::max(end, at + 7);
+  std::memcpy(at, "        ", 8);
+  return std::max(text::put_number(at, pid), at + 7);
 }
 
 }  // namespace
 
 FtraceSink::FtraceSink(std::string path, TimeFormat format, const EventSet& events)
     : file_(std::move(path)),
-      body_(file_.path()),
       format_(format),
       events_(events),
       buffer_(kBlock) {}
@@ -87,31 +109,49 @@ void FtraceSink::write(std::span<const sim::TraceRecord> records, const sim::Nam
   }
 }
 
-char* FtraceSink::put_line(char* at, const sim::TraceRecord& record,
-                           const sim::NameTable& names) const {
+char* FtraceSink::put_time(char* at, sim::Time time) {
+  const auto ns = static_cast<std::uint64_t>(time);
+  if (format_ == TimeFormat::kNanoseconds) {
+    update_stamp<1'000'000'000, 9>(stamp_, ns);
+  } else {
+    update_stamp<1'000'000, 6>(stamp_, (ns + 500) / 1000);
+  }
+  std::memcpy(at, stamp_.text.data(), stamp_.text.size());
+  return at + stamp_.length;
+}
+
+char* FtraceSink::put_line(char* at, const sim::TraceRecord& record, const sim::NameTable& names) {
   at = record.pid == 0 ? text::put(at, "          <idle>") : comms_.put_right(at, record.comm);
   *at++ = '-';
   at = put_pid(at, record.pid);
   at = text::put_cpu(text::put(at, " ["), record.cpu);
   at = put_flags(text::put(at, "] "), record);
   *at++ = ' ';
-  at = put_time(at, record.time, format_);
-  at = put_event(text::put(at, ": "), record, names, comms_);
+  at = put_event(put_time(at, record.time), record, names, comms_);
   *at++ = '\n';
   return at;
 }
 
 void FtraceSink::spill() {
-  body_.write({buffer_.data(), used_});
+  const std::string_view lines(buffer_.data(), used_);
+  if (file_.is_stdout()) {
+    body_.write(lines);
+  } else {
+    if (!spilled_) file_.leave_front(longest_preamble());
+    file_.write(lines);
+  }
+  spilled_ = true;
   used_ = 0;
 }
 
 void FtraceSink::close(unsigned online_cpus) {
-  file_.write(
-      fmt::format("# tracer: nop\n#\n# entries-in-buffer/entries-written: {0}/{0}   #P:{1}\n",
-                  entries_, online_cpus));
-  file_.write(kLegend);
-  body_.move_to(file_);
+  const std::string head = preamble(entries_, online_cpus, spilled_ ? longest_preamble() : 0);
+  if (spilled_ && !file_.is_stdout()) {
+    file_.write_front(head);
+  } else {
+    file_.write(head);
+    body_.move_to(file_);
+  }
   file_.write({buffer_.data(), used_});
   file_.commit();
 }

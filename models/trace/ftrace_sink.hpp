@@ -1,10 +1,13 @@
 // The trace as ftrace text, byte for byte as Linux 6.12 prints /sys/kernel/tracing/trace with the
 // default options (kernel/trace/trace_output.c: trace_print_context, trace_print_lat_fmt). The
 // preamble holds the number of entries, which is known only at the end: lines are collected in
-// memory, then in a nameless file, and copied behind the preamble by close(). A sink that is
-// destroyed without close() leaves nothing behind.
+// memory; a trace that outgrows it leaves room for the longest preamble and fills that with spaces
+// between the number of entries and that of CPUs. Standard output, which has no way back, gets the
+// same bytes by way of a nameless file. A sink that is destroyed without close() leaves nothing
+// behind.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -37,14 +40,24 @@ class FtraceSink : public sim::TraceSink {
   void close(unsigned online_cpus);
 
  private:
-  char* put_line(char* at, const sim::TraceRecord& record, const sim::NameTable& names) const;
+  // The last time stamp in text, as many events have the same one, or the same second.
+  struct Stamp {
+    std::uint64_t units = UINT64_MAX;  // us or ns
+    std::uint64_t seconds = UINT64_MAX;
+    std::array<char, 32> text{};
+    std::size_t length = 0;
+  };
+  char* put_line(char* at, const sim::TraceRecord& record, const sim::NameTable& names);
+  char* put_time(char* at, sim::Time time);
   void spill();
 
   OutputFile file_;
-  SpillFile body_;
+  SpillFile body_;         // of standard output
+  bool spilled_ = false;   // lines have left the buffer
   TimeFormat format_;
   EventSet events_;
   Comms comms_;
+  Stamp stamp_;
   std::vector<char> buffer_;
   std::size_t used_ = 0;
   std::uint64_t entries_ = 0;

@@ -15,6 +15,8 @@ namespace kt::trace {
 
 namespace {
 
+constexpr const char* kSpilled = "a temporary file";  // it has no name
+
 [[noreturn]] void fail(const std::string& what, const std::string& path) {
   throw sim::UserError(
       fmt::format("cannot {} '{}': {}", what, path, std::generic_category().message(errno)),
@@ -52,6 +54,21 @@ void OutputFile::write(std::string_view bytes) {
   write_all(descriptor_, bytes, is_stdout() ? "standard output" : temporary_);
 }
 
+void OutputFile::leave_front(std::size_t size) {
+  if (::lseek(descriptor_, static_cast<off_t>(size), SEEK_SET) < 0) fail("write", temporary_);
+}
+
+void OutputFile::write_front(std::string_view bytes) {
+  off_t at = 0;
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), at);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", temporary_);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+    at += written;
+  }
+}
+
 void OutputFile::commit() {
   if (is_stdout()) return;
   const int result = ::close(descriptor_);
@@ -69,9 +86,7 @@ SpillFile::~SpillFile() {
 
 void SpillFile::open() {
   const char* directory = std::getenv("TMPDIR");
-  std::string name = beside_ + ".XXXXXX";
-  if (beside_ == "-")
-    name = std::string(directory != nullptr ? directory : "/tmp") + "/ktsim.XXXXXX";
+  std::string name = std::string(directory != nullptr ? directory : "/tmp") + "/ktsim.XXXXXX";
   descriptor_ = ::mkstemp(name.data());
   if (descriptor_ < 0) fail("create", name);
   ::unlink(name.c_str());
@@ -79,17 +94,17 @@ void SpillFile::open() {
 
 void SpillFile::write(std::string_view bytes) {
   if (descriptor_ < 0) open();
-  write_all(descriptor_, bytes, beside_);
+  write_all(descriptor_, bytes, kSpilled);
 }
 
 void SpillFile::move_to(OutputFile& to) {
   if (descriptor_ < 0) return;
-  if (::lseek(descriptor_, 0, SEEK_SET) < 0) fail("rewind", beside_);
+  if (::lseek(descriptor_, 0, SEEK_SET) < 0) fail("rewind", kSpilled);
   std::vector<char> block(1 << 20);
   for (;;) {
     const ssize_t got = ::read(descriptor_, block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("read back", beside_);
+    if (got < 0) fail("read back", kSpilled);
     if (got == 0) return;
     to.write({block.data(), static_cast<std::size_t>(got)});
   }

@@ -3,6 +3,7 @@
 // nothing to rename. Every failure is a sim::UserError with ExitCode::kInputOutput.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -17,12 +18,16 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   void write(std::string_view bytes);
+  /// Leaves `size` bytes at the front for write_front(), before anything is written. Not of
+  /// standard output.
+  void leave_front(std::size_t size);
+  void write_front(std::string_view bytes);
   void commit();
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] bool is_stdout() const { return path_ == "-"; }
 
  private:
-  [[nodiscard]] bool is_stdout() const { return path_ == "-"; }
 
   std::string path_;
   std::string temporary_;
@@ -30,10 +35,10 @@ class OutputFile {
 };
 
 /// Bytes that are kept on disk until they are read back once, front to back: a nameless file in the
-/// directory of `beside` ("-": the directory for temporary files), created when first written.
+/// directory for temporary files, created when first written.
 class SpillFile {
  public:
-  explicit SpillFile(std::string beside) : beside_(std::move(beside)) {}
+  SpillFile() = default;
   ~SpillFile();
   SpillFile(const SpillFile&) = delete;
   SpillFile& operator=(const SpillFile&) = delete;
@@ -45,7 +50,6 @@ class SpillFile {
  private:
   void open();
 
-  std::string beside_;
   int descriptor_ = -1;
 };
 

@@ -1,10 +1,12 @@
 #include "models/trace/payload.hpp"
 
 #include <array>
+#include <cstring>
 
 #include "models/trace/events.hpp"
 #include "models/trace/payload_writers.hpp"
 #include "models/trace/text.hpp"
+#include "sim/error.hpp"
 
 namespace kt::trace {
 
@@ -48,7 +50,8 @@ char* tasklet(char* at, const Context& c) {
 
 char* ipi_send_cpu(char* at, const Context& c) {
   at = put(put(only_cpu(at, c), " callsite="), c.name(1));
-  return put(put(at, " callback="), c.raw(2) == 0 ? std::string_view("0x0") : c.name(2));
+  at = put(at, " callback=");
+  return c.raw(2) == 0 ? put(at, "0x0") : put(at, c.name(2));
 }
 
 char* csd_queue_cpu(char* at, const Context& c) {
@@ -191,18 +194,36 @@ constexpr Table make_table() {
 constexpr Table kTable = make_table();
 static_assert(kTable.complete(), "every event needs a payload writer");
 
+/// "event: ", with room to be copied without a look at its length.
+struct Label {
+  std::array<char, 40> text{};
+  std::size_t length = 0;
+};
+
+std::array<Label, kEvents> make_labels() {
+  std::array<Label, kEvents> labels;
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    const auto event = static_cast<Event>(i);
+    // A mark is what a write to tracefs' trace_marker is: kernel/trace/trace_output.c prints the
+    // writing function's name, not the event's.
+    const std::string_view name = event == Event::kMark ? "tracing_mark_write" : info(event).name;
+    char* const begin = labels[i].text.data();
+    KT_ASSERT(name.size() + 2 <= labels[i].text.size(), "the name of event {} is too long", name);
+    labels[i].length = static_cast<std::size_t>(text::put(text::put(begin, name), ": ") - begin);
+  }
+  return labels;
+}
+
 }  // namespace
 
 }  // namespace payload
 
 char* put_event(char* at, const sim::TraceRecord& record, const sim::NameTable& names,
                 const Comms& comms) {
-  const auto event = static_cast<Event>(record.event);
-  // A mark is what a write to tracefs' trace_marker is: kernel/trace/trace_output.c prints the
-  // writing function's name, not the event's.
-  at = text::put(at,
-                 event == Event::kMark ? std::string_view("tracing_mark_write") : info(event).name);
-  return payload::kTable.writers[record.event](text::put(at, ": "), {record, names, comms});
+  static const std::array<payload::Label, kEvents> kLabels = payload::make_labels();
+  const payload::Label& label = kLabels[record.event];
+  std::memcpy(at, label.text.data(), label.text.size());
+  return payload::kTable.writers[record.event](at + label.length, {record, names, comms});
 }
 
 }  // namespace kt::trace

@@ -30,8 +30,17 @@ struct Context {
   [[nodiscard]] std::int32_t low_int(std::size_t i) const {
     return static_cast<std::int32_t>(low(i));
   }
-  [[nodiscard]] std::string_view name(std::size_t i) const { return names[low(i)]; }
+  /// A name, for put().
+  struct Name {
+    const Context& context;
+    std::uint32_t id;
+  };
+  [[nodiscard]] Name name(std::size_t i) const { return {*this, low(i)}; }
 };
+
+inline char* put(char* at, const Context::Name& name) {
+  return name.context.comms.put_whole(at, name.id, name.context.names);
+}
 
 using Writer = char* (*)(char*, const Context&);
 

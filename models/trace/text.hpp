@@ -2,7 +2,9 @@
 // or allocation. Every function writes at `at` and returns the end; the caller provides the room.
 #pragma once
 
+#include <array>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,20 +17,46 @@ inline char* put(char* at, std::string_view text) {
   return at + text.size();
 }
 
-/// Decimal, as %lu and %ld.
-template <typename Integer>
-char* put_number(char* at, Integer value) {
-  return std::to_chars(at, at + 20, value).ptr;
-}
+/// 00 … 99, and 00 … ff: two characters each.
+inline constexpr std::array<char, 200> kDecimalPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+inline constexpr std::array<char, 512> kHexPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<char, 512> pairs{};
+  for (std::size_t i = 0; i < 256; ++i) {
+    pairs[2 * i] = kDigits[i / 16];
+    pairs[2 * i + 1] = kDigits[i % 16];
+  }
+  return pairs;
+}();
 
 /// Exactly kDigits decimal digits of value modulo 10^kDigits.
 template <int kDigits>
 char* put_digits(char* at, std::uint64_t value) {
-  for (int i = kDigits - 1; i >= 0; --i) {
-    at[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
+  int left = kDigits;
+  for (; left >= 2; left -= 2) {
+    std::memcpy(at + left - 2, &kDecimalPairs[value % 100 * 2], 2);
+    value /= 100;
   }
+  if (left == 1) *at = static_cast<char>('0' + value % 10);
   return at + kDigits;
+}
+
+/// Decimal, as %lu and %ld.
+template <std::integral Integer>
+char* put_number(char* at, Integer value) {
+  const auto small = static_cast<std::uint64_t>(value);
+  if (small < 1000) {  // PIDs, CPUs, priorities
+    if (small >= 100) return put_digits<3>(at, small);
+    return small >= 10 ? put_digits<2>(at, small) : put_digits<1>(at, small);
+  }
+  return std::to_chars(at, at + 20, value).ptr;
 }
 
 /// As %03u.
@@ -47,7 +75,10 @@ inline char* put_right(char* at, std::uint64_t value, std::ptrdiff_t width) {
 
 /// As %p without hashing: sixteen hexadecimal digits.
 inline char* put_address(char* at, std::uint64_t value) {
-  for (int shift = 60; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(value >> shift) & 0xf];
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    std::memcpy(at, &kHexPairs[(value >> shift & 0xff) * 2], 2);
+    at += 2;
+  }
   return at;
 }
 

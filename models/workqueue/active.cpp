@@ -1,43 +1,53 @@
-// kernel/workqueue.c: how many works of a queue may run: pwq_tryinc_nr_active and its kin. Where
-// the kernel takes a node's nna->lock, nothing here takes time: the few instructions under it are
-// part of the cost of the caller.
+// kernel/workqueue.c: how many works of a queue may run: pwq_tryinc_nr_active and its kin. The
+// slots of a node are counted without a lock; who waits for one stands in line under nna->lock,
+// which is taken inside of pool->lock.
 #include "models/workqueue/workqueues.hpp"
 
 namespace kt::workqueue {
 
 using trace::Event;
 
-namespace {
-
-bool tryinc_node_nr_active(NodeNrActive& nna) {
-  if (nna.nr >= nna.max) return false;
-  ++nna.nr;
-  return true;
-}
-
-}  // namespace
-
 NodeNrActive* Workqueue::nr_active_of(int node) {
   if (!unbound()) return nullptr;
   return node < 0 ? &node_nr_active.back() : &node_nr_active[static_cast<std::size_t>(node)];
 }
 
-// Under the pool's lock. `fill`: the limit was raised, so that who waits already may be served
-// again.
-bool Workqueues::pwq_tryinc_nr_active(Pwq& pwq, bool fill) {
+bool Workqueues::tryinc_node_nr_active(NodeNrActive& nna) {
+  machine_.touch(&nna.nr, cpu::Access::kWrite);
+  if (nna.nr >= nna.max) return false;
+  ++nna.nr;
+  return true;
+}
+
+// The part of pwq_tryinc_nr_active() before nna->lock. Under the pool's lock. `fill`: the limit was
+// raised, so that who waits already may be served again.
+Slot Workqueues::try_slot(Pwq& pwq, bool fill) {
   NodeNrActive* nna = pwq.wq->nr_active_of(pwq.pool->node);
-  bool obtained = false;
   if (nna == nullptr) {
-    obtained = pwq.nr_active < pwq.wq->max_active;
+    if (pwq.nr_active >= pwq.wq->max_active) return Slot::kNone;
   } else {
-    if (pwq.plugged) return false;
-    const bool waits = pwq.pending_node.is_linked();
-    if (waits && !fill) return false;  // it has its turn
-    obtained = tryinc_node_nr_active(*nna);
-    if (!obtained && !waits) nna->pending_pwqs.push_back(pwq);
+    if (pwq.plugged) return Slot::kNone;
+    if (pwq.pending_node.is_linked() && !fill) return Slot::kNone;  // it has its turn
+    if (!tryinc_node_nr_active(*nna)) return Slot::kLocked;
   }
+  ++pwq.nr_active;
+  return Slot::kObtained;
+}
+
+// The rest of it: gets in line, and looks once more. True: it has a slot.
+Co<bool> Workqueues::wait_for_slot(Pwq& pwq, bool fill) {
+  NodeNrActive& nna = *pwq.wq->nr_active_of(pwq.pool->node);
+  co_await base_.spinlocks.lock(nna.lock);
+  const bool waits = pwq.pending_node.is_linked();
+  if (!waits) nna.pending_pwqs.push_back(pwq);
+  bool obtained = false;
+  if (!waits || fill) {
+    obtained = tryinc_node_nr_active(nna);
+    if (obtained && !fill) pwq.pending_node.unlink();
+  }
+  co_await base_.spinlocks.unlock(nna.lock);
   if (obtained) ++pwq.nr_active;
-  return obtained;
+  co_return obtained;
 }
 
 // kernel/workqueue.c: __pwq_activate_work
@@ -49,24 +59,38 @@ void Workqueues::pwq_activate_work(Pwq& pwq, Work& work) {
   work.inactive = false;
 }
 
-bool Workqueues::pwq_activate_first_inactive(Pwq& pwq, bool fill) {
-  if (pwq.inactive_works.empty() || !pwq_tryinc_nr_active(pwq, fill)) return false;
+Co<bool> Workqueues::pwq_activate_first_inactive(Pwq& pwq, bool fill) {
+  if (pwq.inactive_works.empty()) co_return false;
+  Slot slot = try_slot(pwq, fill);
+  if (slot == Slot::kLocked) {
+    const bool obtained = co_await wait_for_slot(pwq, fill);
+    slot = obtained ? Slot::kObtained : Slot::kNone;
+  }
+  if (slot == Slot::kNone) co_return false;
   pwq_activate_work(pwq, pwq.inactive_works.front());
-  return true;
+  co_return true;
 }
 
 // A slot of the node is free: it goes to the first pwq that waits, which then waits behind the
-// others. Two pool locks are never held at once.
+// others. Two pool locks are never held at once; another pool's can only be tried for while the
+// node's is held. Interrupts stay off throughout.
 Co<> Workqueues::node_activate_pending_pwq(NodeNrActive& nna, WorkerPool& caller_pool) {
+  locking::Spinlocks& spinlocks = base_.spinlocks;
+  const bool irqs_were_off = caller_pool.lock.irqs_were_off;  // before whoever takes it meanwhile
   WorkerPool* locked = &caller_pool;
+  co_await spinlocks.lock(nna.lock);
   while (!nna.pending_pwqs.empty()) {
     Pwq& pwq = nna.pending_pwqs.front();
     if (pwq.pool != locked) {
-      WorkerPool& wanted = *pwq.pool;
-      co_await unlock(*locked);
-      co_await lock(wanted);
-      locked = &wanted;
-      continue;  // somebody may have been quicker
+      co_await spinlocks.unlock(locked->lock);
+      locked = pwq.pool;
+      const bool free = locked->lock.owner == nullptr;  // raw_spin_trylock()
+      if (!free) co_await spinlocks.unlock(nna.lock);
+      co_await spinlocks.lock(locked->lock);
+      if (!free) {
+        co_await spinlocks.lock(nna.lock);
+        continue;  // somebody may have been quicker
+      }
     }
     if (pwq.inactive_works.empty()) {  // cancelled meanwhile
       pwq.pending_node.unlink();
@@ -81,9 +105,11 @@ Co<> Workqueues::node_activate_pending_pwq(NodeNrActive& nna, WorkerPool& caller
     }
     break;
   }
+  co_await spinlocks.unlock(nna.lock);
   if (locked != &caller_pool) {
-    co_await unlock(*locked);
-    co_await lock(caller_pool);
+    co_await spinlocks.unlock(locked->lock);
+    co_await spinlocks.lock(caller_pool.lock);
+    caller_pool.lock.irqs_were_off = irqs_were_off;
   }
 }
 
@@ -91,9 +117,11 @@ Co<> Workqueues::pwq_dec_nr_active(Pwq& pwq) {
   NodeNrActive* nna = pwq.wq->nr_active_of(pwq.pool->node);
   --pwq.nr_active;
   if (nna == nullptr) {
-    pwq_activate_first_inactive(pwq, false);
+    if (!pwq.inactive_works.empty() && try_slot(pwq, false) == Slot::kObtained)
+      pwq_activate_work(pwq, pwq.inactive_works.front());
     return {};
   }
+  machine_.touch(&nna->nr, cpu::Access::kWrite);
   if (--nna->nr >= nna->max || nna->pending_pwqs.empty()) return {};
   return node_activate_pending_pwq(*nna, *pwq.pool);
 }

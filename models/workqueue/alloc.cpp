@@ -140,6 +140,8 @@ std::unique_ptr<Workqueue> Workqueues::make_workqueue(std::string_view name, std
   if (wq.unbound()) {
     wq.node_nr_active =
         std::vector<NodeNrActive>(static_cast<std::size_t>(machine_.topology().nr_nodes()) + 1);
+    for (NodeNrActive& nna : wq.node_nr_active)
+      nna.lock.name = machine_.trace().names().intern("nna->lock");
   }
   return owned;
 }

@@ -21,7 +21,12 @@ void Workqueues::boot_delayed_work(Workqueue& wq, DelayedWork& work, Time delay)
   work.wq = &wq;
   work.cpu = kWorkCpuUnbound;
   const timers::Timers& timers = base_.timers;
-  base_.timers.boot_timer(work.timer, timers.jiffies() + timers.ticks().from_time(delay));
+  int on = 0;
+  if (scheduler_.has_nohz_full()) {  // as __queue_delayed_work() does
+    on = scheduler_.housekeeping().first();
+    work.timer.flags |= timers::kTimerPinned;
+  }
+  base_.timers.boot_timer(work.timer, timers.jiffies() + timers.ticks().from_time(delay), on);
 }
 
 Co<> Workqueues::delayed_work_timer_fn(timers::Timers&, timers::KernelTimer& timer) {

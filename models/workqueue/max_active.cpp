@@ -39,7 +39,8 @@ Co<> Workqueues::wq_adjust_max_active(Workqueue& wq) {
     for (std::size_t i = 0; i < wq.pwqs.size(); ++i) {
       Pwq& pwq = *wq.pwqs[i];
       co_await lock(*pwq.pool);
-      if (pwq_activate_first_inactive(pwq, true)) {
+      const bool activates = co_await pwq_activate_first_inactive(pwq, true);
+      if (activates) {
         activated = true;
         if (!machine_.bugs.have(Bug::kWq23)) co_await kick_pool(*pwq.pool);
       }

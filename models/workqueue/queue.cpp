@@ -122,7 +122,12 @@ Co<> Workqueues::__queue_work(int cpu, Workqueue& wq, Work& work) {
   work.color = pwq->work_color;
   co_await here.run(costs().queue_work);
   // Behind those that wait already, so that the order holds when the limit changes.
-  if (pwq->inactive_works.empty() && pwq_tryinc_nr_active(*pwq, false)) {
+  Slot slot = pwq->inactive_works.empty() ? try_slot(*pwq, false) : Slot::kNone;
+  if (slot == Slot::kLocked) [[unlikely]] {
+    const bool obtained = co_await wait_for_slot(*pwq, false);
+    slot = obtained ? Slot::kObtained : Slot::kNone;
+  }
+  if (slot == Slot::kObtained) {
     if (pool->worklist.empty()) pool->watchdog_ts = base_.timers.jiffies();
     here.trace(Event::kWorkqueueActivateWork, work.address, work.function_name);
     work.activated_at = work.queued_at;

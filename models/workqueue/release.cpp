@@ -68,7 +68,12 @@ Co<> Workqueues::pwq_release_workfn(Pwq& pwq) {
   const bool is_last = wq.pwqs.empty();
   if (!is_last && wq.ordered()) co_await unplug_oldest_pwq(wq);
   co_await base_.mutexes.unlock(wq.mutex);
-  if (pwq.pending_node.is_linked()) pwq.pending_node.unlink();
+  if (pwq.pending_node.is_linked()) {
+    NodeNrActive& nna = *wq.nr_active_of(pwq.pool->node);
+    co_await base_.spinlocks.lock_irqsave(nna.lock);
+    if (pwq.pending_node.is_linked()) pwq.pending_node.unlink();
+    co_await base_.spinlocks.unlock_irqrestore(nna.lock);
+  }
   if (pwq.pool->cpu >= 0) co_return;
   co_await base_.mutexes.lock(wq_pool_mutex_);
   co_await put_unbound_pool(*pwq.pool);
@@ -81,8 +86,9 @@ Co<> Workqueues::unplug_oldest_pwq(Workqueue& wq) {
   co_await lock(*pwq.pool);
   if (pwq.plugged) {
     pwq.plugged = false;
-    if (pwq_activate_first_inactive(pwq, true)) {
-      pwq_activate_first_inactive(pwq, false);  // the rest waits for its turn on the node
+    const bool activated = co_await pwq_activate_first_inactive(pwq, true);
+    if (activated) {
+      co_await pwq_activate_first_inactive(pwq, false);  // the rest waits for its turn on the node
       co_await kick_pool(*pwq.pool);
     }
   }

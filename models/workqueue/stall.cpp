@@ -52,10 +52,9 @@ Co<> Workqueues::wq_watchdog_timer_fn(timers::Timers&, timers::KernelTimer& time
   return static_cast<Workqueues*>(timer.object)->check_stalls();
 }
 
-// Each round counts from the round before, as if somebody had touched the watchdog then.
-Co<> Workqueues::check_stalls() {
+// The report of the pools that do not get on; empty: all do.
+std::string Workqueues::stalled_pools(timers::Jiffies now) const {
   const timers::Ticks& ticks = base_.timers.ticks();
-  const timers::Jiffies now = base_.timers.jiffies();
   const auto threshold = static_cast<timers::Jiffies>(params_.watchdog_thresh / ticks.period);
   std::string report;
   std::string reasons;
@@ -69,7 +68,38 @@ Co<> Workqueues::check_stalls() {
                           (now - pool->watchdog_ts) * ticks.period / kSecond);
     reasons += describe_blocked(*pool);
   }
-  if (!report.empty()) throw Stall(report + show_all_workqueues(*this) + reasons);
+  return report.empty() ? report : report + show_all_workqueues(*this) + reasons;
+}
+
+// kernel/workqueue.c: panic_on_wq_watchdog. Where the kernel's parameter is 0, it goes on for ever;
+// here the run ends, as there is a defect to tell of.
+void Workqueues::note_stall(const std::string& report) {
+  if (params_.panic_on_stall == 0) throw Stall(report);
+  ++stalls_;
+  if (stalls_ < params_.panic_on_stall) {
+    last_stall_ = fmt::format("at t={}:\n{}", sim::format_time(machine_.now()), report);
+    return;
+  }
+  throw Stall(fmt::format(
+      "{}kernel BUG at kernel/workqueue.c: panic_on_wq_watchdog()\n"
+      "Kernel panic - not syncing: Fatal exception in interrupt: stall {} with "
+      "workqueue.panic_on_stall={}\n",
+      report, stalls_, params_.panic_on_stall));
+}
+
+std::string Workqueues::survived_stalls() const {
+  if (last_stall_.empty()) return {};
+  return fmt::format("{} of the {} stalls that workqueue.panic_on_stall lets pass, the last {}",
+                     stalls_, params_.panic_on_stall - 1, last_stall_);
+}
+
+// Each round counts from the round before, as if somebody had touched the watchdog then.
+Co<> Workqueues::check_stalls() {
+  const timers::Jiffies now = base_.timers.jiffies();
+  const std::string report = stalled_pools(now);
+  if (!report.empty()) note_stall(report);
+  const auto threshold =
+      static_cast<timers::Jiffies>(params_.watchdog_thresh / base_.timers.ticks().period);
   watchdog_touched_ = now;
   co_await base_.timers.mod_timer(watchdog_timer_, now + threshold);
 }

@@ -77,6 +77,7 @@ using PwqList = boost::intrusive::list<Pwq, boost::intrusive::member_hook<Pwq, M
 
 /// struct wq_node_nr_active.
 struct NodeNrActive {
+  locking::Spinlock lock;  ///< of the list; inside of pool->lock. `nr` is an atomic.
   int max = kWqDflMinActive;
   int nr = 0;
   PwqList<&Pwq::pending_node> pending_pwqs;  ///< waiting for a slot, first come first served

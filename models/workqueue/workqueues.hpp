@@ -16,6 +16,13 @@ namespace kt::workqueue {
 
 using cpu::Cpu;
 
+/// What pwq_tryinc_nr_active() finds without a node's nna->lock.
+enum class Slot : std::uint8_t {
+  kObtained,
+  kNone,    ///< it has to wait, and does, or need not say so
+  kLocked,  ///< there is none, so it has to get in line, under the lock
+};
+
 /// Boot parameters (workqueue.*).
 struct WorkqueueParams {
   explicit WorkqueueParams(const cpu::Topology& topology)
@@ -28,6 +35,8 @@ struct WorkqueueParams {
   /// that runs its works one by one. No pools are shared, no worker is made or rescued.
   bool legacy = false;
   Time watchdog_thresh = 30'000'000'000;  ///< ns; 0: off
+  /// The run goes on from stalls, and panics at so many; 0: it ends at the first one.
+  unsigned panic_on_stall = 0;
   CpuMask unbound_cpus;  ///< workqueue.unbound_cpus, isolcpus and nohz_full applied
   CpuMask isolated;      ///< isolcpus=: each is a cache of its own
 };
@@ -160,6 +169,8 @@ class Workqueues {
   [[nodiscard]] std::size_t retry_timers() const;
   /// If nothing but those timers can happen: why works of a pool never run. Empty: none waits.
   [[nodiscard]] std::string find_exhausted() const;
+  /// The last stall that panic_on_stall let pass, and how many there were; empty: none.
+  [[nodiscard]] std::string survived_stalls() const;
 
   // Queueing (queue.cpp)
   // ---------------------------------------------------------------------------
@@ -250,9 +261,11 @@ class Workqueues {
   [[nodiscard]] WorkerPool* pool_of(const Work& work);
 
   // active.cpp: who may run
-  bool pwq_tryinc_nr_active(Pwq& pwq, bool fill);
-  bool pwq_activate_first_inactive(Pwq& pwq, bool fill);
+  Slot try_slot(Pwq& pwq, bool fill);
+  Co<bool> wait_for_slot(Pwq& pwq, bool fill);
+  Co<bool> pwq_activate_first_inactive(Pwq& pwq, bool fill);
   void pwq_activate_work(Pwq& pwq, Work& work);
+  bool tryinc_node_nr_active(NodeNrActive& nna);
   Co<> node_activate_pending_pwq(NodeNrActive& nna, WorkerPool& caller_pool);
   Co<> pwq_dec_nr_active(Pwq& pwq);
   Co<> pwq_dec_nr_in_flight(Pwq& pwq, std::uint8_t color, bool inactive);
@@ -307,6 +320,8 @@ class Workqueues {
   // stall.cpp
   static Co<> wq_watchdog_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
   Co<> check_stalls();
+  [[nodiscard]] std::string stalled_pools(timers::Jiffies now) const;
+  void note_stall(const std::string& report);
   [[nodiscard]] std::string describe_blocked(const WorkerPool& pool) const;
 
   // destroy.cpp
@@ -454,6 +469,8 @@ class Workqueues {
   std::uint64_t works_moved_ = 0;
   timers::KernelTimer watchdog_timer_;  // wq_watchdog_timer
   timers::Jiffies watchdog_touched_ = 0;
+  unsigned stalls_ = 0;  // wq_stall
+  std::string last_stall_;
   std::uint32_t idle_timer_name_ = 0;
   std::uint32_t mayday_timer_name_ = 0;
   std::uint32_t delayed_timer_name_ = 0;

@@ -173,6 +173,14 @@ std::string expected_text(const std::string& recorded, const std::string& kept, 
   return preamble + kept;
 }
 
+/// Without the room for the longest number of lines that a long trace leaves in its preamble.
+std::string without_room(std::string printed) {
+  const std::size_t cpus = printed.find("   #P:");
+  std::size_t begin = cpus;
+  while (printed[begin - 1] == ' ') --begin;
+  return printed.erase(begin, cpus - begin);
+}
+
 }  // namespace
 
 TEST_CASE("the sink prints recorded lines with the kernel's bytes", "[conformance][trace]") {
@@ -192,7 +200,7 @@ TEST_CASE("the sink prints recorded lines with the kernel's bytes", "[conformanc
     kt::trace::FtraceSink sink(directory.path() / "trace.txt");
     sink.write(recorder.records(), names);
     sink.close(trace.online_cpus);
-    const std::string printed = support::read_text(directory.path() / "trace.txt");
+    const std::string printed = without_room(support::read_text(directory.path() / "trace.txt"));
     CHECK(printed == expected_text(recorded, kept, recorder.records().size(), trace.online_cpus));
   }
 }

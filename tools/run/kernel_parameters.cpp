@@ -75,7 +75,9 @@ void apply(WorkqueueParams& params, const scenario::KernelParameter& parameter, 
   } else if (name == "unbound_cpus") {
     restrict_to(params.unbound_cpus,
                 mask_of_list(scenario::parse_cpulist(value, nr_cpus), nr_cpus));
-  }  // panic_on_stall: the run ends at the first stall
+  } else if (name == "panic_on_stall") {
+    params.panic_on_stall = static_cast<unsigned>(number_of(value));
+  }
 }
 
 }  // namespace

@@ -239,6 +239,8 @@ void System::boot(int start_cpu) {
   Task* oom_reaper = boot_->find_thread("oom_reaper");
   if (oom_reaper != nullptr) memory_->set_oom_reaper(*oom_reaper);
   if (devices_ != nullptr && PlatformDevices::uses_kblockd(scenario_.machine)) devices_->boot();
+  if (!scheduler_->config().tick_full.empty() && (!config.minimal || config.workers))
+    remote_tick_ = std::make_unique<workqueue::RemoteTick>(*workqueues_);
   make_file_system();
   make_background();
   interpreter_->make_workqueues();
@@ -351,10 +353,12 @@ Co<> System::control_body() {
   }
 }
 
-// Every CPU idles. If no timer is armed and nothing is under way, nothing can happen any more.
+// Every CPU idles. If no timer is armed and nothing is under way, nothing can happen any more, but
+// for the ticks that idle CPUs get from afar.
 void System::nothing_left(void* object) {
   System& system = *static_cast<System*>(object);
-  const std::size_t armed = system.timers_->armed();
+  std::size_t armed = system.timers_->armed();
+  if (system.remote_tick_ != nullptr) armed -= system.remote_tick_->armed();
   if (system.irq_sources_->armed() != 0 || system.rcu_->busy()) return;
   if (armed != 0 && armed != system.workqueues_->retry_timers()) return;
   if (system.machine_->signals_in_flight() != 0) return;
@@ -367,7 +371,9 @@ void System::nothing_left(void* object) {
     return;
   }
   if (armed != 0) return;
-  system.nothing_since_ = system.now();
+  // Ticks from afar do not end that.
+  if (system.remote_tick_ == nullptr || system.nothing_since_ == sim::kNever)
+    system.nothing_since_ = system.now();
   if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();
 }
 
@@ -403,6 +409,9 @@ void System::run() {
 void System::run_on(Time limit) {
   scheduler_->all_idle = {this, &nothing_left};
   go(std::min(limit, horizon_));
+  const std::string stalls = workqueues_->survived_stalls();
+  if (ending_ == Ending::kDone && watchdog_->message().empty() && !stalls.empty())
+    watchdog_->trip(Watchdog::Alarm::kWorkqueueStall, stalls);
   if (!watchdog_->message().empty()) {
     ending_ = Ending::kWatchdog;
     message_ = watchdog_->message();

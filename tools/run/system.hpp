@@ -15,6 +15,7 @@
 #include "models/power/suspend.hpp"
 #include "models/softirq/softirq.hpp"
 #include "models/softirq/tasklet.hpp"
+#include "models/workqueue/remote_tick.hpp"
 #include "sim/simulation.hpp"
 #include "sim/trace.hpp"
 #include "tools/run/devices.hpp"
@@ -141,6 +142,7 @@ class System {
   std::unique_ptr<Energy> energy_;
   std::unique_ptr<DiskWriter> disk_writer_;
   std::unique_ptr<fs::FileSystem> file_system_;
+  std::unique_ptr<workqueue::RemoteTick> remote_tick_;  // null: no CPU goes without a tick
   std::unique_ptr<boot::Background> background_;
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<FreezeFailures> freeze_failures_;

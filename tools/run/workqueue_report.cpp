@@ -68,6 +68,7 @@ class Builder {
     add_lock(use, "wq_pool_mutex", workqueues.wq_pool_mutex());
     add_lock(use, "wq_pool_attach_mutex", workqueues.wq_pool_attach_mutex());
     add_lock(use, "wq_mayday_lock", workqueues.wq_mayday_lock());
+    for (const auto& wq : workqueues.workqueues()) add_node_locks(use, *wq);
     return use;
   }
 
@@ -134,6 +135,14 @@ class Builder {
   static void add_lock(WorkqueueUse& use, std::string_view name, const Lock& lock) {
     if (lock.contentions == 0) return;
     use.locks.push_back({std::string(name), lock.contentions, lock.waited});
+  }
+
+  static void add_node_locks(WorkqueueUse& use, const workqueue::Workqueue& wq) {
+    const std::size_t nodes = wq.node_nr_active.size();
+    for (std::size_t i = 0; i < nodes; ++i) {
+      const std::string where = i + 1 == nodes ? "no node" : fmt::format("node {}", i);
+      add_lock(use, fmt::format("nna->lock of {}, {}", wq.name, where), wq.node_nr_active[i].lock);
+    }
   }
 
   System& system_;

@@ -32,6 +32,57 @@ TEST_CASE("the watchdog finds a pool that does not get on", "[workqueue][stall]"
   CHECK(run("workqueue.watchdog_thresh=0").message.find("workqueue lockup") == std::string::npos);
 }
 
+namespace {
+
+// A worker is busy for ever, so that its pool never gets on; `words` go to the command line.
+support::Run stalls_for_ever(const std::string& words) {
+  return support::run_keys(
+      R"("duration": "100s", "machine": {"cpus": 2},
+    "kernel": {"boot": "minimal",
+               "cmdline": "workqueue.cpu_intensive_thresh_us=0 workqueue.watchdog_thresh=5 )" +
+          words + R"("}, "works": {"b": {"do": []},
+      "hog": {"do": [{"loop": null, "do": [{"run": "10ms"}, "cond_resched"]}]}},
+    "kthreads": {"t": {"cpu": 0, "do": [{"queue_work": "hog"}, {"msleep": "10ms"},
+                                        {"queue_work": "b"}]}})",
+      {.traced = false});
+}
+
+}  // namespace
+
+TEST_CASE("panic_on_stall: the kernel panics at so many stalls", "[workqueue][stall]") {
+  const support::Run first = stalls_for_ever("");
+  CHECK_THAT(first.message, Contains("workqueue lockup") && !Contains("panic"));
+  const support::Run off = stalls_for_ever("workqueue.panic_on_stall=0");
+  CHECK(off.message == first.message);
+  const support::Run one = stalls_for_ever("workqueue.panic_on_stall=1");
+  CHECK(one.ending == kt::run::Ending::kWatchdog);
+  CHECK(one.end == first.end);
+  CHECK_THAT(one.message,
+             Contains("BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for") &&
+                 Contains("pending: b") &&
+                 Contains("Kernel panic - not syncing: Fatal exception in interrupt: stall 1 with "
+                          "workqueue.panic_on_stall=1"));
+  // The watchdog counts anew from each stall, and its timer is a little late each time.
+  const support::Run three = stalls_for_ever("workqueue.panic_on_stall=3");
+  CHECK(three.ending == kt::run::Ending::kWatchdog);
+  CHECK(three.end > first.end + 10 * sim::kSecond);
+  CHECK(three.end < first.end + 11 * sim::kSecond);
+  CHECK_THAT(three.message, Contains("stall 3 with workqueue.panic_on_stall=3"));
+}
+
+TEST_CASE("panic_on_stall: stalls that it lets pass are told of at the end", "[workqueue][stall]") {
+  const support::Run run = stalls_for_ever("workqueue.panic_on_stall=1000");
+  CHECK(run.ending == kt::run::Ending::kWatchdog);
+  CHECK(run.end == 100 * sim::kSecond);
+  CHECK_THAT(run.message, Contains("of the 999 stalls that workqueue.panic_on_stall lets pass") &&
+                              Contains("BUG: workqueue lockup") && !Contains("Kernel panic"));
+  const support::Run none = support::run_keys(R"("duration": "100s",
+    "kernel": {"boot": "minimal", "cmdline": "workqueue.panic_on_stall=1"},
+    "works": {"a": {"do": [{"run": "1ms"}]}}, "kthreads": {"t": {"do": [{"queue_work": "a"}]}})");
+  CHECK(none.ending == kt::run::Ending::kDone);
+  CHECK(none.message.empty());
+}
+
 TEST_CASE("a pool without workers that nothing can help", "[workqueue][stall]") {
   FailingForks forks;
   forks.fails = 1'000;
