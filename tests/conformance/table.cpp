@@ -82,8 +82,8 @@ a CPU that is kicked keeps its turn until the next tick, for 3.9 and 2.4 ms
 much in these two. The two grace periods of cpu_up in cpu_down_queued take 12 ms each if
 rcu_preempt runs on the CPU of who waits, as there, and 20 ms if on another one, as here: its
 own CPU it finds quiescent at its second look. A delayed work of suspend_deep comes a tick late
-whenever its CPU has the tick some 5 us before the CPU that counts the jiffies: here jiffies is
-read off the clock. Draining the page lists of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in
+whenever its CPU has the tick some 5 us before the CPU that counts the jiffies, as the turns have
+it: here both have it at once, and the one that counts is in time. Draining the page lists of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in
 suspend_deep 1.5 ms, here it takes 0.5 ms.
 
 Made by `build/release/tests/ktsim-conformance > results/conformance.md`.
