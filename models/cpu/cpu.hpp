@@ -199,6 +199,7 @@ class Cpu {
   std::uint32_t irq_work = 0;         ///< softirqs that other CPUs want raised here, a bit a vector
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
   bool tick_stopped = false;  ///< TS_FLAG_STOPPED: an interrupt may find jiffies stale
+  bool got_idle_tick = false;  ///< the tick has come while it idled
   bool online = true;    ///< cpu_online(): tracepoints of a CPU that is not are not recorded
 
   /// Says to whoever explores that the code which runs now uses what other CPUs use too.

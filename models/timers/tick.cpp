@@ -27,6 +27,7 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   Base& base = *static_cast<Base*>(timer.object);
   const Time now = cpu.now();
   timers.do_timer(base, now);
+  cpu.got_idle_tick = true;
   co_await cpu.run(cpu.costs().tick);
   if (timers.timers_due(base)) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kTimer);
   sched::Scheduler& scheduler = timers.scheduler_;
@@ -74,18 +75,13 @@ Jiffies Timers::next_wheel_event(Base& base, bool serve_all, Jiffies now) {
 }
 
 // tick_nohz_idle_stop_tick(), can_stop_idle_tick()
-void Timers::stop_tick(void* self, Cpu& cpu) {
+// Without a cpuidle driver the tick stays until it has come once: a short sleep does not pay.
+void Timers::stop_tick(void* self, Cpu& cpu, bool got_tick) {
+  if (!got_tick && !cpu.tick_stopped) return;
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
   const bool never = !base.oneshot || (timers.keeps_time(base) && timers.full_ticks());
   if (cpu.softirq_pending == 0 && !never) timers.stop_tick_of(base, true);
-}
-
-// What the cpuidle governor says: not worth it if the next event, also of hrtimers, is less than a
-// tick away (tick_nohz_get_sleep_length).
-bool Timers::sleeps_shortly(const Base& base, Time wheel_time) const {
-  const Time hrtimer = base.hrtimers.next_event(kHrtimersAll, &base.tick);
-  return std::min(wheel_time, hrtimer) - machine_.now() < ticks_.period;
 }
 
 // tick_nohz_next_event(), tick_nohz_stop_tick(); of a CPU that idles, or has one task.
@@ -105,7 +101,7 @@ void Timers::stop_tick_of(Base& base, bool idle) {
     wheel_time = next_period_;
   }
   if (!cpu.tick_stopped) {
-    if (wheel_time <= next_period_ || (idle && sleeps_shortly(base, wheel_time))) {  // it stays
+    if (wheel_time <= next_period_) {  // not worth it: the tick stays, whatever the hrtimers do
       retract_global(base);
       if (was_busy) busy_.set(cpu.id());
       return;

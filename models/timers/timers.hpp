@@ -198,11 +198,10 @@ class Timers {
   void restart_tick(Base& base);
   void arm_tick(Base& base);
   static void start_tick(void* self, Cpu& cpu);
-  static void stop_tick(void* self, Cpu& cpu);
+  static void stop_tick(void* self, Cpu& cpu, bool got_tick);
   static void idle_exit(void* self, Cpu& cpu);
   static void tick_irq_exit(void* self, Cpu& cpu);
   void stop_tick_of(Base& base, bool idle);
-  [[nodiscard]] bool sleeps_shortly(const Base& base, Time wheel_time) const;
   void full_update_tick(Base& base);
   void need_tick(Base& base);
   [[nodiscard]] bool can_stop_full_tick(const Base& base);

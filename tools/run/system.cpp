@@ -369,7 +369,7 @@ void System::nothing_left(void* object) {
     return;
   }
   if (armed != 0) return;
-  system.nothing_since_ = system.now();
+  if (system.nothing_since_ == sim::kNever) system.nothing_since_ = system.now();
   if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();
 }
 
