@@ -83,8 +83,8 @@ much in these two. The turns also decide which CPU has its tick first, and that 
 to tick: one that has it ahead of the CPU that counts the jiffies, by 5 us, sees old ones, and its
 wheel timers are a tick late. In suspend_deep this happens to the delayed works again and again,
 up to 28 ms in all, and to the thread that has to freeze; in cpu_down_threads to rcu_preempt at
-31.5 ms. Here all ticks come at once, and the CPU that counts is in time. Draining the page lists of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in
-suspend_deep 1.5 ms, here it takes 0.5 ms.
+31.5 ms. Here all ticks come at once, and the CPU that counts is in time. Draining the page lists
+of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in suspend_deep 1.5 ms, here it takes 0.5 ms.
 
 Made by `build/release/tests/ktsim-conformance > results/conformance.md`.
 
