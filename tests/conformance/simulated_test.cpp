@@ -105,10 +105,10 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
     const Beginning beginning = beginning_of(folder, recorded_trace(folder));
     for (const sim::Time phase : kPhases) {
       CAPTURE(folder.filename().string(), phase);
-      // An exit frees task and stack by way of RCU: in the trace of the first phase the CPU on which
-      // q0 ended starts a grace period at its next tick, whose thread wakes up and goes idle on the
-      // other node, where it may pull a worker. Here an exit starts none, and at the last phase,
-      // where that tick comes 0.4 ms behind the works, v/2 and v/3 change their CPUs.
+      // There is a trace of the first phase only. At the last one, here, CPU 0 pulls kthreadd at
+      // 21.6 ms, more workers are made, and v/2 and v/3 change their CPUs. Why it did not is not
+      // known: the grace period that frees a task behind its exit, which the model lacks, does not
+      // explain it alone.
       if (folder.filename() == "unbound_numa" && phase == kPhases[2]) continue;
       const TraceText trace =
           simulate(folder, {(beginning.tick_offset + phase) % kTick, beginning.cpu});
@@ -132,7 +132,7 @@ TEST_CASE("the same worker runs the same work as recorded", "[conformance]") {
     const WorkFacts actual = extract_work_facts(simulated, simulated_works(folder));
     auto workers = workers_of(actual);
     // Here CPU 3 pulls kthreadd at 24 ms, as it goes idle, so that another worker was the last to go
-    // idle when n/1 is queued. In the recording it had rcu_preempt to run, for the exit of q3.
+    // idle when n1 is queued. In the recording it had rcu_preempt to run, for the exit of q3.
     if (name == "unbound_numa") workers["n1"] = workers_of(expected)["n1"];
     CHECK(json::diff(workers, workers_of(expected)) == json::array());
     if (suspends(folder)) continue;
