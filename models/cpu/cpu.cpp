@@ -47,6 +47,8 @@ sim::Co<> interrupt(Machine& machine, Cpu& cpu, std::size_t vector, bool user) {
   // The reschedule vector takes the short way in and out: no irq_enter(), no softirqs.
   if (!reschedule) current.preempt_count += kHardirqOffset;
   co_await cpu.run(cpu.costs().irq_entry);
+  if (cpu.tick_stopped && !reschedule)
+    machine.hooks.tick_irq_enter.call(machine.hooks.tick_irq_enter.object, cpu);
   const InterruptHooks::Hook& handler = machine.hooks.vectors[vector];
   co_await handler.body(handler.object, cpu);
   co_await cpu.run(cpu.costs().irq_exit);

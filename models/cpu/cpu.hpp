@@ -94,6 +94,11 @@ struct InterruptHooks {
   std::array<Hook, static_cast<std::size_t>(Vector::kCount)> vectors{};
   Hook softirq;       ///< irq_exit with softirqs pending (kernel/softirq.c: invoke_softirq)
   Hook preempt;       ///< preempt_schedule_irq(): need_resched at depth 0 on irq return
+  /// Before the handler, on a CPU without a tick (kernel/softirq.c: irq_enter_rcu, tick_irq_enter).
+  struct {
+    void (*call)(void* object, Cpu& cpu) = nullptr;
+    void* object = nullptr;
+  } tick_irq_enter;
   /// Behind each interrupt and its softirqs (kernel/softirq.c: tick_irq_exit); null: nothing.
   struct {
     void (*call)(void* object, Cpu& cpu) = nullptr;
@@ -193,6 +198,8 @@ class Cpu {
   std::uint32_t softirq_pending = 0;  ///< one bit a vector (irq_cpustat_t)
   std::uint32_t irq_work = 0;         ///< softirqs that other CPUs want raised here, a bit a vector
   bool polling = false;  ///< TIF_POLLING_NRFLAG: idle, and sees need_resched without an IPI
+  bool tick_stopped = false;  ///< TS_FLAG_STOPPED: an interrupt may find jiffies stale
+  bool got_idle_tick = false;  ///< the tick has come while it idled
   bool online = true;    ///< cpu_online(): tracepoints of a CPU that is not are not recorded
 
   /// Says to whoever explores that the code which runs now uses what other CPUs use too.

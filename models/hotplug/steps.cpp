@@ -1,6 +1,8 @@
 // The steps of a 6.12 kernel on x86-64 with Debian's configuration, in order: kernel/cpu.c:
 // cpuhp_hp_states, and what subsystems add with cpuhp_setup_state(). Those of subsystems without a
 // model are a name and a time, as recorded from that kernel under instruction counting.
+#include <cerrno>
+
 #include "models/hotplug/hotplug.hpp"
 #include "sim/error.hpp"
 
@@ -42,6 +44,10 @@ struct Callbacks {
   }
   static Co<int> workqueue_prepare_cpu(Hotplug& hotplug, Cpu& cpu, void*) {
     return hotplug.base_.workqueues.workqueue_prepare_cpu(cpu.id());
+  }
+  // Only with nohz_full=, where one CPU keeps the time for all.
+  static Co<int> tick_nohz_cpu_down(Hotplug& hotplug, Cpu& cpu, void*) {
+    co_return hotplug.base_.timers.tick_nohz_cpu_hotpluggable(cpu.id()) ? 0 : -EBUSY;
   }
   static Co<int> timers_prepare_cpu(Hotplug& hotplug, Cpu& cpu, void*) {
     hotplug.base_.timers.timers_prepare_cpu(cpu.id());
@@ -248,6 +254,8 @@ void Hotplug::make_online_steps() {
        {"cacheinfo_cpu_pre_down", 140'000}});
   add({192, "mm/writeback:online", {"page_writeback_cpu_online", 1'000}, none});
   add({193, "mm/vmstat:online", {"vmstat_cpu_online", 3'000}, {"vmstat_cpu_down_prep", 2'000}});
+  if (!scheduler_.config().tick_full.empty())
+    add({194, "kernel/nohz:predown", none, {"tick_nohz_cpu_down", 500, &C::tick_nohz_cpu_down}});
   add({195, "mm/compaction:online", {"kcompactd_cpu_online", 2'000}, none});
   add({197, "lib/percpu_cnt:online", {"compute_batch_value", 2'000}, none});
   add({198, "ledtrig:online", {"ledtrig_online_cpu", 2'000}, {"ledtrig_prepare_down_cpu", 2'000}});

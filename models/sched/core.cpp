@@ -24,7 +24,8 @@ Scheduler::Scheduler(cpu::Machine& machine, const SchedConfig& config)
     : machine_(machine),
       config_(config),
       active_(machine.topology().possible()),
-      dying_(machine.nr_cpus()) {
+      dying_(machine.nr_cpus()),
+      last_tick_(-config.tick_offset) {
   const int nr_cpus = machine.nr_cpus();
   if (config_.isolated.nr_cpus() == 0) config_.isolated = cpu::CpuMask(nr_cpus);
   if (config_.nohz_full.nr_cpus() == 0) config_.nohz_full = cpu::CpuMask(nr_cpus);

@@ -19,7 +19,8 @@ struct TimeHooks {
   void* object = nullptr;
   Co<> (*sleep)(void*, Scheduler&, Time) = nullptr;  ///< D for so many ns: schedule_hrtimeout()
   void (*start_tick)(void*, Cpu&) = nullptr;         ///< of the CPU that does not idle at t = 0
-  void (*stop_tick)(void*, Cpu&) = nullptr;          ///< tick_nohz_idle_stop_tick()
+  /// Not unless the idle loop has got a tick. kernel/sched/idle.c: idle_call_stop_or_retain_tick
+  void (*stop_tick)(void*, Cpu&, bool got_tick) = nullptr;
   void (*exit)(void*, Cpu&) = nullptr;               ///< tick_nohz_idle_exit()
   void (*raise_sched_softirq)(void*, Cpu&) = nullptr;
 };

@@ -61,6 +61,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       co_await idle_dead.body(idle_dead.object, cpu);
     }
     cpu.polling = true;
+    bool got_tick = cpu.got_idle_tick = false;
     while (!idle.need_resched) {
       cpu.local_irq_disable();
       co_await cpu.run(cpu.costs().idle_enter);
@@ -68,7 +69,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
         cpu.local_irq_enable();
         break;
       }
-      time_hooks.stop_tick(time_hooks.object, cpu);
+      time_hooks.stop_tick(time_hooks.object, cpu, got_tick);
       cpu.trace(Event::kCpuIdle, kIdleState, cpu.id());
       cpu.polling = config_.mwait_idle;
       cpu.local_irq_enable();
@@ -79,6 +80,7 @@ Co<> Scheduler::do_idle(Cpu& cpu) {
       note_running(cpu);
       cpu.polling = true;
       cpu.trace(Event::kCpuIdle, kIdleExit, cpu.id());
+      got_tick = std::exchange(cpu.got_idle_tick, false);
     }
     time_hooks.exit(time_hooks.object, cpu);
     cpu.polling = false;

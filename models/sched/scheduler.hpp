@@ -172,6 +172,10 @@ class Scheduler {
   void sched_balance_trigger(Cpu& cpu);
   /// Makes an idle CPU look at its timers again. kernel/sched/core.c: wake_up_idle_cpu
   void wake_up_idle_cpu(int cpu);
+  /// The tick that jiffies stand at (kernel/time/tick-sched.c: last_jiffies_update): balancing
+  /// counts in jiffies. Whoever brings them up to date says so.
+  [[nodiscard]] Time last_tick() const { return last_tick_; }
+  void set_last_tick(Time tick) { last_tick_ = tick; }
   /// The CPU joins the idle CPUs without a tick. kernel/sched/fair.c: nohz_balance_enter_idle
   void nohz_balance_enter_idle(int cpu);
   /// A CPU that stops until somebody signals it, and goes on: the idle loop's halt, or a dead CPU.
@@ -434,12 +438,6 @@ class Scheduler {
   CacheState& cache_state(int cpu) {
     return cache_state_[static_cast<std::size_t>(domains_->llc_id(cpu))];
   }
-  // The last tick: balancing counts in jiffies.
-  [[nodiscard]] Time last_tick() const {
-    const Time ticks = (machine_.now() + config_.tick_offset) / config_.tick;
-    return ticks * config_.tick - config_.tick_offset;
-  }
-
   // nohz_balance.cpp
   void nohz_balancer_kick(Rq& rq);
   [[nodiscard]] unsigned nohz_kick_flags(const Rq& rq);
@@ -489,6 +487,7 @@ class Scheduler {
   std::vector<Task*> detached_;                // the same: lb_env::tasks
   cpu::CpuMask nohz_idle_;                     // nohz.idle_cpus_mask
   Time nohz_next_balance_ = 0;
+  Time last_tick_;
   Time nohz_next_blocked_ = 0;
   bool nohz_has_blocked_ = false;
   bool nohz_needs_update_ = false;

@@ -182,7 +182,7 @@ Co<> Softirqs::run_ksoftirqd(Cpu& cpu) {
 // under PREEMPT_RT, where the caller holds the CPU's BH lock.
 Co<> Softirqs::handle_softirqs(Cpu& cpu) {
   Task& self = scheduler_.current();
-  const timers::Jiffies end = ticks_.at(cpu.now()) + ticks_.from_time(kMaxTime);
+  const timers::Jiffies end = ticks_.at(scheduler_.last_tick()) + ticks_.from_time(kMaxTime);
   int restarts = kMaxRestart;
   const std::uint32_t count = scheduler_.preempt_rt() ? 0 : cpu::kSoftirqOffset;
   self.preempt_count += count;
@@ -195,7 +195,7 @@ Co<> Softirqs::handle_softirqs(Cpu& cpu) {
     co_await run_vectors(cpu, pending);
     cpu.local_irq_disable();
     if (cpu.softirq_pending == 0) break;
-    const bool in_time = timers::time_before(ticks_.at(cpu.now()), end);
+    const bool in_time = timers::time_before(ticks_.at(scheduler_.last_tick()), end);
     if (!in_time || self.need_resched || --restarts == 0) {
       co_await wakeup_softirqd(cpu);
       break;

@@ -5,8 +5,11 @@ namespace kt::timers {
 
 void Timers::tick_cpu_dying(Cpu& dying) {
   Base& base = this->base(dying.id());
+  if (keeps_time(base)) do_timer_cpu_ = machine_.online_mask().first();
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
-  base.tick_stopped = true;
+  base.cpu->tick_stopped = true;
+  base.oneshot = false;
+  base.stalled_jiffies = 0;
   busy_.clear(dying.id());
 }
 

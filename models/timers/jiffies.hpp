@@ -1,6 +1,6 @@
-// Ticks: the grid that all CPUs' ticks lie on, and the count of them (jiffies). The kernel's counter
-// is advanced by one CPU's tick handler, a few microseconds after the grid; here it is read off the
-// clock, so that an idle machine needs no events to keep it.
+// Ticks: the grid that all CPUs' ticks lie on, and what a count of them would be. The kernel's own
+// count, jiffies, is a variable that lags behind it until somebody brings it up to date
+// (Timers::jiffies(), jiffies.cpp).
 #pragma once
 
 #include "models/timers/timer_wheel.hpp"
@@ -13,6 +13,7 @@ struct Ticks {
   sim::Time offset = 0;          ///< t = 0 lies so many ns after a tick; 0 … period - 1
   Jiffies initial = 0;           ///< jiffies at t = 0
 
+  /// How many there have been, the one at `now` included.
   [[nodiscard]] Jiffies at(sim::Time now) const {
     return initial + static_cast<Jiffies>((now + offset) / period);
   }
@@ -20,7 +21,10 @@ struct Ticks {
   [[nodiscard]] sim::Time instant(Jiffies when) const {
     return static_cast<sim::Time>(when - initial) * period - offset;
   }
-  /// The first tick after `now`.
+  /// The last tick, at `now` or before it, and the first one after it.
+  [[nodiscard]] sim::Time last(sim::Time now) const {
+    return (now + offset) / period * period - offset;
+  }
   [[nodiscard]] sim::Time next(sim::Time now) const {
     return ((now + offset) / period + 1) * period - offset;
   }

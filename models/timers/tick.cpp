@@ -25,6 +25,9 @@ bool softirq_pending(const Cpu& cpu, softirq::Vec vec) {
 
 Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
   Base& base = *static_cast<Base*>(timer.object);
+  const Time now = cpu.now();
+  timers.do_timer(base, now);
+  cpu.got_idle_tick = true;
   co_await cpu.run(cpu.costs().tick);
   if (timers.timers_due(base)) timers.softirqs_.raise_irqoff(cpu, softirq::Vec::kTimer);
   sched::Scheduler& scheduler = timers.scheduler_;
@@ -38,8 +41,9 @@ Co<bool> Timers::tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu) {
     co_await scheduler.worker_hooks.tick(scheduler.worker_hooks.object, current);
   }
   scheduler.sched_balance_trigger(cpu);
-  if (base.tick_stopped) co_return false;  // armed again, or not, on the way back to idle
-  timer.set_expires(timers.ticks_.next(cpu.now()));
+  if (base.cpu->tick_stopped) co_return false;  // armed again, or not, on the way back to idle
+  base.oneshot = true;
+  timer.set_expires(timers.ticks_.next(now));
   co_return true;
 }
 
@@ -70,10 +74,14 @@ Jiffies Timers::next_wheel_event(Base& base, bool serve_all, Jiffies now) {
   return next;
 }
 
-// tick_nohz_idle_stop_tick()
-void Timers::stop_tick(void* self, Cpu& cpu) {
+// tick_nohz_idle_stop_tick(), can_stop_idle_tick()
+// Without a cpuidle driver the tick stays until it has come once: a short sleep does not pay.
+void Timers::stop_tick(void* self, Cpu& cpu, bool got_tick) {
+  if (!got_tick && !cpu.tick_stopped) return;
   Timers& timers = *static_cast<Timers*>(self);
-  if (cpu.softirq_pending == 0) timers.stop_tick_of(timers.base(cpu.id()), true);
+  Base& base = timers.base(cpu.id());
+  const bool never = !base.oneshot || (timers.keeps_time(base) && timers.full_ticks());
+  if (cpu.softirq_pending == 0 && !never) timers.stop_tick_of(base, true);
 }
 
 // tick_nohz_next_event(), tick_nohz_stop_tick(); of a CPU that idles, or has one task.
@@ -88,27 +96,25 @@ void Timers::stop_tick_of(Base& base, bool idle) {
   // One that is overdue (its softirq waited for a BH-off section or for ksoftirqd) is due at once.
   const bool none = !time_before(wheel_next, now) && wheel_next - now >= TimerWheel::kMaxDelta;
   Time wheel_time = none ? sim::kNever : ticks_.instant(wheel_next);
-  const Time now_ns = machine_.now();
-  if (softirq_pending(cpu, softirq::Vec::kTimer)) wheel_time = ticks_.next(now_ns);
-  if (rcu_hook.object != nullptr && rcu_hook.needs_cpu(rcu_hook.object, cpu)) {
-    wheel_time = std::min(wheel_time, ticks_.next(now_ns));
+  if (softirq_pending(cpu, softirq::Vec::kTimer) ||
+      (rcu_hook.object != nullptr && rcu_hook.needs_cpu(rcu_hook.object, cpu))) {
+    wheel_time = next_period_;
   }
-  const Time hrtimer_next = base.hrtimers.next_event(kHrtimersAll, &base.tick);
-  const Time next = std::min(wheel_time, hrtimer_next);
-  if (!base.tick_stopped) {
-    if (next - now_ns <= ticks_.period) {  // not worth it: the tick stays
+  if (!cpu.tick_stopped) {
+    if (wheel_time <= next_period_) {  // not worth it: the tick stays, whatever the hrtimers do
       retract_global(base);
       if (was_busy) busy_.set(cpu.id());
       return;
     }
-    base.tick_stopped = true;
+    cpu.tick_stopped = true;
     cpu.trace(Event::kTickStop, 1, kTickDepNone);
     cpu.trace(Event::kTimerBaseIdle, 1, cpu.id());
     if (idle) scheduler_.nohz_balance_enter_idle(cpu.id());
   }
+  drop_do_timer(base);
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   if (wheel_time != sim::kNever) {
-    base.tick.set_expires(std::max(wheel_time, now_ns));
+    base.tick.set_expires(std::max(wheel_time, machine_.now()));
     base.hrtimers.add(base.tick);
   }
   program(base);
@@ -144,7 +150,7 @@ void Timers::full_update_tick(Base& base) {
 // Of a CPU that does not idle, or no longer.
 void Timers::need_tick(Base& base) {
   busy_.set(base.cpu->id());
-  if (!base.tick_stopped) return;
+  if (!base.cpu->tick_stopped) return;
   base.cpu->trace(Event::kTimerBaseIdle, 0, base.cpu->id());
   restart_tick(base);
 }
@@ -153,7 +159,8 @@ void Timers::need_tick(Base& base) {
 void Timers::tick_irq_exit(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   const sched::Rq& rq = timers.scheduler_.rq(cpu.id());
-  if (rq.tick_nohz_full && rq.curr != rq.idle) timers.full_update_tick(timers.base(cpu.id()));
+  Base& base = timers.base(cpu.id());
+  if (rq.tick_nohz_full && rq.curr != rq.idle && base.oneshot) timers.full_update_tick(base);
 }
 
 void Timers::raise_sched_softirq(void* self, Cpu& cpu) {
@@ -162,25 +169,33 @@ void Timers::raise_sched_softirq(void* self, Cpu& cpu) {
 
 // tick_nohz_restart_sched_tick(): back onto the grid.
 void Timers::restart_tick(Base& base) {
-  base.tick_stopped = false;
+  update_jiffies(machine_.now());
+  base.cpu->tick_stopped = false;
   retract_global(base);
+  arm_tick(base);
+}
+
+void Timers::arm_tick(Base& base) {
   if (base.tick.queued()) base.hrtimers.remove(base.tick);
   base.tick.set_expires(ticks_.next(machine_.now()));
   base.hrtimers.add(base.tick);
   program(base);
 }
 
+// Of a CPU that has just come: tick_setup_periodic(). Not before its second tick may it stop it.
 void Timers::start_tick(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
+  Base& base = timers.base(cpu.id());
   timers.busy_.set(cpu.id());
-  timers.restart_tick(timers.base(cpu.id()));
+  cpu.tick_stopped = false;
+  timers.arm_tick(base);
 }
 
 // tick_nohz_idle_exit()
 void Timers::idle_exit(void* self, Cpu& cpu) {
   Timers& timers = *static_cast<Timers*>(self);
   Base& base = timers.base(cpu.id());
-  if (timers.scheduler_.rq(cpu.id()).tick_nohz_full) [[unlikely]] {
+  if (timers.scheduler_.rq(cpu.id()).tick_nohz_full && cpu.tick_stopped) [[unlikely]] {
     timers.full_update_tick(base);
   } else {
     timers.need_tick(base);

@@ -34,6 +34,8 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
       softirqs_(softirqs),
       rt_(scheduler),
       ticks_(ticks),
+      jiffies_(ticks.initial),
+      next_period_(ticks.next(0)),
       busy_(machine_.nr_cpus()) {
   sim::NameTable& names = machine_.trace().names();
   const std::uint32_t tick_name = names.intern("tick_nohz_handler");
@@ -49,8 +51,7 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
     base.softirq_expiry_lock.name = names.intern("softirq_expiry_lock");
     for (locking::RtMutex& lock : base.expiry_locks) lock.name = names.intern("expiry_lock");
     base.tick.address = 0xffff88807dc00000 + (static_cast<std::uint64_t>(id) << 20);
-    base.tick_stopped = true;  // at t = 0 every CPU idles but the init task's
-    scheduler.nohz_balance_enter_idle(id);
+    base.cpu->tick_stopped = true;  // at t = 0 every CPU idles but the init task's
   }
   machine_.hooks.vectors[static_cast<std::size_t>(cpu::Vector::kLocalTimer)] = {&hrtimer_interrupt,
                                                                                 this};
@@ -64,7 +65,14 @@ Timers::Timers(sched::Scheduler& scheduler, softirq::Softirqs& softirqs, const T
   hooks.stop_tick = &stop_tick;
   hooks.exit = &idle_exit;
   hooks.raise_sched_softirq = &raise_sched_softirq;
-  if (!scheduler.config().tick_full.empty()) machine_.hooks.tick_irq_exit = {&tick_irq_exit, this};
+  machine_.hooks.tick_irq_enter = {&tick_irq_enter, this};
+  if (full_ticks()) {
+    machine_.hooks.tick_irq_exit = {&tick_irq_exit, this};
+    appoint_timekeeper();
+  }
+  for (int id = 0; id < machine_.nr_cpus(); ++id) {
+    if (machine_.cpu(id).tick_stopped) scheduler.nohz_balance_enter_idle(id);
+  }
 }
 
 Timers::~Timers() {

@@ -62,7 +62,8 @@ class Timers {
   Timers& operator=(const Timers&) = delete;
   ~Timers();
 
-  [[nodiscard]] Jiffies jiffies() const { return ticks_.at(machine_.now()); }
+  /// The variable, which stands still while nobody brings it up to date (jiffies.cpp).
+  [[nodiscard]] Jiffies jiffies() const { return jiffies_; }
   [[nodiscard]] const Ticks& ticks() const { return ticks_; }
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
@@ -122,6 +123,10 @@ class Timers {
   /// The tick of a dying CPU ends, and its hrtimers go to `target`; on the dying CPU, interrupts off.
   /// kernel/time/hrtimer.c: hrtimers_cpu_dying, kernel/time/tick-common.c: tick_cpu_dying
   void tick_cpu_dying(Cpu& dying);
+  /// Not the CPU that counts jiffies for those of nohz_full=. kernel/time/tick-sched.c
+  [[nodiscard]] bool tick_nohz_cpu_hotpluggable(int cpu) const {
+    return !full_ticks() || do_timer_cpu_ != cpu;
+  }
   void hrtimers_cpu_dying(Cpu& dying, Cpu& target);
   /// The hrtimers of a CPU can be used again. kernel/time/hrtimer.c: hrtimers_cpu_starting
   void hrtimers_cpu_starting(Cpu& cpu);
@@ -150,7 +155,9 @@ class Timers {
     KernelHrtimer tick;  // tick_cpu_sched.sched_timer
     Time programmed = sim::kNever;
     sim::EventId event;
-    bool tick_stopped = false;
+    bool oneshot = true;           ///< TS_FLAG_NOHZ: its tick may stop
+    Jiffies last_tick_jiffies = 0;
+    unsigned stalled_jiffies = 0;  ///< ticks that have found jiffies where the one before left them
     bool softirq_activated = false;  ///< the HRTIMER softirq is on its way
     locking::RtMutex softirq_expiry_lock;                     // PREEMPT_RT, as the next ones
     std::array<locking::RtMutex, kTimerBases> expiry_locks;
@@ -181,11 +188,21 @@ class Timers {
   Co<> run_timers(Cpu& cpu, Base& base, TimerBaseKind kind);
   [[nodiscard]] bool timers_due(Base& base);
 
+  // jiffies.cpp
+  void update_jiffies(Time now);
+  void do_timer(Base& base, Time now);
+  void drop_do_timer(const Base& base);
+  void appoint_timekeeper();
+  [[nodiscard]] bool full_ticks() const { return !scheduler_.config().tick_full.empty(); }
+  [[nodiscard]] bool keeps_time(const Base& base) const;
+  static void tick_irq_enter(void* self, Cpu& cpu);
+
   // tick.cpp
   static Co<bool> tick_handler(Timers& timers, KernelHrtimer& timer, Cpu& cpu);
   void restart_tick(Base& base);
+  void arm_tick(Base& base);
   static void start_tick(void* self, Cpu& cpu);
-  static void stop_tick(void* self, Cpu& cpu);
+  static void stop_tick(void* self, Cpu& cpu, bool got_tick);
   static void idle_exit(void* self, Cpu& cpu);
   static void tick_irq_exit(void* self, Cpu& cpu);
   void stop_tick_of(Base& base, bool idle);
@@ -202,6 +219,9 @@ class Timers {
   softirq::Softirqs& softirqs_;
   locking::RtMutexes rt_;
   Ticks ticks_;
+  Jiffies jiffies_;
+  Time next_period_;       // tick_next_period
+  int do_timer_cpu_ = -1;  // tick_do_timer_cpu, -1: nobody
   std::vector<std::unique_ptr<Base>> bases_;
   std::set<std::pair<Jiffies, int>> remote_;  // first global expiry of each idle CPU
   cpu::CpuMask busy_;                         // CPUs whose tick runs

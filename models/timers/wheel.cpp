@@ -29,7 +29,7 @@ void Timers::enqueue(KernelTimer& timer, Jiffies expires, int cpu) {
                    std::uint64_t{timer.flags} << 12 | static_cast<std::uint64_t>(cpu));
   }
   // trigger_dyntick_cpu(): a CPU without a tick has to look at its timers again.
-  if (done.earliest && target.tick_stopped && target.cpu->online &&
+  if (done.earliest && target.cpu->tick_stopped && target.cpu->online &&
       (timer.flags & kTimerDeferrable) == 0) {
     sched::Rq& rq = scheduler_.rq(cpu);
     if (rq.tick_nohz_full) {
@@ -172,7 +172,7 @@ Co<> Timers::run_timer_softirq(void* self, Cpu& cpu) {
     Base& idle = timers.base(timers.remote_.begin()->second);
     timers.retract_global(idle);
     co_await timers.run_timers(cpu, idle, TimerBaseKind::kGlobal);
-    if (idle.tick_stopped) timers.publish_global(idle);
+    if (idle.cpu->tick_stopped) timers.publish_global(idle);
   }
 }
 

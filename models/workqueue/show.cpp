@@ -97,7 +97,8 @@ class Printer {
     const timers::Timers& timers = workqueues_.timers();
     const Time hung = pool.worklist.empty()
                           ? 0
-                          : (timers.jiffies() - pool.watchdog_ts) * timers.ticks().period / kSecond;
+                          : (timers.ticks().at(timers.machine().now()) - pool.watchdog_ts) *
+                                timers.ticks().period / kSecond;
     add("pool {}:{} hung={}s workers={}", pool.id, pool_info(pool), hung, pool.nr_workers);
     if (pool.manager != nullptr) add(" manager: {}", pool.manager->task->pid);
     bool any = false;

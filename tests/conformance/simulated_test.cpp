@@ -105,11 +105,11 @@ TEST_CASE("what the kernel did at every phase of the tick, the simulator does", 
     const Beginning beginning = beginning_of(folder, recorded_trace(folder));
     for (const sim::Time phase : kPhases) {
       CAPTURE(folder.filename().string(), phase);
-      // An idle CPU pulls a worker that waits across the nodes, as in the trace of the first phase.
-      // Of the other two there is no trace. There the worker goes on to make another one and then
-      // starts u/2 on CPU 2, here on CPU 3; at the last one CPUs of v/2 and v/3 differ too. Why is
-      // not known.
-      if (folder.filename() == "unbound_numa" && phase != kPhases[0]) continue;
+      // There is a trace of the first phase only. At the last one, here, CPU 0 pulls kthreadd at
+      // 21.6 ms, more workers are made, and v/2 and v/3 change their CPUs. Why it did not is not
+      // known: the grace period that frees a task behind its exit, which the model lacks, does not
+      // explain it alone.
+      if (folder.filename() == "unbound_numa" && phase == kPhases[2]) continue;
       const TraceText trace =
           simulate(folder, {(beginning.tick_offset + phase) % kTick, beginning.cpu});
       json facts = stable_form(extract_facts(trace), extract_work_facts(trace, works));
@@ -125,16 +125,16 @@ TEST_CASE("the same worker runs the same work as recorded", "[conformance]") {
     const std::string name = folder.filename();
     if (name == "cpu_down_queued" || name == "suspend_deep")
       continue;  // see by_turns(), suspends()
-    // Here CPU 3 pulls kthreadd at 24 ms, as it goes idle. In the recording it ran rcu_preempt and
-    // did not pull kthreadd after that; whether by the dice of newidle balancing, the trace does
-    // not show.
-    if (name == "unbound_numa") continue;
     CAPTURE(folder.filename().string());
     const TraceText recorded = recorded_trace(folder);
     const TraceText simulated = simulate(folder, beginning_of(folder, recorded));
     const WorkFacts expected = extract_work_facts(recorded, recorded_works(folder));
     const WorkFacts actual = extract_work_facts(simulated, simulated_works(folder));
-    CHECK(json::diff(workers_of(actual), workers_of(expected)) == json::array());
+    auto workers = workers_of(actual);
+    // Here CPU 3 pulls kthreadd at 24 ms, as it goes idle, so that another worker was the last to go
+    // idle when n1 is queued. In the recording it had rcu_preempt to run, for the exit of q3.
+    if (name == "unbound_numa") workers["n1"] = workers_of(expected)["n1"];
+    CHECK(json::diff(workers, workers_of(expected)) == json::array());
     if (suspends(folder)) continue;
     CHECK(forked(extract_facts(simulated)) == forked(extract_facts(recorded)));
   }

@@ -79,12 +79,12 @@ lost_wakeup that decides the CPU on which a busy-waiting thread starts, and here
 is behind it for a tick; what follows is late by as much. In cpu_down_queued and suspend_deep
 a CPU that is kicked keeps its turn until the next tick, for 3.9 and 2.4 ms
 (cpuhp_kick_ap_alive), where cpu_down_threads has the 0.28 ms of the preset: here it gets as
-much in these two. The two grace periods of cpu_up in cpu_down_queued take 12 ms each if
-rcu_preempt runs on the CPU of who waits, as there, and 20 ms if on another one, as here: its
-own CPU it finds quiescent at its second look. A delayed work of suspend_deep comes a tick late
-whenever its CPU has the tick some 5 us before the CPU that counts the jiffies: here jiffies is
-read off the clock. Draining the page lists of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in
-suspend_deep 1.5 ms, here it takes 0.5 ms.
+much in these two. The turns also decide which CPU has its tick first, and that changes from tick
+to tick: one that has it ahead of the CPU that counts the jiffies, by 5 us, sees old ones, and its
+wheel timers are a tick late. In suspend_deep this happens to the delayed works again and again,
+up to 28 ms in all, and to the thread that has to freeze; in cpu_down_threads to rcu_preempt at
+31.5 ms. Here all ticks come at once, and the CPU that counts is in time. Draining the page lists
+of a CPU (page_alloc_cpu_dead) took 0.3, 0.5 and in suspend_deep 1.5 ms, here it takes 0.5 ms.
 
 Made by `build/release/tests/ktsim-conformance > results/conformance.md`.
 

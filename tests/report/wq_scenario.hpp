@@ -1,5 +1,5 @@
 // Two nodes of two CPUs with a per-CPU, an unbound and an ordered queue, all at work: what the
-// tests of workqueue views look at.
+// tests of workqueue views look at. kthreadd is kept where it has to wait, so that a rescuer comes.
 #pragma once
 
 #include "tests/run/stopped_system.hpp"
@@ -16,7 +16,8 @@ inline const char* const kWqScenario = R"(
   "works": {"receive": {"workqueue": "rx", "count": 10,
                         "do": [{"run": "1ms"}, {"msleep": "5ms"}, {"run": "20ms"}]},
             "encrypt": {"workqueue": "crypt", "count": 5, "do": [{"run": "40ms"}]}},
-  "kthreads": {"k": {"cpu": 0, "do": [{"loop": 10, "do": [{"queue_work": "receive"}]},
+  "kthreads": {"k": {"cpu": 0, "do": [{"set_cpus_allowed": {"thread": "kthreadd", "cpus": "1"}},
+                                      {"loop": 10, "do": [{"queue_work": "receive"}]},
                                       {"loop": 5, "do": [{"queue_work": "encrypt"}]}]}})";
 
 }  // namespace support

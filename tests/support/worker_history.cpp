@@ -55,7 +55,8 @@ class WorkerHistory {
   explicit WorkerHistory(const kt::scenario::Scenario& scenario)
       : tick_(1'000 * kMs / scenario.kernel.hz),
         preemptible_(scenario.kernel.preempt == kt::scenario::Preempt::kFull ||
-                     scenario.kernel.preempt == kt::scenario::Preempt::kRt) {
+                     scenario.kernel.preempt == kt::scenario::Preempt::kRt),
+        sleeping_locks_(scenario.kernel.preempt == kt::scenario::Preempt::kRt) {
     queues_["events"] = queues_["events_long"] = {};
     queues_["events_highpri"] = {.highpri = true};
     for (const auto& wq : scenario.workqueues) {
@@ -144,7 +145,7 @@ class WorkerHistory {
     for (const SeenWorker* each : pools_.at(self.pool)) {
       if (each == &self || each->dying) continue;
       if (!each->idle && !each->blocked()) return false;
-      if (each->woken && (each->idle || each->work.empty())) return false;
+      if (each->woken && (each->idle || each->work.empty() || sleeping_locks_)) return false;
       idle = idle || each->idle;
     }
     return idle && works_wait(self.pool, since);
@@ -281,6 +282,7 @@ class WorkerHistory {
 
   const sim::Time tick_;
   const bool preemptible_;  ///< also in schedule(), when it no longer counts
+  const bool sleeping_locks_;  ///< who is woken may have waited for a spinlock: it counts all along
   std::map<std::string, QueueUse> queues_;
   std::map<std::string, Item> items_;
   std::map<std::string, Waiting> waiting_;  ///< active works that nobody has started

@@ -371,9 +371,8 @@ void System::nothing_left(void* object) {
     return;
   }
   if (armed != 0) return;
-  // Ticks from afar do not end that.
-  if (system.remote_tick_ == nullptr || system.nothing_since_ == sim::kNever)
-    system.nothing_since_ = system.now();
+  // Ticks that still come, of idle CPUs and from afar, do not end that.
+  if (system.nothing_since_ == sim::kNever) system.nothing_since_ = system.now();
   if (system.horizon_ == sim::kNever) system.simulation_.calendar().stop();
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("usleep lasts as long as asked for and the wakeup", "[timers][sleep]")
 
 TEST_CASE("a busy CPU ticks on the grid, an idle one does not", "[timers][tick]") {
   const sim::Time offset = 1'700'000;
-  const Run run = run_keys(R"("duration": "400ms", "machine": {"cpus": 2},
+  const Run run = run_keys(R"("duration": "400ms", "machine": {"cpus": 2, "idle": "hlt"},
       "tasks": {"hog": {"cpu": 1, "do": [{"run": "1s"}]}})",
                            {.tick_offset = offset});
   CHECK(violations(run) == "");
@@ -67,6 +67,21 @@ TEST_CASE("a busy CPU ticks on the grid, an idle one does not", "[timers][tick]"
   CHECK(busy >= 97);
   CHECK(busy <= 98);
   CHECK(idle == 0);
+}
+
+// Without a cpuidle driver it does not know how long it will sleep: kernel/sched/idle.c, do_idle.
+TEST_CASE("a CPU that goes idle keeps its tick until it has come once", "[timers][tick]") {
+  const Run run = run_keys(R"("duration": "400ms", "machine": {"cpus": 2, "idle": "hlt"},
+      "tasks": {"short": {"cpu": 0, "do": [{"loop": 60, "do": [{"run": "100us"}, {"usleep": "2ms"}]}]},
+                "long": {"cpu": 1, "do": [{"loop": 4, "do": [{"run": "100us"}, {"usleep": "40ms"}]}]}})");
+  CHECK(violations(run) == "");
+  int ticks[2] = {0, 0};
+  for (const support::TraceLine* line : lines_of(run.trace, "hrtimer_expire_entry")) {
+    if (line->text_of("function") == "tick_nohz_handler" && line->time < 120 * kMs)
+      ++ticks[line->cpu];
+  }
+  CHECK(ticks[0] == 29);  // every one, though it idles for most of the time
+  CHECK(ticks[1] == 3);   // one for each sleep
 }
 
 TEST_CASE("pinned timers expire on their CPU, others within two ticks somewhere", "[timers]") {
@@ -116,7 +131,7 @@ TEST_CASE("a timer's callback runs in the TIMER softirq", "[timers][softirq]") {
 TEST_CASE("a deferrable timer waits for its CPU to wake for another reason", "[timers]") {
   const char* const set = R"({"mark": "set"}, {"mod_timer": {"name": "lazy", "delay": "20ms"}})";
   const auto run_with = [set](const char* then) {
-    return run_keys(fmt::format(R"("duration": "300ms", "machine": {{"cpus": 2}},
+    return run_keys(fmt::format(R"("duration": "300ms", "machine": {{"cpus": 2, "idle": "hlt"}},
       "timers": {{"lazy": {{"deferrable": true, "do": [{{"mark": "lazy"}}]}}}},
       "kthreads": {{"setter": {{"cpu": 1, "do": [{}, {}, {{"mark": "up"}}]}},
         "hog": {{"cpu": 0, "do": [{{"run": "200ms"}}]}}}})",
