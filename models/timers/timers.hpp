@@ -68,10 +68,6 @@ class Timers {
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_.frame_pool(); }
   [[nodiscard]] cpu::Machine& machine() const { return machine_; }
   [[nodiscard]] sched::Scheduler& scheduler() const { return scheduler_; }
-  /// kernel/time/tick-sched.c: tick_nohz_tick_stopped_cpu
-  [[nodiscard]] bool tick_stopped(int cpu) const {
-    return bases_[static_cast<std::size_t>(cpu)]->tick_stopped;
-  }
   /// Wheel timers and hrtimers that are armed; ticks and deferrable timers not counted.
   [[nodiscard]] std::size_t armed() const { return armed_; }
 

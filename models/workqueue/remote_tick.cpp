@@ -63,10 +63,10 @@ void RemoteTick::sched_tick_stop(void* self, Cpu& cpu) {
 // The check is racy, as in the kernel: a tick too many or too few does no harm.
 Co<> RemoteTick::sched_tick_remote(Workqueues& workqueues, Work& work) {
   TickWork& twork = *static_cast<TickWork*>(work.object);
-  if (workqueues.timers().tick_stopped(twork.cpu)) {
+  const Cpu& cpu = workqueues.machine().cpu(twork.cpu);
+  if (cpu.tick_stopped) {
     co_await workqueues.machine().run(workqueues.machine().costs().tick);
-    if (workqueues.machine().cpu(twork.cpu).online)
-      workqueues.scheduler().sched_tick_remote(twork.cpu);
+    if (cpu.online) workqueues.scheduler().sched_tick_remote(twork.cpu);
   }
   workqueues.machine().touch(&twork, cpu::Access::kWrite);
   KT_ASSERT(twork.state != State::kOffline, "CPU {} has a remote tick and is gone", twork.cpu);
