@@ -73,6 +73,7 @@ TEST_CASE("bad usage is one message and exit code 2", "[cli]") {
       {"explore", "expected one scenario"},
       {"explore good.json --strategy dsf", "did you mean \"dfs\"?"},
       {"explore good.json --bound x", "--bound"},
+      {"explore good.json --strategy pct --budget 9 --resume x", "take another --seed"},
       {"replay good.json", "--schedule"},
       {"run good.json --sed 3", "unknown option --sed; did you mean \"--seed\"?"},
       {"run good.json --trac=x", "did you mean \"--trace\"?"},
@@ -156,6 +157,40 @@ TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore
   const CommandResult blank = bench.ktsim("replay race.json --schedule blank.json");
   CHECK(blank.code == 2);
   CHECK_THAT(blank.err, Contains("names no step to compare"));
+}
+
+TEST_CASE("an exploration goes on where one has stopped", "[cli][explore]") {
+  const Bench bench;
+  const std::string sections = R"("duration": "idle", "machine": {"cpus": 2},
+    "variables": {"a": 0}, "kthreads": {
+      "one": {"cpu": 0, "do": [{"set": "a = 1"}, {"set": "a = 2"}, {"set": "a = 3"}]},
+      "other": {"cpu": 1, "do": [{"set": "a = 4"}, {"set": "a = 5"}, {"set": "a = 6"}]}})";
+  bench.scenario("good.json", sections);
+  int pieces = 1;
+  CommandResult piece = bench.ktsim("explore good.json --bound 3 --budget 40 --resume s.json");
+  for (; piece.code == 3; ++pieces) {
+    CHECK_THAT(piece.out, Contains("the budget ended within bound"));
+    piece = bench.ktsim("explore good.json --bound 3 --budget 40 --resume s.json");
+  }
+  CHECK(pieces > 2);
+  CHECK(piece.code == 0);
+  CHECK_THAT(piece.out, Contains("no defect in all"));
+  CHECK_THAT(bench.ktsim("explore good.json --bound 3").out, Contains("no defect in all"));
+  const CommandResult again = bench.ktsim("explore good.json --bound 3 --resume s.json");
+  CHECK(again.code == 0);
+  CHECK_THAT(again.out, Contains("no defect in all") && Contains("\n0 executions"));
+
+  const auto refused = [&](const std::string& arguments, const std::string& message) {
+    const CommandResult result = bench.ktsim("explore " + arguments + " --resume s.json");
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, Contains("s.json: ") && Contains(message));
+  };
+  refused("good.json --jobs 2", "--jobs: 2 here, 1 there");
+  refused("good.json --strategy dfs", "--strategy: dfs here, exhaustive there");
+  refused("good.json --faults none", "--faults: none here, spurious-wakeup there");
+  refused("good.json --set /machine/cpus=3", "another scenario");
+  bench.file("s.json", "{}");
+  refused("good.json", "expected the key \"search\"");
 }
 
 TEST_CASE("replay looks for data races, as explore does", "[cli][explore]") {

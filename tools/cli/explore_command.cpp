@@ -17,6 +17,7 @@
 #include "tools/explore/explanation.hpp"
 #include "tools/explore/schedule_file.hpp"
 #include "tools/explore/search.hpp"
+#include "tools/explore/search_file.hpp"
 #include "tools/scenario/nearest.hpp"
 
 namespace kt::cli {
@@ -43,6 +44,7 @@ CommandLine explore_command_line() {
       "  ktsim explore scenario.json\n"
       "  ktsim explore scenario.json --bound 3 --schedule-out found.json\n"
       "  ktsim replay scenario.json --schedule found.json --trace trace.txt\n"
+      "  ktsim explore scenario.json --bound 4 --budget 1h --resume search.json\n"
       "  ktsim explore scenario.json --strategy random --budget 10s --json\n");
   line.add("strategy", "NAME",
            "exhaustive (default): schedules that reverse races; dfs: all, as a reference; random; "
@@ -50,6 +52,9 @@ CommandLine explore_command_line() {
   line.add("bound", "K", "deviations at most (default 2)");
   line.add("from", "K", "begin with bound K: an earlier search was done with the smaller ones");
   line.add("budget", "N|TIME", "executions, or time of this machine (10s), at most");
+  line.add("resume", "FILE",
+           "go on where the search that wrote FILE has stopped, and write it if this one stops too: "
+           "by its budget or by Ctrl-C");
   line.add("jobs", "N", "processes that share the search (default 1)");
   line.add("faults", "LIST",
            "what may go wrong besides timing: spurious-wakeup, allocation, none (default "
@@ -114,7 +119,7 @@ explore::SearchOptions search_options(const CommandLine& line) {
   options.bound = static_cast<unsigned>(bound);
   const std::uint64_t from = line.number("from").value_or(0);
   if (from > bound) line.fail("--from: above --bound");
-  options.first_bound = static_cast<unsigned>(from);
+  options.begin.bound = static_cast<unsigned>(from);
   const std::uint64_t jobs = line.number("jobs").value_or(1);
   constexpr std::uint64_t kMostJobs = 256;
   if (jobs == 0 || jobs > kMostJobs) line.fail(fmt::format("--jobs: 1 to {}", kMostJobs));
@@ -125,6 +130,9 @@ explore::SearchOptions search_options(const CommandLine& line) {
   const bool draws = is_drawn(options);
   if (draws && options.executions == 0 && options.time.count() == 0)
     line.fail(fmt::format("--strategy {} never ends by itself: give --budget", name));
+  if (line.has("resume") && draws)
+    line.fail(fmt::format("--resume: not with --strategy {}: take another --seed", name));
+  if (line.has("resume") && line.has("from")) line.fail("--resume: not with --from");
   if (line.operands().size() != 1) line.fail("expected one scenario");
   return options;
 }
@@ -139,6 +147,7 @@ class Counter {
   Counter(const Counter&) = delete;
   Counter& operator=(const Counter&) = delete;
 
+  void hide() { shows_ = false; }
   bool operator()(const explore::Progress& progress) {
     if (shows_ && progress.seconds - last_ > 0.25) {
       last_ = progress.seconds;
@@ -162,13 +171,13 @@ std::string verdict_text(const explore::SearchOptions& options,
   if (is_drawn(options))
     return fmt::format("no defect in {} executions drawn at random", result.executions);
   if (!result.completed)
-    return fmt::format("no defect in {} executions; the budget ended before bound 0",
-                       result.executions);
+    return fmt::format("no defect in {} executions; the budget ended within bound {}",
+                       result.executions, result.position.bound);
   if (result.no_more)
     return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
-                       result.schedules, *result.completed - 1);
+                       result.schedules.all, *result.completed - 1);
   std::string text = fmt::format("no defect in all {} interleavings up to bound {}",
-                                 result.schedules, *result.completed);
+                                 result.schedules.all, *result.completed);
   if (result.interrupted)
     text += fmt::format("; the budget ended within bound {}", *result.completed + 1);
   return text;
@@ -184,17 +193,22 @@ class Exploration {
         scenario_(load_scenario(file_, line.list("set"))),
         subject_(scenario_) {
     options_.faults.store_buffers = scenario_.kernel.memory_model == scenario::MemoryModel::kTso;
+    search_.scenario = scenario_.name;
+    search_.scenario_hash = hash();
+    search_.version = KTSIM_VERSION;
+    search_.strategy = kStrategies[static_cast<std::size_t>(options_.strategy)];
+    search_.faults = line_.text("faults").value_or("spurious-wakeup");
+    search_.positions.resize(options_.jobs, options_.begin);
+    if (line_.has("resume")) read_search();
   }
 
   int go() {
-    explore::Search search(subject_, options_);
     {
-      Counter counter(scenario_.name);
-      search.progress = std::ref(counter);
       const InterruptGuard guard;
       const auto start = std::chrono::steady_clock::now();
-      result_ = options_.jobs == 1 ? search.run() : share();
+      result_ = options_.jobs == 1 ? alone() : share();
       seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (line_.has("resume") && !result_.found) write_search();
       if (InterruptGuard::interrupted()) return kInterrupted;
     }
     if (result_.found) return found();
@@ -214,6 +228,38 @@ class Exploration {
                                                           : sim::ExitCode::kDone);
   }
 
+  [[nodiscard]] std::string hash() const {
+    return explore::scenario_hash(read_file(file_).value_or(""), line_.list("set"));
+  }
+
+  void read_search() {
+    const std::string path = *line_.text("resume");
+    const std::optional<std::string> text = read_file(path);
+    if (!text) return;  // this is the first search
+    explore::SearchFile before = explore::parse_search(path, *text);
+    const std::string difference = search_.difference(before);
+    if (!difference.empty())
+      throw sim::UserError(fmt::format("{}: cannot go on from it: {}", path, difference));
+    search_.positions = std::move(before.positions);
+  }
+
+  void write_search() {
+    trace::OutputFile out(*line_.text("resume"));
+    out.write(explore::to_json(search_).dump(2) + "\n");
+    out.commit();
+  }
+
+  explore::SearchResult alone() {
+    Counter counter(scenario_.name);
+    explore::SearchOptions options = options_;
+    options.begin = search_.positions.front();
+    explore::Search search(subject_, options);
+    search.progress = std::ref(counter);
+    explore::SearchResult result = search.run();
+    search_.positions.front() = result.position;
+    return result;
+  }
+
   // Each job does its share of the last level; the levels above are done by all. What is found
   // first in the order of the jobs counts.
   explore::SearchResult share() {
@@ -223,9 +269,14 @@ class Exploration {
         explore::SearchOptions mine = options_;
         mine.job = job;
         mine.seed += job;
+        mine.begin = search_.positions[job];
         if (mine.executions != 0)
           mine.executions = std::max<std::uint64_t>(1, mine.executions / mine.jobs);
-        return result_json(explore::Search(subject_, mine).run()).dump();
+        explore::Search search(subject_, mine);
+        Counter counter(fmt::format("{}, one of {} jobs", scenario_.name, mine.jobs));
+        search.progress = std::ref(counter);
+        if (job != 0) counter.hide();
+        return result_json(search.run()).dump();
       });
     }
     explore::SearchResult all;
@@ -233,6 +284,7 @@ class Exploration {
       const Json json = Json::parse(children[job].result(), nullptr, false);
       if (!json.is_object()) throw sim::InternalError("a job of the exploration broke off");
       add_result(json, job == 0, all);
+      search_.positions[job] = explore::parse_position("a job", json["position"]);
     }
     return all;
   }
@@ -246,8 +298,9 @@ class Exploration {
       }
     }
     return {{"executions", result.executions},
-            {"schedules", result.schedules},
-            {"inner", result.inner},
+            {"schedules", result.schedules.all},
+            {"inner", result.schedules.inner},
+            {"position", to_json(result.position)},
             {"completed", result.completed ? static_cast<int>(*result.completed) : -1},
             {"no_more", result.no_more},
             {"interrupted", result.interrupted},
@@ -257,8 +310,8 @@ class Exploration {
 
   void add_result(const Json& json, bool first, explore::SearchResult& all) {
     all.executions += json["executions"].get<std::uint64_t>();
-    all.inner = json["inner"];
-    all.schedules += json["schedules"].get<std::uint64_t>() - (first ? 0 : all.inner);
+    const auto inner = json["inner"].get<std::uint64_t>();
+    all.schedules.all += json["schedules"].get<std::uint64_t>() - (first ? 0 : inner);
     const int completed = json["completed"];
     const auto least =
         std::min(first ? completed : static_cast<int>(all.completed.value_or(0)), completed);
@@ -284,8 +337,7 @@ class Exploration {
     const explore::Explanation explanation = explore::explain(subject_, shrunk);
     explore::ScheduleFile schedule;
     schedule.scenario = scenario_.name;
-    schedule.scenario_hash =
-        explore::scenario_hash(read_file(file_).value_or(""), line_.list("set"));
+    schedule.scenario_hash = search_.scenario_hash;
     schedule.version = KTSIM_VERSION;
     schedule.fault = explore::fault_words(shrunk.outcome.fault);
     schedule.overrides = line_.list("set");
@@ -317,7 +369,7 @@ class Exploration {
               {"seconds", seconds_}};
     if (result_.completed) {
       json["bound_completed"] = *result_.completed;
-      json["interleavings"] = result_.schedules;
+      json["interleavings"] = result_.schedules.all;
     }
     json["complete"] = result_.no_more;
     json.update(more);
@@ -329,6 +381,7 @@ class Exploration {
   std::string file_;
   scenario::Scenario scenario_;
   explore::Subject subject_;
+  explore::SearchFile search_;  // where each job begins, then where it has stopped
   explore::SearchResult result_;
   double seconds_ = 0;
 };

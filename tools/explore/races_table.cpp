@@ -58,7 +58,7 @@ std::string deeper(const scenario::Scenario& scenario, const SearchResult& prove
   if (proven.interrupted || proven.found) return "";
   if (proven.no_more) return "none more";
   SearchOptions options = options_of(scenario, Strategy::kExhaustive);
-  options.first_bound = options.bound = 3;
+  options.begin.bound = options.bound = 3;
   options.time = kDeeper;
   const SearchResult result = measure(scenario, options).result;
   if (result.found) return "NOT PROVEN";

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "sim/error.hpp"
 #include "sim/random.hpp"
+#include "tools/explore/json_fields.hpp"
 
 namespace kt::explore {
 
@@ -18,36 +18,21 @@ constexpr std::array<std::string_view, 3> kKinds{"stall", "late_interrupt", "ans
 
 constexpr int kFormat = 1;
 
-[[noreturn]] void wrong(const std::string& path, const std::string& what) {
-  throw sim::UserError(fmt::format("{}: {}", path, what));
-}
-
-template <class T>
-T get(const std::string& path, const Json& object, const char* key) {
-  const auto entry = object.find(key);
-  if (entry == object.end()) wrong(path, fmt::format("expected the key \"{}\"", key));
-  try {
-    return entry->get<T>();
-  } catch (const Json::exception&) {
-    wrong(path, fmt::format("\"{}\" has the wrong type", key));
-  }
-}
-
 Place parse_place(const std::string& path, const Json& entry) {
   Place place;
-  const auto kind = get<std::string>(path, entry, "kind");
+  const auto kind = field<std::string>(path, entry, "kind");
   const auto found = std::ranges::find(kKinds, kind);
   if (found == kKinds.end())
-    wrong(path, fmt::format("\"{}\": expected stall, late_interrupt or answer", kind));
+    wrong_file(path, fmt::format("\"{}\": expected stall, late_interrupt or answer", kind));
   place.deviation.kind = static_cast<Deviation::Kind>(found - kKinds.begin());
-  place.deviation.cpu = get<std::uint16_t>(path, entry, "cpu");
-  place.deviation.index = get<std::uint32_t>(path, entry, "index");
-  place.deviation.time = get<Time>(path, entry, "ns");
+  place.deviation.cpu = field<std::uint16_t>(path, entry, "cpu");
+  place.deviation.index = field<std::uint32_t>(path, entry, "index");
+  place.deviation.time = field<Time>(path, entry, "ns");
   if (place.deviation.time < 0 || place.deviation.index == 0)
-    wrong(path, "\"ns\" or \"index\" is out of range");
-  place.thread = get<std::string>(path, entry, "thread");
-  place.statement = get<std::string>(path, entry, "statement");
-  place.pointer = get<std::string>(path, entry, "pointer");
+    wrong_file(path, "\"ns\" or \"index\" is out of range");
+  place.thread = field<std::string>(path, entry, "thread");
+  place.statement = field<std::string>(path, entry, "statement");
+  place.pointer = field<std::string>(path, entry, "pointer");
   return place;
 }
 
@@ -86,21 +71,21 @@ Json to_json(const ScheduleFile& file) {
 
 ScheduleFile parse_schedule(const std::string& path, const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) wrong(path, "not a JSON object; expected a schedule file");
-  if (get<int>(path, json, "schedule") != kFormat)
-    wrong(path,
+  if (!json.is_object()) wrong_file(path, "not a JSON object; expected a schedule file");
+  if (field<int>(path, json, "schedule") != kFormat)
+    wrong_file(path,
           fmt::format("format {} is not known; expected {}", json["schedule"].dump(), kFormat));
   ScheduleFile file;
-  file.version = get<std::string>(path, json, "ktsim");
-  file.scenario = get<std::string>(path, json, "scenario");
-  file.scenario_hash = get<std::string>(path, json, "scenario_hash");
-  file.overrides = get<std::vector<std::string>>(path, json, "set");
-  file.fault = get<std::string>(path, json, "fault");
+  file.version = field<std::string>(path, json, "ktsim");
+  file.scenario = field<std::string>(path, json, "scenario");
+  file.scenario_hash = field<std::string>(path, json, "scenario_hash");
+  file.overrides = field<std::vector<std::string>>(path, json, "set");
+  file.fault = field<std::string>(path, json, "fault");
   const auto deviations = json.find("deviations");
   if (deviations == json.end() || !deviations->is_array())
-    wrong(path, "expected an array \"deviations\"");
+    wrong_file(path, "expected an array \"deviations\"");
   for (const Json& entry : *deviations) {
-    if (!entry.is_object()) wrong(path, "an entry of \"deviations\" is no object");
+    if (!entry.is_object()) wrong_file(path, "an entry of \"deviations\" is no object");
     file.places.push_back(parse_place(path, entry));
     file.schedule = with(file.schedule, file.places.back().deviation);
   }

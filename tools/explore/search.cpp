@@ -56,7 +56,7 @@ Outcome Search::execute(const Schedule& schedule, bool recording) {
 
 void Search::note(const Schedule& schedule, const Outcome& outcome) {
   ++result_.executions;
-  ++in_bound_;
+  ++in_bound_.all;
   if (observe) observe(schedule, outcome);
   if (outcome.fault != Fault::kNone && options_.stop_at_fault) {
     result_.found = {schedule, outcome};
@@ -65,15 +65,22 @@ void Search::note(const Schedule& schedule, const Outcome& outcome) {
 }
 
 // Depth first, from the run of one schedule to those that reverse one race more. Where a step is
-// held back already it is held back for longer: a reversal, but no further stall.
+// held back already it is held back for longer: a reversal, but no further stall. On the way to where
+// another search has stopped runs are made again, but not counted.
 void Search::visit(const Schedule& schedule, unsigned depth) {
   const bool last = depth == bound_;
-  if (over()) return;
-  if (!last || depth == 0) ++inner_;
-  execute(schedule, !last);
-  if (stop_ || last) {
-    deeper_ = true;
-    return;
+  const bool on_the_way = depth < resumed_.size();
+  if (on_the_way) {
+    subject_.run(schedule, true);
+  } else {
+    resumed_.clear();
+    if (over()) return;
+    if (!last || depth == 0) ++in_bound_.inner;
+    execute(schedule, !last);
+    if (stop_ || last) {
+      deeper_ = true;
+      return;
+    }
   }
   const bool reduce = options_.strategy == Strategy::kExhaustive;
   if (reduce && traces_.contains(races_.trace_hash(subject_.recorder()), bound_ - depth)) return;
@@ -83,41 +90,55 @@ void Search::visit(const Schedule& schedule, unsigned depth) {
   // One run more, and the copies: that has to pay.
   constexpr std::size_t kRunsForAMark = 8;
   if (before_last) subject_.mark(schedule, next.size() / (kRunsForAMark * options_.jobs));
-  for (const Deviation& deviation : next) {
+  for (std::uint32_t i = on_the_way ? resumed_[depth] : 0; i < next.size(); ++i) {
+    const Deviation& deviation = next[i];
     const bool answered =
         deviation.kind == Deviation::Kind::kAnswer &&
         std::ranges::any_of(schedule, [&](const Deviation& d) { return d.same_place(deviation); });
     if (answered) continue;
+    path_.resize(depth);
+    path_.push_back(i);
     const Schedule child = with(schedule, deviation);
-    if (schedules_.contains(hash_of(child), bound_ - depth - 1)) continue;
-    before_last ? visit_last(child, deviation) : visit(child, depth + 1);
+    const std::uint64_t hash = hash_of(child);
+    if (schedules_.contains(hash, bound_ - depth - 1)) continue;
+    before_last ? visit_last(child, deviation, hash) : visit(child, depth + 1);
     if (stop_) return;
   }
+  resumed_.clear();
 }
 
-// The jobs take turns.
-void Search::visit_last(const Schedule& schedule, const Deviation& deviation) {
-  if (turn_++ % options_.jobs != options_.job) return;
+// Which job makes a run depends on nothing but its schedule: each remembers other ones.
+void Search::visit_last(const Schedule& schedule, const Deviation& deviation, std::uint64_t hash) {
+  resumed_.clear();
+  if (hash % options_.jobs != options_.job) return;
   if (over()) return;
   note(schedule, subject_.run_near(schedule, deviation));
   deeper_ = true;
 }
 
 void Search::iterate() {
-  for (bound_ = options_.first_bound; bound_ <= options_.bound; ++bound_) {
+  const SearchPosition& begin = options_.begin;
+  resumed_ = begin.path;
+  in_bound_ = begin.so_far;
+  if (begin.before.all != 0) result_.completed = begin.bound - 1;
+  result_.schedules = begin.before;
+  result_.position = begin;
+  for (bound_ = begin.bound; bound_ <= options_.bound; ++bound_) {
     traces_.clear();
     schedules_.clear();
-    in_bound_ = inner_ = 0;
-    deeper_ = false;
+    deeper_ = !resumed_.empty();
     visit({}, 0);
+    result_.position = {bound_, path_, in_bound_, result_.schedules};
     if (stop_) return;
     result_.completed = bound_;
     result_.schedules = in_bound_;
-    result_.inner = inner_;
+    result_.position = {bound_ + 1, {}, {}, in_bound_};
     if (!deeper_) {  // every run of the last bound was a repetition
       result_.no_more = true;
       return;
     }
+    path_.clear();
+    in_bound_ = {};
   }
 }
 

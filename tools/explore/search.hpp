@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "sim/random.hpp"
 #include "tools/explore/races.hpp"
@@ -18,9 +19,26 @@ namespace kt::explore {
 
 enum class Strategy : std::uint8_t { kExhaustive, kDfs, kPct, kRandom };
 
+/// Different schedules of one bound, and those of them that every job makes.
+struct ScheduleCount {
+  std::uint64_t all = 0;
+  std::uint64_t inner = 0;
+  bool operator==(const ScheduleCount&) const = default;
+};
+
+/// How far a search of `exhaustive` or `dfs` has come, where another one may go on: what the first
+/// remembers of runs that are alike, the other one does not know, and may make some again.
+struct SearchPosition {
+  unsigned bound = 0;               ///< that is being searched; it includes those before it
+  std::vector<std::uint32_t> path;  ///< which deviation is next, of those at each depth
+  ScheduleCount so_far;             ///< of this bound
+  ScheduleCount before;             ///< of the bound before; 0: not known
+  bool operator==(const SearchPosition&) const = default;
+};
+
 struct SearchOptions {
   Strategy strategy = Strategy::kExhaustive;
-  unsigned first_bound = 0;          ///< begins with this one, which includes those before it
+  SearchPosition begin;
   unsigned bound = 2;                ///< deviations at most: reversals of races, other answers
   std::uint64_t executions = 0;      ///< the budget; 0: none
   std::chrono::nanoseconds time{0};  ///< the budget of the host's time; 0: none
@@ -45,12 +63,11 @@ struct Found {
 
 struct SearchResult {
   std::uint64_t executions = 0;  ///< runs made, in all
-  std::uint64_t schedules =
-      0;  ///< different schedules among those of the last bound that was completed
-  std::uint64_t inner = 0;            ///< those of them that every job makes
+  ScheduleCount schedules;            ///< of the last bound that was completed
   std::optional<unsigned> completed;  ///< all schedules up to this bound were tried
   bool no_more = false;               ///< and larger bounds would add none
   bool interrupted = false;
+  SearchPosition position;  ///< at the end, if nothing was found
   std::optional<Found> found;
 };
 
@@ -91,7 +108,7 @@ class Search {
   Outcome execute(const Schedule& schedule, bool recording);
   void note(const Schedule& schedule, const Outcome& outcome);
   void visit(const Schedule& schedule, unsigned depth);
-  void visit_last(const Schedule& schedule, const Deviation& deviation);
+  void visit_last(const Schedule& schedule, const Deviation& deviation, std::uint64_t hash);
   void iterate();
   void draw_random();
   void draw_pct();
@@ -102,9 +119,9 @@ class Search {
   Races races_;
   SearchResult result_;
   unsigned bound_ = 0;
-  std::uint64_t in_bound_ = 0;
-  std::uint64_t inner_ = 0;
-  std::uint64_t turn_ = 0;
+  ScheduleCount in_bound_;
+  std::vector<std::uint32_t> path_;    // to where it is
+  std::vector<std::uint32_t> resumed_;  // to where it begins; empty once it is there
   bool deeper_ = false;  // a schedule of more deviations than the bound exists
   bool stop_ = false;
   Clock::time_point start_;
