@@ -84,6 +84,12 @@ void row(const filesystem::path& folder, const std::string& pair) {
 
 int main(int argc, char** argv) {
   const filesystem::path folder = argc > 1 ? argv[1] : "scenarios/races";
+  if (!filesystem::is_directory(folder)) {
+    fmt::print(stderr, "ktsim-races: {}: expected a folder of pairs NAME-broken.json and "
+                       "NAME-fixed.json (scenarios/races if none is given)\n",
+               folder.string());
+    return 2;
+  }
   std::vector<std::string> pairs;
   for (const auto& entry : filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().stem().string();
