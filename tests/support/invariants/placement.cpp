@@ -24,10 +24,10 @@ class PlacementChecker : public Checker {
   }
 
  private:
-  /// A thread that the trace saw forked runs its creation wherever fork placed it, and is bound
-  /// then.
+  /// A thread that the trace saw forked runs its creation wherever fork placed it, waits, and is
+  /// bound by who then wakes it. Until that it may be pulled, if its dequeueing is delayed.
   static bool is_bound(const Task* task) {
-    return task == nullptr || !task->forked || task->has_blocked;
+    return task == nullptr || !task->forked || (task->has_blocked && task->wakeups > 0);
   }
 
   void switched(const TraceLine& line, const World& world) {
