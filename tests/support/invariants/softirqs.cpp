@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/support/invariants/checker.hpp"
 
@@ -31,6 +32,7 @@ struct SoftirqCpu {
   std::map<std::int64_t, std::size_t>
       needs_raise;                      ///< a raise behind this line, for the next entry
   std::vector<std::int64_t> handlers;   ///< open irqs
+  std::set<std::int64_t> preempted;     ///< PREEMPT_RT: threads switched out of softirqs
   std::optional<TraceLine> task_raise;  ///< sched 22: from task context, not answered yet
 };
 
@@ -40,7 +42,8 @@ class SoftirqChecker : public Checker {
 
   void see(const TraceLine& line, const World& world) override {
     SoftirqCpu& cpu = cpus_[line.cpu];
-    const bool preempted = world.preempt_rt() && cpu.open;  // the run goes on later
+    // The run goes on later.
+    const bool preempted = world.preempt_rt() && (cpu.open || !cpu.preempted.empty());
     if (!line.in_softirq() && line.flags[2] != 'H' && !preempted) {
       cpu.in_run = false;
       cpu.last_outside = line.number;
@@ -59,6 +62,8 @@ class SoftirqChecker : public Checker {
     if (line.event == "irq_handler_entry") cpu.handlers.push_back(line.number_of("irq"));
     if (line.event == "irq_handler_exit") handler_exit(cpu, line);
     if (line.event != "sched_switch") return;
+    if (line.in_softirq()) cpu.preempted.insert(line.number_of("prev_pid"));
+    cpu.preempted.erase(line.number_of("next_pid"));
     if (cpu.open && !world.preempt_rt()) report("sched 23", line, "switch within a softirq");
     if (!cpu.handlers.empty()) report("sched 23", line, "switch within an interrupt handler");
   }

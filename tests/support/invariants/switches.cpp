@@ -11,6 +11,8 @@ namespace {
 constexpr sim::Time kIdleWakeLatency = 1'000'000;
 
 constexpr std::int64_t kMaxRtPrio = 100;
+/// From a wakeup that finds its target awake to the schedule() that it was for.
+constexpr sim::Time kLongestSchedule = 1'000'000;
 
 class SwitchChecker : public Checker {
  public:
@@ -55,21 +57,22 @@ class SwitchChecker : public Checker {
     // The worker that releases pool workqueues leaves no lines of its own: it may have gone on.
     const bool silent = line.text_of("prev_comm").starts_with("pool_workqueue_");
     const bool blocked = !silent && (state == "S" || state == "D");
-    if (woken_while_running_.erase(prev) != 0 && blocked && fair && !once_through)
+    const auto wakeup = woken_while_running_.find(prev);
+    const bool before =
+        wakeup != woken_while_running_.end() && line.time - wakeup->second < kLongestSchedule;
+    woken_while_running_.erase(prev);
+    if (before && blocked && fair && !once_through)
       report("sched 35", line, "blocked although it was woken before schedule()");
   }
 
   /// A task that leaves a line of its own after the waking has gone on without sleeping, and may
   /// sleep for another reason (a mutex waiter that was woken while it span, say). So has one that
-  /// two ticks find still running. Under PREEMPT_RT a softirq is its thread's own code.
+  /// is still running long after. Under PREEMPT_RT a softirq is its thread's own code.
   void went_on(const TraceLine& line, const World& world) {
     const bool own = line.in_task() || (line.in_softirq() && world.preempt_rt());
     const bool charged = line.event == "sched_stat_runtime" && line.number_of("pid") == line.pid;
     if (line.in_task() && charged && woken_while_running_.contains(line.pid))
       ++charged_since_[line.pid];
-    if (line.in_hardirq() && charged && woken_while_running_.contains(line.pid) &&
-        ++ticks_since_[line.pid] > 1)
-      woken_while_running_.erase(line.pid);
     if (!own || line.event == "sched_switch" || line.event == "sched_stat_runtime")
       return;
     woken_while_running_.erase(line.pid);
@@ -119,10 +122,8 @@ class SwitchChecker : public Checker {
     const auto target = static_cast<unsigned>(line.number_of("target_cpu"));
     const Task* task = world.find(pid);
     const bool running = task != nullptr && task->running_on;
-    if (running && line.event == "sched_wakeup" && waking_while_running_.erase(pid) != 0) {
-      woken_while_running_[pid] = true;
-      ticks_since_.erase(pid);
-    }
+    if (running && line.event == "sched_wakeup" && waking_while_running_.erase(pid) != 0)
+      woken_while_running_[pid] = line.time;
     if (running) return;
     if (line.text_of("comm").starts_with("migration/")) woken_stopper_[target] = pid;
     if (world.current(target) == 0) woken_idle_.try_emplace(target, line.time);
@@ -158,9 +159,8 @@ class SwitchChecker : public Checker {
   }
 
   std::set<std::int64_t> waking_while_running_;  ///< since then they have not gone on
-  std::map<std::int64_t, bool> woken_while_running_;
+  std::map<std::int64_t, sim::Time> woken_while_running_;  ///< and when
   std::map<std::int64_t, int> charged_since_;  ///< by itself, since that wakeup
-  std::map<std::int64_t, int> ticks_since_;    ///< likewise
   std::map<unsigned, sim::Time> woken_idle_;
   std::set<unsigned> in_softirq_;
   std::map<unsigned, std::int64_t> woken_stopper_;
