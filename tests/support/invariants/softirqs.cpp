@@ -22,6 +22,7 @@ struct SoftirqCpu {
   std::optional<std::int64_t> open;  ///< vector
   bool in_run = false;
   std::int64_t last_vector = -1;
+  char preempt_depth = '.';  ///< at the last entry
   unsigned passes = 0;
   bool resched_at_exit = false;
   std::size_t last_exit = 0;  ///< line number
@@ -86,8 +87,10 @@ class SoftirqChecker : public Checker {
 
   void passes(SoftirqCpu& cpu, const TraceLine& line, std::int64_t vector) {
     // Between the passes of one run there is next to nothing; a section that an interrupt's exit
-    // hits may leave no line of its own between two runs.
-    const bool apart = line.time - cpu.last_exit_time > kLongestRestart;
+    // hits may leave no line of its own between two runs. One that its end starts has preemption
+    // off.
+    const bool apart = line.time - cpu.last_exit_time > kLongestRestart ||
+                       line.flags[3] != cpu.preempt_depth;
     const bool restarted = cpu.in_run && vector <= cpu.last_vector;
     if (!cpu.in_run || apart) cpu.passes = 0;
     if (!cpu.in_run || restarted) {
@@ -101,6 +104,7 @@ class SoftirqChecker : public Checker {
     }
     cpu.in_run = true;
     cpu.last_vector = vector;
+    cpu.preempt_depth = line.flags[3];
   }
 
   void exit(SoftirqCpu& cpu, const TraceLine& line) {
