@@ -145,7 +145,7 @@ class WorkerHistory {
     for (const SeenWorker* each : pools_.at(self.pool)) {
       if (each == &self || each->dying) continue;
       if (!each->idle && !each->blocked()) return false;
-      if (each->woken && (each->idle || each->work.empty() || sleeping_locks_)) return false;
+      if (each->woken && (each->idle || each->work.empty())) return false;
       idle = idle || each->idle;
     }
     return idle && works_wait(self.pool, since);
@@ -252,9 +252,11 @@ class WorkerHistory {
     hogs(out, line);
     out.used = used(out, line.time);
     out.on_cpu = false;
+    // Who waits for one counts on: schedule_rtlock() does not tell the pool.
+    const bool in_lock = sleeping_locks_ && state == "D";
     const bool counted = out.bound && !out.work.empty() && !out.barrier && out.queue != nullptr &&
                          !out.queue->intensive && out.used < kUnmarked;
-    if (counted && !preempted && state != "I" && nobody_comes(out, line.time - kOnItsWay))
+    if (counted && !preempted && !in_lock && state != "I" && nobody_comes(out, line.time - kOnItsWay))
       report(15, line, "it sleeps, and nobody is woken for the works that wait");
     if (!preempted) out.woke_sibling = false;
     out.out_state = state;
@@ -282,7 +284,7 @@ class WorkerHistory {
 
   const sim::Time tick_;
   const bool preemptible_;  ///< also in schedule(), when it no longer counts
-  const bool sleeping_locks_;  ///< who is woken may have waited for a spinlock: it counts all along
+  const bool sleeping_locks_;  ///< PREEMPT_RT: spinlocks sleep
   std::map<std::string, QueueUse> queues_;
   std::map<std::string, Item> items_;
   std::map<std::string, Waiting> waiting_;  ///< active works that nobody has started
