@@ -78,8 +78,17 @@ class History {
     if (name.empty()) return;
     Item& item = items_[name];
     item.queued.push_back(++queueings_);
+    queueing_times_.push_back(line.time);
     item.workqueue = line.text_of("workqueue");
     item.cpu = line.number_of("cpu");
+  }
+
+  /// How many queueings were over. The line comes first: the work is on no list until a bit later.
+  [[nodiscard]] std::uint64_t queued_before(const TraceLine& line) const {
+    constexpr sim::Time kInserted = 500;  // ns
+    std::uint64_t count = queueings_;
+    while (count > 0 && queueing_times_[count - 1] + kInserted > line.time) --count;
+    return count;
   }
 
   std::uint64_t take(Item& item) const {
@@ -141,13 +150,13 @@ class History {
     const std::string& text = line.payload;
     const auto rest = [&text](std::string_view word) { return text.substr(word.size()); };
     if (text.starts_with("flush all ")) {
-      waits_[line.pid] = {line.number, "", rest("flush all "), queueings_};
+      waits_[line.pid] = {line.number, "", rest("flush all "), queued_before(line)};
     } else if (text.starts_with("flushed ")) {
       waited(line);
     } else if (text.starts_with("flush ") && !steals_) {
-      waits_[line.pid] = {line.number, rest("flush "), "", queueings_};
+      waits_[line.pid] = {line.number, rest("flush "), "", queued_before(line)};
     } else if (text.starts_with("cancel ")) {
-      waits_[line.pid] = {line.number, rest("cancel "), "", queueings_};
+      waits_[line.pid] = {line.number, rest("cancel "), "", queued_before(line)};
     } else if (text.starts_with("limit ")) {
       const std::string queue = text.substr(6, text.rfind(' ') - 6);
       limits_[queue].push_back(std::stoi(text.substr(text.rfind(' '))));
@@ -196,6 +205,7 @@ class History {
   const WorkNames names_;
   std::vector<std::string> found_;
   std::uint64_t queueings_ = 0;
+  std::vector<sim::Time> queueing_times_;
   std::map<std::string, Item> items_;
   std::map<std::string, std::int64_t> balance_;     ///< queueings less executions, by declared work
   std::map<std::string, std::vector<int>> limits_;  ///< that a queue has had

@@ -16,7 +16,8 @@ namespace {
 
 /// kernel/softirq.c: MAX_SOFTIRQ_RESTART.
 constexpr unsigned kMaxPasses = 10;
-constexpr sim::Time kLongestRestart = 50'000;  // ns
+constexpr sim::Time kLongestRestart = 50'000;    // ns
+constexpr sim::Time kLongestRestartRt = 1'000;  // ns: a thread leaves no line between two handlers
 
 struct SoftirqCpu {
   std::optional<std::int64_t> open;  ///< vector
@@ -56,7 +57,7 @@ class SoftirqChecker : public Checker {
       cpu.in_run = false;
     answer_raise(cpu, line, world);
     if (line.event == "softirq_raise") raise(cpu, line, world);
-    if (line.event == "softirq_entry") entry(cpu, line);
+    if (line.event == "softirq_entry") entry(cpu, line, world);
     if (line.event == "softirq_entry" && world.preempt_rt() && line.pid == 0)
       report("sched 19", line, "a softirq outside of threads");
     if (line.event == "softirq_exit") exit(cpu, line);
@@ -70,11 +71,11 @@ class SoftirqChecker : public Checker {
   }
 
  private:
-  void entry(SoftirqCpu& cpu, const TraceLine& line) {
+  void entry(SoftirqCpu& cpu, const TraceLine& line, const World& world) {
     const std::int64_t vector = line.number_of("vec");
     if (cpu.open) report("sched 19", line, fmt::format("vector {} is open", *cpu.open));
     if (!line.in_softirq()) report("sched 19", line, "entry outside of softirq context");
-    passes(cpu, line, vector);
+    passes(cpu, line, vector, world.preempt_rt() ? kLongestRestartRt : kLongestRestart);
     const auto needed = cpu.needs_raise.find(vector);
     const auto raised = cpu.raised.find(vector);
     // A raise before the trace began may be behind the first pass.
@@ -85,11 +86,11 @@ class SoftirqChecker : public Checker {
     cpu.open = vector;
   }
 
-  void passes(SoftirqCpu& cpu, const TraceLine& line, std::int64_t vector) {
+  void passes(SoftirqCpu& cpu, const TraceLine& line, std::int64_t vector, sim::Time longest) {
     // Between the passes of one run there is next to nothing; a section that an interrupt's exit
     // hits may leave no line of its own between two runs. One that its end starts has preemption
     // off.
-    const bool apart = line.time - cpu.last_exit_time > kLongestRestart ||
+    const bool apart = line.time - cpu.last_exit_time > longest ||
                        line.flags[3] != cpu.preempt_depth;
     const bool restarted = cpu.in_run && vector <= cpu.last_vector;
     if (!cpu.in_run || apart) cpu.passes = 0;
