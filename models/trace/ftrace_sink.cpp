@@ -134,7 +134,7 @@ char* FtraceSink::put_line(char* at, const sim::TraceRecord& record, const sim::
 
 void FtraceSink::spill() {
   const std::string_view lines(buffer_.data(), used_);
-  if (file_.is_stdout()) {
+  if (file_.streams()) {
     body_.write(lines);
   } else {
     if (!spilled_) file_.leave_front(longest_preamble());
@@ -146,7 +146,7 @@ void FtraceSink::spill() {
 
 void FtraceSink::close(unsigned online_cpus) {
   const std::string head = preamble(entries_, online_cpus, spilled_ ? longest_preamble() : 0);
-  if (spilled_ && !file_.is_stdout()) {
+  if (spilled_ && !file_.streams()) {
     file_.write_front(head);
   } else {
     file_.write(head);

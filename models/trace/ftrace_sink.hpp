@@ -2,7 +2,7 @@
 // default options (kernel/trace/trace_output.c: trace_print_context, trace_print_lat_fmt). The
 // preamble holds the number of entries, which is known only at the end: lines are collected in
 // memory; a trace that outgrows it leaves room for the longest preamble and fills that with spaces
-// between the number of entries and that of CPUs. Standard output, which has no way back, gets the
+// between the number of entries and that of CPUs. What streams, standard output for one, gets the
 // same bytes by way of a nameless file. A sink that is destroyed without close() leaves nothing
 // behind.
 #pragma once
@@ -52,7 +52,7 @@ class FtraceSink : public sim::TraceSink {
   void spill();
 
   OutputFile file_;
-  SpillFile body_;         // of standard output
+  SpillFile body_;         // of what streams
   bool spilled_ = false;   // lines have left the buffer
   TimeFormat format_;
   EventSet events_;

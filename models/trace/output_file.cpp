@@ -6,12 +6,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <system_error>
 #include <vector>
 
 #include "sim/error.hpp"
 
 namespace kt::trace {
+
+namespace filesystem = std::filesystem;
 
 namespace {
 
@@ -35,23 +38,33 @@ void write_all(int descriptor, std::string_view bytes, const std::string& path) 
 }  // namespace
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
-  if (is_stdout()) {
+  if (path_ == "-") {
+    path_ = "standard output";
     descriptor_ = STDOUT_FILENO;
     return;
   }
+  std::error_code unknown;
+  const filesystem::file_status there = filesystem::status(path_, unknown);
+  if (filesystem::exists(there) && !filesystem::is_regular_file(there)) {  // a new file must not take its place
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail("open", path_);
+    return;
+  }
+  if (filesystem::is_symlink(filesystem::symlink_status(path_, unknown)))
+    path_ = filesystem::weakly_canonical(path_, unknown).string();
   temporary_ = path_ + ".tmp";
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail("create", temporary_);
 }
 
 OutputFile::~OutputFile() {
-  if (is_stdout() || descriptor_ < 0) return;
+  if (descriptor_ < 0 || descriptor_ == STDOUT_FILENO) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!streams()) ::unlink(temporary_.c_str());
 }
 
 void OutputFile::write(std::string_view bytes) {
-  write_all(descriptor_, bytes, is_stdout() ? "standard output" : temporary_);
+  write_all(descriptor_, bytes, streams() ? path_ : temporary_);
 }
 
 void OutputFile::leave_front(std::size_t size) {
@@ -70,7 +83,7 @@ void OutputFile::write_front(std::string_view bytes) {
 }
 
 void OutputFile::commit() {
-  if (is_stdout()) return;
+  if (streams()) return;
   const int result = ::close(descriptor_);
   descriptor_ = -1;
   if (result == 0 && std::rename(temporary_.c_str(), path_.c_str()) == 0) return;

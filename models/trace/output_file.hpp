@@ -1,6 +1,7 @@
 // A file that appears only when it is complete: bytes go to PATH.tmp beside it, commit() renames. A
-// file that was not committed leaves nothing behind. The path "-" is standard output, which has
-// nothing to rename. Every failure is a sim::UserError with ExitCode::kInputOutput.
+// file that was not committed leaves nothing behind. Standard output (the path "-"), devices and
+// pipes are written as it comes; a symbolic link stays, and what it names is replaced. Every failure
+// is a sim::UserError with ExitCode::kInputOutput.
 #pragma once
 
 #include <cstddef>
@@ -18,14 +19,14 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   void write(std::string_view bytes);
-  /// Leaves `size` bytes at the front for write_front(), before anything is written. Not of
-  /// standard output.
+  /// Leaves `size` bytes at the front for write_front(), before anything is written. Not if it
+  /// streams.
   void leave_front(std::size_t size);
   void write_front(std::string_view bytes);
   void commit();
 
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] bool is_stdout() const { return path_ == "-"; }
+  /// Standard output, a device or a pipe: what is written is gone, there is no way back.
+  [[nodiscard]] bool streams() const { return temporary_.empty(); }
 
  private:
 

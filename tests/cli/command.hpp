@@ -42,8 +42,11 @@ class Bench {
   [[nodiscard]] std::string read(const std::string& name) const {
     return read_file(directory_.path() / name);
   }
+  [[nodiscard]] std::filesystem::path path(const std::string& name) const {
+    return directory_.path() / name;
+  }
   [[nodiscard]] bool has(const std::string& name) const {
-    return std::filesystem::exists(directory_.path() / name);
+    return std::filesystem::exists(path(name));
   }
   /// Names of the files, sorted by the caller if need be.
   [[nodiscard]] std::size_t files() const {

@@ -124,6 +124,23 @@ TEST_CASE("exit codes", "[cli]") {
   CHECK(bench.ktsim("run good.json >/dev/full").code == 4);
 }
 
+TEST_CASE("a device or a link that is written to stays what it is", "[cli]") {
+  const Bench bench;
+  bench.scenario("good.json", kGood);
+  CHECK(bench.ktsim("run good.json --trace /dev/null").code == 0);
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  CHECK(bench.ktsim("run good.json --metrics /dev/full").code == 4);
+  CHECK(std::filesystem::is_character_file("/dev/full"));
+  CHECK_THAT(bench.ktsim("run good.json --trace /dev/stdout").out, Contains("# tracer: nop"));
+  CHECK(bench.ktsim("run good.json --trace .").code == 4);
+  bench.file("real.txt", "old");
+  const std::filesystem::path link = bench.path("link.txt");
+  std::filesystem::create_symlink("real.txt", link);
+  CHECK(bench.ktsim("run good.json --trace link.txt").code == 0);
+  CHECK(std::filesystem::is_symlink(link));
+  CHECK_THAT(bench.read("real.txt"), Contains("# tracer: nop"));
+}
+
 TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore]") {
   const Bench bench;
   const std::string sections = R"("duration": "idle", "machine": {"cpus": 2},
@@ -191,6 +208,8 @@ TEST_CASE("an exploration goes on where one has stopped", "[cli][explore]") {
   refused("good.json --set /machine/cpus=3", "another scenario");
   bench.file("s.json", "{}");
   refused("good.json", "expected the key \"search\"");
+  CHECK(bench.ktsim("explore good.json --resume no/such/folder").code == 4);
+  CHECK(bench.ktsim("explore good.json --schedule-out no/such/folder").code == 4);
 }
 
 TEST_CASE("replay looks for data races, as explore does", "[cli][explore]") {

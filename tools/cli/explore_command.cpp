@@ -199,7 +199,11 @@ class Exploration {
     search_.strategy = kStrategies[static_cast<std::size_t>(options_.strategy)];
     search_.faults = line_.text("faults").value_or("spurious-wakeup");
     search_.positions.resize(options_.jobs, options_.begin);
-    if (line_.has("resume")) read_search();
+    if (line_.has("resume")) {
+      read_search();
+      search_out_.emplace(*line_.text("resume"));
+    }
+    if (line_.has("schedule-out")) schedule_out_.emplace(*line_.text("schedule-out"));
   }
 
   int go() {
@@ -208,7 +212,7 @@ class Exploration {
       const auto start = std::chrono::steady_clock::now();
       result_ = options_.jobs == 1 ? alone() : share();
       seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (line_.has("resume") && !result_.found) write_search();
+      if (search_out_ && !result_.found) write(*search_out_, explore::to_json(search_));
       if (InterruptGuard::interrupted()) return kInterrupted;
     }
     if (result_.found) return found();
@@ -243,10 +247,9 @@ class Exploration {
     search_.positions = std::move(before.positions);
   }
 
-  void write_search() {
-    trace::OutputFile out(*line_.text("resume"));
-    out.write(explore::to_json(search_).dump(2) + "\n");
-    out.commit();
+  static void write(trace::OutputFile& file, const Json& json) {
+    file.write(json.dump(2) + "\n");
+    file.commit();
   }
 
   explore::SearchResult alone() {
@@ -344,11 +347,7 @@ class Exploration {
     schedule.schedule = shrunk.schedule;
     schedule.places = explanation.places;
     const Json json = explore::to_json(schedule);
-    if (const auto path = line_.text("schedule-out")) {
-      trace::OutputFile out(*path);
-      out.write(json.dump(2) + "\n");
-      out.commit();
-    }
+    if (schedule_out_) write(*schedule_out_, json);
     if (line_.has("json")) {
       print({{"fault", schedule.fault}, {"why", explanation.why}, {"schedule", json}});
       return code();
@@ -381,6 +380,9 @@ class Exploration {
   std::string file_;
   scenario::Scenario scenario_;
   explore::Subject subject_;
+  // Open from the start: what cannot be written is found before the search.
+  std::optional<trace::OutputFile> search_out_;
+  std::optional<trace::OutputFile> schedule_out_;
   explore::SearchFile search_;  // where each job begins, then where it has stopped
   explore::SearchResult result_;
   double seconds_ = 0;
