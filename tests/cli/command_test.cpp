@@ -206,6 +206,10 @@ TEST_CASE("an exploration goes on where one has stopped", "[cli][explore]") {
   refused("good.json --strategy dfs", "--strategy: dfs here, exhaustive there");
   refused("good.json --faults none", "--faults: none here, spurious-wakeup there");
   refused("good.json --set /machine/cpus=3", "another scenario");
+  std::string edited = bench.read("s.json");
+  const std::size_t bound = edited.find("\"bound\": ");
+  bench.file("s.json", edited.insert(bound + 9, "9"));
+  refused("good.json", "it was changed");
   bench.file("s.json", "{}");
   refused("good.json", "expected the key \"search\"");
   CHECK(bench.ktsim("explore good.json --resume no/such/folder").code == 4);

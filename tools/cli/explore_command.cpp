@@ -213,7 +213,12 @@ class Exploration {
       result_ = options_.jobs == 1 ? alone() : share();
       seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (search_out_ && !result_.found) write(*search_out_, explore::to_json(search_));
-      if (InterruptGuard::interrupted()) return kInterrupted;
+      if (InterruptGuard::interrupted()) {
+        if (search_out_ && !result_.found)
+          fmt::print(stderr, "ktsim: interrupted after {} executions; {} has how far it came\n",
+                     result_.executions, *line_.text("resume"));
+        return kInterrupted;
+      }
     }
     if (result_.found) return found();
     if (line_.has("json")) {

@@ -40,7 +40,7 @@ std::string help() {
       "  3    a limit was reached\n"
       "  4    a file could not be read or written\n"
       "  70   an invariant of ktsim is broken\n"
-      "  130  interrupted (SIGINT); nothing was written\n"
+      "  130  interrupted (SIGINT); nothing was written but the file of --resume\n"
       "\nExamples:\n"
       "  ktsim run scenario.json\n"
       "  ktsim run scenario.json --trace trace.txt --seed 7\n"

@@ -1,5 +1,6 @@
 #include "tools/explore/search_file.hpp"
 
+#include "sim/random.hpp"
 #include "tools/explore/json_fields.hpp"
 
 namespace kt::explore {
@@ -17,6 +18,12 @@ Json count_json(const ScheduleCount& count) {
 ScheduleCount parse_count(const std::string& path, const Json& json, const char* key) {
   const auto count = field<Json>(path, json, key);
   return {field<std::uint64_t>(path, count, "all"), field<std::uint64_t>(path, count, "inner")};
+}
+
+// A position that was edited would claim what nobody has searched.
+std::string checksum(Json file) {
+  file.erase("checksum");
+  return fmt::format("{:016x}", sim::fnv1a(file.dump()));
 }
 
 }  // namespace
@@ -51,10 +58,12 @@ std::string SearchFile::difference(const SearchFile& other) const {
 Json to_json(const SearchFile& file) {
   Json positions = Json::array();
   for (const SearchPosition& position : file.positions) positions.push_back(to_json(position));
-  return {{"search", kSearchFormat},   {"ktsim", file.version},
-          {"scenario", file.scenario}, {"scenario_hash", file.scenario_hash},
-          {"strategy", file.strategy}, {"faults", file.faults},
-          {"positions", positions}};
+  Json json{{"search", kSearchFormat},   {"ktsim", file.version},
+            {"scenario", file.scenario}, {"scenario_hash", file.scenario_hash},
+            {"strategy", file.strategy}, {"faults", file.faults},
+            {"positions", positions}};
+  json["checksum"] = checksum(json);
+  return json;
 }
 
 SearchFile parse_search(const std::string& path, const std::string& text) {
@@ -64,6 +73,8 @@ SearchFile parse_search(const std::string& path, const std::string& text) {
     wrong_file(path, fmt::format("format {} is not known; expected {}", json["search"].dump(),
                                  kSearchFormat));
   }
+  if (field<std::string>(path, json, "checksum") != checksum(json))
+    wrong_file(path, "it was changed since it was written, or is not whole");
   SearchFile file;
   file.version = field<std::string>(path, json, "ktsim");
   file.scenario = field<std::string>(path, json, "scenario");
