@@ -38,6 +38,22 @@ TEST_CASE("numbers are matched by what they are of", "[diff]") {
   CHECK(rows.size() == 7);
 }
 
+TEST_CASE("the phases of suspends are matched by their names", "[diff]") {
+  const auto suspend = [](const char* phases) {
+    return Json{{"suspends",
+                 {{{"state", "mem"}, {"by", "control"}, {"pid", 1}, {"asleep", 5000},
+                   {"phases", Json::parse(phases)}}}}};
+  };
+  const auto rows = difference(
+      suspend(R"([{"phase": "CPU_OFF[1]", "cpu": 0, "start": 1, "duration": 7},
+                  {"phase": "dpm_resume", "cpu": 0, "start": 2, "duration": 8}])"),
+      suspend(R"([{"phase": "dpm_resume", "cpu": 0, "start": 1, "duration": 9}])"));
+  CHECK(row(rows, "by control, dpm_resume, duration").a == 8);
+  CHECK(row(rows, "by control, dpm_resume, duration").b == 9);
+  CHECK_FALSE(row(rows, "by control, CPU_OFF[1], duration").b.has_value());
+  CHECK(row(rows, "by control, asleep").unit == Unit::kTime);
+}
+
 TEST_CASE("the table leaves out what hardly changes", "[diff]") {
   Json b = kA;
   b["wakeup_latency"]["p99"] = 1005;

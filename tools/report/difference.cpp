@@ -28,8 +28,8 @@ constexpr std::array<std::string_view, 12> kLeftOut{
 // What tells the objects of a list apart, beside their name.
 constexpr std::array<std::string_view, 8> kKeys{"pid", "id",    "cpu",   "node",
                                                 "irq", "state", "start", "khz"};
-constexpr std::array<std::string_view, 22> kTimes{
-    "busy", "time",      "end",         "mean",    "max",        "p50",
+constexpr std::array<std::string_view, 23> kTimes{
+    "busy", "asleep", "time",      "end",         "mean",    "max",        "p50",
     "p90",  "p99",       "p99.9",       "latency", "cpu_time",   "run_delay",
     "from", "to",        "lock_waited", "waited",  "queued_at",  "most_since",
     "min",  "nothing_since", "duration", "direct_reclaim_time"};
@@ -57,7 +57,9 @@ std::string label(std::string_view list, const Json& object) {
     return fmt::format("CPU {} {}", object["cpu"].get<int>(),
                        object["up"].get<bool>() ? "online" : "offline");
   }
+  if (list == "suspends") return fmt::format("by {}", object["by"].get<std::string>());
   if (list == "phases" && object.contains("callback")) return object["callback"];
+  if (list == "phases" && object.contains("phase")) return object["phase"];
   if (object.contains("name")) return object["name"];
   for (const std::string_view key : kKeys) {
     if (object.contains(key)) return fmt::format("{} {}", words(key), object[std::string(key)].dump());
