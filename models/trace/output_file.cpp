@@ -38,14 +38,14 @@ void write_all(int descriptor, std::string_view bytes, const std::string& path) 
 }  // namespace
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
-  if (path_ == "-") {
-    path_ = "standard output";
+  if (is_stdout()) {
     descriptor_ = STDOUT_FILENO;
     return;
   }
   std::error_code unknown;
   const filesystem::file_status there = filesystem::status(path_, unknown);
-  if (filesystem::exists(there) && !filesystem::is_regular_file(there)) {  // a new file must not take its place
+  // A new file must not take the place of what is none.
+  if (filesystem::exists(there) && !filesystem::is_regular_file(there)) {
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail("open", path_);
     return;
@@ -58,13 +58,13 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
 }
 
 OutputFile::~OutputFile() {
-  if (descriptor_ < 0 || descriptor_ == STDOUT_FILENO) return;
+  if (descriptor_ < 0 || is_stdout()) return;
   ::close(descriptor_);
   if (!streams()) ::unlink(temporary_.c_str());
 }
 
 void OutputFile::write(std::string_view bytes) {
-  write_all(descriptor_, bytes, streams() ? path_ : temporary_);
+  write_all(descriptor_, bytes, is_stdout() ? "standard output" : streams() ? path_ : temporary_);
 }
 
 void OutputFile::leave_front(std::size_t size) {

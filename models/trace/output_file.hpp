@@ -29,6 +29,7 @@ class OutputFile {
   [[nodiscard]] bool streams() const { return temporary_.empty(); }
 
  private:
+  [[nodiscard]] bool is_stdout() const { return path_ == "-"; }
 
   std::string path_;
   std::string temporary_;

@@ -140,14 +140,14 @@ explore::SearchOptions search_options(const CommandLine& line) {
 // Rewrites one line of the terminal; nothing is printed elsewhere.
 class Counter {
  public:
-  explicit Counter(std::string name) : name_(std::move(name)), shows_(isatty(STDERR_FILENO) != 0) {}
+  Counter(std::string name, bool shows)
+      : name_(std::move(name)), shows_(shows && isatty(STDERR_FILENO) != 0) {}
   ~Counter() {
     if (shown_) fmt::print(stderr, "\r\x1b[K");
   }
   Counter(const Counter&) = delete;
   Counter& operator=(const Counter&) = delete;
 
-  void hide() { shows_ = false; }
   bool operator()(const explore::Progress& progress) {
     if (shows_ && progress.seconds - last_ > 0.25) {
       last_ = progress.seconds;
@@ -258,7 +258,7 @@ class Exploration {
   }
 
   explore::SearchResult alone() {
-    Counter counter(scenario_.name);
+    Counter counter(scenario_.name, true);
     explore::SearchOptions options = options_;
     options.begin = search_.positions.front();
     explore::Search search(subject_, options);
@@ -281,9 +281,8 @@ class Exploration {
         if (mine.executions != 0)
           mine.executions = std::max<std::uint64_t>(1, mine.executions / mine.jobs);
         explore::Search search(subject_, mine);
-        Counter counter(fmt::format("{}, one of {} jobs", scenario_.name, mine.jobs));
+        Counter counter(fmt::format("{}, one of {} jobs", scenario_.name, mine.jobs), job == 0);
         search.progress = std::ref(counter);
-        if (job != 0) counter.hide();
         return result_json(search.run()).dump();
       });
     }
