@@ -22,6 +22,7 @@ class OutputFile {
   /// Leaves `size` bytes at the front for write_front(), before anything is written. Not if it
   /// streams.
   void leave_front(std::size_t size);
+  /// Does not move where write() goes on.
   void write_front(std::string_view bytes);
   void commit();
 
