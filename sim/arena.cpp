@@ -88,6 +88,8 @@ void Arena::remember(std::byte* memory, std::size_t size) {
 
 void* Arena::allocate(std::size_t size, std::size_t alignment) {
   const std::size_t size_class = class_of(size == 0 ? 1 : size);
+  // What changes of something large is mostly its beginning: as few pages as that takes.
+  if (image_.empty() && size > kPage) alignment = std::max(alignment, kPage);
   const bool aligned = alignment > kGranule;
   const bool together = lies_together(size, alignment);
   if (!aligned && !together) {
@@ -126,6 +128,9 @@ void Arena::keep() {
   const Use heap(nullptr);
   const auto used = static_cast<std::size_t>(head_->fresh - begin_);
   const std::size_t bytes = (used + kPage - 1) / kPage * kPage;
+  // What is made from here on lies behind: a rewind need not put back what it held.
+  head_->fresh = begin_ + bytes;
+  std::ranges::fill(head_->free, nullptr);
   image_.assign(begin_, begin_ + bytes);
   changed_.reserve(bytes / kPage);  // the signal handler must not allocate
   protecting = this;

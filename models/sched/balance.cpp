@@ -91,7 +91,7 @@ bool Scheduler::wants_newidle_balance(Rq& rq) {
 // The rest of it. The kernel throws a dice of 1,024 sides for each domain, and goes ahead about as
 // often as pulls have succeeded there; here the same share of calls goes ahead, evenly spread.
 Co<> Scheduler::sched_balance_newidle(Rq& rq) {
-  const std::shared_ptr<const SchedDomains> held = domains_;
+  std::shared_ptr<const SchedDomains> held;  // they may be rebuilt while it balances
   Time cost = 0;
   Time begin = rq.clock();
   bool continue_balancing = true;
@@ -108,6 +108,7 @@ Co<> Scheduler::sched_balance_newidle(Rq& rq) {
       continue;
     }
     state.dice -= kDice;
+    if (held == nullptr) held = domains_;
     pulled = co_await sched_balance_rq(rq, *sd, CpuIdle::kNewlyIdle, continue_balancing) != 0;
     const Time end = rq.clock();
     cost += end - begin;
