@@ -166,7 +166,7 @@ Co<> Scheduler::schedule_worker() {
   Task& self = current();
   if (self.state != kTaskRunning) co_await worker_hooks.sleeping(worker_hooks.object, self);
   co_await schedule_loop(Mode::kNone);
-  worker_hooks.running(worker_hooks.object, self);
+  co_await worker_hooks.running(worker_hooks.object, self);
 }
 
 Co<> Scheduler::schedule_rtlock() {

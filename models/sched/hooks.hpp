@@ -36,7 +36,7 @@ struct IrqWorkHook {
 struct WorkerHooks {
   void* object = nullptr;
   Co<> (*sleeping)(void*, Task&) = nullptr;  ///< about to block: wq_worker_sleeping()
-  void (*running)(void*, Task&) = nullptr;   ///< back from schedule(): wq_worker_running()
+  Co<> (*running)(void*, Task&) = nullptr;   ///< back from schedule(): wq_worker_running()
   Co<> (*tick)(void*, Task&) = nullptr;      ///< hit by the tick: wq_worker_tick()
 };
 

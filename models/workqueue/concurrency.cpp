@@ -31,12 +31,20 @@ Co<> Workqueues::worker_sleeping(Worker& worker) {
   co_await unlock(pool);
 }
 
-// When it is back on its CPU, before it returns from schedule().
-void Workqueues::wq_worker_running(void*, Task& task) {
+// When it is back on its CPU, before it returns from schedule(). Without the pool's lock: it cannot be
+// preempted, and unbind_workers() runs on this CPU.
+Co<> Workqueues::wq_worker_running(void* self, Task& task) {
   Worker& worker = *static_cast<Worker*>(task.kthread->data);
-  if (!worker.sleeping) return;
-  if ((worker.flags & kWorkerNotRunning) == 0) ++worker.pool->nr_running;
-  worker.current_at = task.se.sum_exec_runtime;
+  if (!worker.sleeping) return {};
+  return static_cast<Workqueues*>(self)->worker_running(worker);
+}
+
+Co<> Workqueues::worker_running(Worker& worker) {
+  const bool counts = (worker.flags & kWorkerNotRunning) == 0;
+  if (machine_.bugs.have(Bug::kWq04)) co_await machine_.run(machine_.costs().lock);
+  machine_.touch(&worker.pool->nr_running, cpu::Access::kWrite);
+  if (counts) ++worker.pool->nr_running;
+  worker.current_at = worker.task->se.sum_exec_runtime;
   worker.sleeping = false;
 }
 

@@ -24,6 +24,7 @@ Co<> Workqueues::unbind_workers(WorkerPool& pool) {
   co_await lock(pool);
   for (Worker& worker : pool.workers) worker.flags |= kWorkerUnbound;
   pool.flags |= kPoolDisassociated;
+  machine_.touch(&pool.nr_running, cpu::Access::kWrite);
   pool.nr_running = 0;
   works_moved_ += pool.worklist.size();
   if (!machine_.bugs.have(Bug::kWq12)) co_await kick_pool(pool);

@@ -252,7 +252,8 @@ class Workqueues {
   int wq_select_unbound_cpu(int cpu);
   [[nodiscard]] bool is_chained_work(const Workqueue& wq);
   void insert_work(Pwq& pwq, Work& work, WorkList& list, bool inactive);
-  [[nodiscard]] static bool kick_wanted(WorkerPool& pool) {
+  [[nodiscard]] bool kick_wanted(WorkerPool& pool) {
+    machine_.touch(&pool.nr_running, cpu::Access::kRead);
     return pool.need_more_worker() && !pool.idle_list.empty();
   }
   /// Wakes the worker that went idle last, if one is needed. Under the lock.
@@ -349,9 +350,10 @@ class Workqueues {
 
   // concurrency.cpp: what the scheduler tells of workers
   static Co<> wq_worker_sleeping(void* self, Task& task);
-  static void wq_worker_running(void* self, Task& task);
+  static Co<> wq_worker_running(void* self, Task& task);
   static Co<> wq_worker_tick(void* self, Task& task);
   Co<> worker_sleeping(Worker& worker);
+  Co<> worker_running(Worker& worker);
   Co<> mark_cpu_intensive(Worker& worker);
 
   // manager.cpp: making and culling workers

@@ -33,7 +33,7 @@ bool conflict(std::span<const Access> a, std::span<const Access> b) {
 bool is_of(const Step& step, const Deviation& deviation) {
   switch (deviation.kind) {
     case Deviation::Kind::kStall:
-      return step.cpu == deviation.cpu && step.index == deviation.index;
+      return step.begun_on == deviation.cpu && step.index == deviation.index;
     case Deviation::Kind::kLate:
       return step.cpu == deviation.cpu && step.arrival == deviation.index;
     case Deviation::Kind::kAnswer:
@@ -110,7 +110,7 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
     const Step& step = steps[held];
     place.time = step.arrival != 0 && deviation.kind == Deviation::Kind::kLate
                      ? step.arrived
-                     : step.time - deviation.time;
+                     : step.begun;
     place.thread = step.arrival != 0
                        ? fmt::format("an interrupt over {}", thread_name(system, step.pid))
                        : thread_name(system, step.pid);
@@ -209,7 +209,7 @@ class Table {
       const Step& held = subject_.recorder().steps()[step];
       if (deviation.kind == Deviation::Kind::kAnswer) continue;
       const bool late = deviation.kind == Deviation::Kind::kLate;
-      const Time begin = late ? held.arrived : held.time - deviation.time;
+      const Time begin = late ? held.arrived : held.begun;
       result_.rows.push_back(
           {begin, column_of(held),
            fmt::format("~ {} {}", late ? "interrupt late by" : "stalls", time_text(deviation.time)),

@@ -79,11 +79,11 @@ void Races::reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32
     add({Deviation::Kind::kLate, first.cpu, first.arrival, second.time - first.arrived + 1});
   if (first.index == 0) return;
   if (!same_cpu) {
-    add({Deviation::Kind::kStall, first.cpu, first.index, wait});
+    add({Deviation::Kind::kStall, first.begun_on, first.index, wait});
   } else if (first.arrival == 0 && second.arrival != 0) {
     add_stall(recorder, earlier, second.time);
   } else if (first.arrival == 0 && first.pid != second.pid && preempts_ != 0) {
-    add({Deviation::Kind::kStall, first.cpu, first.index, preempts_});
+    add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});
   }
 }
 
@@ -94,7 +94,7 @@ void Races::add_stall(const Recorder& recorder, std::uint32_t step, Time until) 
   for (std::uint32_t i = step + 1; i-- > 0;) {
     const Step& here = steps[i];
     if (here.cpu != cpu || here.arrival != 0 || here.irqs_off || here.index == 0) continue;
-    add({Deviation::Kind::kStall, cpu, here.index, until - here.time + 1});
+    add({Deviation::Kind::kStall, here.begun_on, here.index, until - here.time + 1});
     return;
   }
 }
@@ -110,7 +110,7 @@ void Races::add_expiries(const Recorder& recorder) {
     if (timer.due + kHandlers <= steps[step].time) continue;
     add_stall(recorder, step, timer.due + kHandlers);
     if (steps[step].irqs_off && steps[step].index != 0) {  // if another CPU has the timer
-      add({Deviation::Kind::kStall, steps[step].cpu, steps[step].index,
+      add({Deviation::Kind::kStall, steps[step].begun_on, steps[step].index,
            timer.due + kHandlers - steps[step].time + 1});
     }
   }
@@ -177,9 +177,9 @@ const std::vector<Deviation>& Races::all(const Recorder& recorder) {
         add({Deviation::Kind::kLate, first.cpu, first.arrival, second.time - first.arrived + 1});
       if (first.index == 0) continue;
       if (!same_cpu || (first.arrival == 0 && second.arrival != 0)) {
-        add({Deviation::Kind::kStall, first.cpu, first.index, second.time - first.time + 1});
+        add({Deviation::Kind::kStall, first.begun_on, first.index, second.time - first.time + 1});
       } else if (first.arrival == 0 && first.pid != second.pid && preempts_ != 0) {
-        add({Deviation::Kind::kStall, first.cpu, first.index, preempts_});
+        add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});
       }
     }
   }

@@ -35,14 +35,15 @@ void Recorder::start(const Schedule& schedule, bool recording) {
   for (const Deviation& deviation : schedule) entries_.push_back({deviation, 0, false});
   std::ranges::fill(cpus_, PerCpu{});
   for (std::size_t cpu = 0; cpu < cpus_.size(); ++cpu) look_ahead(static_cast<int>(cpu));
-  index_of_.clear();
+  begun_.clear();
+  locations_.clear();
   steps_.clear();
   accesses_.clear();
   touches_.clear();
   asked_.clear();
   cancelled_.clear();
   drawn_.clear();
-  if (recording) append(index_of_, 0U);  // ids count from 1
+  if (recording) append(begun_, Begun{});  // ids count from 1
 }
 
 bool Recorder::Position::before(const Deviation& deviation) const {
@@ -117,7 +118,8 @@ std::uint32_t Recorder::segment_begins(cpu::Cpu& cpu) {
     }
     look_ahead(cpu.id());
   }
-  if (recording_) append(index_of_, here.steps);
+  if (recording_)
+    append(begun_, Begun{cpu.now(), here.steps, static_cast<std::uint16_t>(cpu.id())});
   if (policy != nullptr) [[unlikely]] {
     const Time time = policy->stall(cpu);
     if (time != 0)
@@ -143,13 +145,28 @@ Time Recorder::stall(std::uint32_t step) {
   return 0;
 }
 
+std::uint32_t& Recorder::location_of(std::int32_t pid) {
+  const auto index = static_cast<std::size_t>(pid);
+  if (index >= locations_.size()) {
+    const sim::Arena::Use heap(nullptr);
+    locations_.resize(index + 1);
+  }
+  return locations_[index];
+}
+
 void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
   if (!recording_) return;
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   const auto& task = static_cast<const sched::Task&>(*cpu.current);
   Step done;
   done.time = cpu.now();
-  done.index = step < index_of_.size() ? index_of_[step] : 0;
+  done.begun = done.time;
+  done.begun_on = static_cast<std::uint16_t>(cpu.id());
+  if (step < begun_.size()) {
+    done.begun = begun_[step].time;
+    done.index = begun_[step].index;
+    done.begun_on = begun_[step].cpu;
+  }
   done.cause = std::exchange(here.cause, 0);
   done.first = static_cast<std::uint32_t>(accesses_.size());
   done.location = task.location;
@@ -160,8 +177,9 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
     done.arrival = here.arrivals;
     done.arrived = here.arrived;
   } else {
-    done.at_start = task.location != here.location;
-    here.location = task.location;
+    std::uint32_t& last = location_of(task.pid);
+    done.at_start = task.location != last;
+    last = task.location;
   }
   if (wants_touches) done.context = context_of(cpu);
   append(steps_, done);
@@ -176,11 +194,11 @@ void Recorder::drain(cpu::Cpu& cpu) {
   const PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   if (recording_) {
     Step arrival;
-    arrival.time = arrival.arrived = here.arrived;
+    arrival.time = arrival.begun = arrival.arrived = here.arrived;
     arrival.arrival = here.arrivals + 1;
     arrival.first = static_cast<std::uint32_t>(accesses_.size());
     arrival.pid = cpu.current->pid;
-    arrival.cpu = static_cast<std::uint16_t>(cpu.id());
+    arrival.cpu = arrival.begun_on = static_cast<std::uint16_t>(cpu.id());
     append(steps_, arrival);
     running_ = &cpu;
   }

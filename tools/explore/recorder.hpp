@@ -24,7 +24,8 @@ enum class Context : std::uint8_t { kTask, kSoftirq, kHardirq };
 /// One executed step: the code behind one segment.
 struct Step {
   Time time = 0;
-  std::uint32_t index = 0;     ///< of its CPU: where a stall would go
+  Time begun = 0;              ///< when its CPU began with what comes before the code
+  std::uint32_t index = 0;     ///< of the CPU that began it: where a stall would go
   std::uint32_t arrival = 0;   ///< in an interrupt: which arrival at the CPU started it, else 0
   Time arrived = 0;            ///< of that interrupt
   std::uint32_t cause = 0;     ///< position of the step that made the CPU go on + 1; 0: none
@@ -32,6 +33,7 @@ struct Step {
   std::uint32_t location = 0;  ///< task_struct's: the statement that executes
   std::int32_t pid = 0;
   std::uint16_t cpu = 0;
+  std::uint16_t begun_on = 0;  ///< another CPU than `cpu` if its task was moved meanwhile
   bool irqs_off = false;  ///< no interrupt could come before it
   bool at_start = false;  ///< the code of the statement itself, not of something that it called
   Context context = Context::kTask;  ///< at its start; only if touches are wanted
@@ -73,7 +75,6 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
     std::uint32_t next_stall = 0;  // index of the step; 0: none
     std::uint32_t next_late = 0;
     std::uint32_t cause = 0;
-    std::uint32_t location = 0;  // of the last step in task context
     const void* task = nullptr;  // that was current in the last step
   };
   struct Entry {
@@ -153,6 +154,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
 
  private:
   void look_ahead(int cpu);
+  std::uint32_t& location_of(std::int32_t pid);
   void draw(const Deviation& deviation);
   [[nodiscard]] Touch touch_of(const void* object, cpu::Access access) const;
   void drain(cpu::Cpu& cpu);
@@ -164,7 +166,13 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   std::uint32_t pause_at_ = 0;
   bool recording_ = false;
   std::uint32_t questions_ = 0;
-  std::vector<std::uint32_t> index_of_;  // by id of the step
+  struct Begun {
+    Time time;
+    std::uint32_t index;
+    std::uint16_t cpu;
+  };
+  std::vector<Begun> begun_;              // by id of the step
+  std::vector<std::uint32_t> locations_;  // by pid, of the last step in task context
   std::vector<Step> steps_;
   std::vector<Access> accesses_;
   std::vector<Touch> touches_;

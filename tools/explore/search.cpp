@@ -7,12 +7,14 @@ namespace kt::explore {
 
 namespace {
 
-// A preemption takes the tick that ends the slice; the first may come before its end.
-Time preempts_after(const scenario::Scenario& scenario) {
+// A preemption takes the tick that ends the slice: the first one behind its end.
+Time preempts_after(Subject& subject) {
+  const scenario::Scenario& scenario = subject.scenario();
   if (scenario.kernel.preempt != scenario::Preempt::kFull &&
       scenario.kernel.preempt != scenario::Preempt::kRt)
     return 0;
-  return 2 * (1'000'000'000 / scenario.kernel.hz);
+  const Time tick = sim::kSecond / scenario.kernel.hz;
+  return (subject.system().scheduler().tunables.base_slice / tick + 2) * tick;
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ bool Search::Seen::contains(std::uint64_t number, unsigned left) {
 Search::Search(Subject& subject, const SearchOptions& options)
     : subject_(subject),
       options_(options),
-      races_(subject.scenario().machine.cpus, preempts_after(subject.scenario()), options.faults) {}
+      races_(subject.scenario().machine.cpus, preempts_after(subject), options.faults) {}
 
 bool Search::over() {
   if (stop_) return true;

@@ -157,9 +157,8 @@ TEST_CASE("a worker that reclaims sleeps a jiffy before each retry", "[mm]") {
   disk.attach(run);
   Allocator& worker = run.allocator({{.times = 60}});
   run.tasks[0]->flags |= kt::sched::kPfWqWorker;
-  run.m.scheduler.worker_hooks = {nullptr, [](void*, kt::sched::Task&) { return sim::Co<>{}; },
-                                  [](void*, kt::sched::Task&) {},
-                                  [](void*, kt::sched::Task&) { return sim::Co<>{}; }};
+  const auto nothing = [](void*, kt::sched::Task&) { return sim::Co<>{}; };
+  run.m.scheduler.worker_hooks = {nullptr, nothing, nothing, nothing};
   run.m.run_until(5 * kSecond);
   CHECK(worker.done);
   CHECK(worker.results == std::vector<bool>{true});
