@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include "tests/explore/explored.hpp"
+#include "tests/support/paths.hpp"
+#include "tools/scenario/load.hpp"
 
 using namespace kt;
 using namespace kt::explore;
@@ -38,4 +40,36 @@ TEST_CASE("a lost wakeup is explained by its table, its stall and the wake that 
   }
   CHECK(decides.back() == "set_state INTERRUPTIBLE");
   CHECK_THAT(explanation.table(), Catch::Contains("t0, CPU 0") && Catch::Contains("t1, CPU 1"));
+}
+
+TEST_CASE("a table says when others see a store that waited", "[explore]") {
+  const scenario::Scenario scenario = scenario::load_file(
+      (support::source_dir() / "scenarios/races/state-without-barrier-broken.json").string());
+  Subject subject(scenario);
+  SearchOptions options;
+  options.faults.store_buffers = true;
+  const SearchResult result = test::search(subject, options);
+  REQUIRE(result.found);
+  const std::vector<Row> rows = explain(subject, shrink(subject, *result.found)).rows;
+  const auto row = [&](std::string_view text) {
+    return std::ranges::find(rows, text, &Row::text) - rows.begin();
+  };
+  CHECK(row("wake waiter") < row("~ others see: __set_state INTERRUPTIBLE"));
+  CHECK(row("~ others see: __set_state INTERRUPTIBLE") + 1 == row("schedule"));
+}
+
+TEST_CASE("a stall whose task is preempted and moved is told where it began", "[explore]") {
+  const scenario::Scenario scenario = scenario::load_file(
+      (support::source_dir() / "scenarios/races/unbind-against-wakeup-broken.json").string());
+  Subject subject(scenario);
+  const SearchResult result = test::search(subject, {});
+  REQUIRE(result.found);
+  const Found found = shrink(subject, *result.found);
+  const Explanation explanation = explain(subject, found);
+  REQUIRE(explanation.places.size() == 1);
+  CHECK(explanation.places[0].deviation.cpu == 1);
+  CHECK(explanation.places[0].time > 11 * sim::kMs);
+  CHECK_THAT(explanation.places[0].text(), Catch::Contains("in kworker/1:1 inside usleep") &&
+                                               Catch::Contains("first comes cpuhp/1"));
+  CHECK(std::ranges::count(explanation.rows, "usleep 11.95ms", &Row::text) == 1);
 }

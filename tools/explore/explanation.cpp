@@ -108,9 +108,9 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
     const std::size_t held = held_step(recorder, deviation);
     if (held == steps.size()) continue;
     const Step& step = steps[held];
-    place.time = step.arrival != 0 && deviation.kind == Deviation::Kind::kLate
-                     ? step.arrived
-                     : step.begun;
+    place.time = deviation.kind == Deviation::Kind::kLate    ? step.arrived
+                 : deviation.kind == Deviation::Kind::kStall ? step.begun
+                                                             : step.time;
     place.thread = step.arrival != 0
                        ? fmt::format("an interrupt over {}", thread_name(system, step.pid))
                        : thread_name(system, step.pid);
@@ -199,6 +199,7 @@ class Table {
       note_stalls(i, schedule);
       add_step(steps[i], decides[i]);
     }
+    add_late_stores();
     std::ranges::stable_sort(result_.rows, {}, &Row::time);
   }
 
@@ -242,6 +243,18 @@ class Table {
       result_.rows.push_back({step.time, column_of(step),
                               step.arrival != 0 ? "| in an interrupt" : "| goes on", true});
     }
+  }
+
+  // In front of what else happens at that moment: it was before that statement.
+  void add_late_stores() {
+    std::vector<Row> seen;
+    for (const run::StoreBuffer::Seen& store : subject_.system().interpreter().seen_late()) {
+      if (const auto column = columns_.find(store.pid); column != columns_.end()) {
+        seen.push_back({store.time, column->second,
+                        "~ others see: " + statement_text(subject_.scenario(), store.location), true});
+      }
+    }
+    result_.rows.insert(result_.rows.begin(), seen.begin(), seen.end());
   }
 
   Subject& subject_;

@@ -260,7 +260,11 @@ void Interpreter::assign(Task& self, const Op& op) {
       static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign;
   if (plain && !stores_.empty() && store_waits(self)) {
     stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
-        {.variable = &target, .object = &target, .value = value});
+        {.variable = &target,
+         .object = &target,
+         .value = value,
+         .pid = self.pid,
+         .location = op.origin});
     return;
   }
   auto& variable = reinterpret_cast<std::uint64_t&>(target);
@@ -298,6 +302,7 @@ void Interpreter::drain_stores(int cpu) {
 
 void Interpreter::become_visible(int cpu, const StoreBuffer::Entry& entry) {
   models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kStore);
+  seen_late_.push_back({models_.machine.now(), entry.pid, entry.location});
   if (entry.state != nullptr) {
     *entry.state = static_cast<std::uint32_t>(entry.value);
   } else {
@@ -392,7 +397,11 @@ Co<> Interpreter::execute(Frame& frame, const Op& op) {
     case Verb::kSetStateRelaxed:
       if (!stores_.empty() && store_waits(self)) {
         stores_[static_cast<std::size_t>(self.cpu->id())].entries.push_back(
-            {.state = &self.state, .object = &self, .value = op.number});
+            {.state = &self.state,
+             .object = &self,
+             .value = op.number,
+             .pid = self.pid,
+             .location = op.origin});
         return {};
       }
       [[fallthrough]];

@@ -124,6 +124,7 @@ class Interpreter {
   }
   /// The stores that wait in a CPU's buffer are seen now.
   void drain_stores(int cpu);
+  [[nodiscard]] const std::vector<StoreBuffer::Seen>& seen_late() const { return seen_late_; }
   [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
   [[nodiscard]] const std::vector<locking::Mutex>& mutexes() const { return mutexes_; }
   [[nodiscard]] const std::vector<locking::Spinlock>& spinlocks() const { return spinlocks_; }
@@ -329,6 +330,7 @@ class Interpreter {
   std::vector<Draw> durations_;
   std::vector<Mark> marks_;
   std::vector<StoreBuffer> stores_;  // one a CPU; none: every store is seen at once
+  std::vector<StoreBuffer::Seen> seen_late_;
   std::uint64_t steps_without_time_ = 0;
   Time last_step_ = -1;
 };

@@ -17,6 +17,14 @@ struct StoreBuffer {
     std::uint32_t* state = nullptr;
     const void* object = nullptr;  ///< what the store touches
     std::int64_t value = 0;
+    std::int32_t pid = 0;
+    std::uint32_t location = 0;  ///< the statement that stores
+  };
+  /// When others saw a store that had waited.
+  struct Seen {
+    sim::Time time = 0;
+    std::int32_t pid = 0;
+    std::uint32_t location = 0;
   };
   /// Nothing stays longer.
   static constexpr sim::Time kLongest = 1'000;  // ns
