@@ -321,7 +321,7 @@ Co<> Kthreads::do_exit(Task& self) {
   if (self.kthread != nullptr) {
     machine.touch(self.kthread, cpu::Access::kWrite);
     scheduler_.preempt_disable();  // task_lock
-    co_await completions_.complete_all(self.kthread->exited);
+    co_await completions_.complete(self.kthread->exited);
     co_await scheduler_.preempt_enable();
   }
   if (!self.is_kthread() && thread_memory.exit_mm != nullptr) {

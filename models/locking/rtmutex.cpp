@@ -85,6 +85,7 @@ void RtMutexes::pi_changed(sched::Scheduler& scheduler, Task& waiter) {
 
 // try_to_take_rt_mutex(). `waiter`: the caller's place in the queue, or null.
 bool RtMutexes::try_to_take(RtMutex& lock, Task& self, RtMutexWaiter* waiter, bool is_spinlock) {
+  scheduler_.machine().touch(&lock, cpu::Access::kWrite);
   if (lock.owner != nullptr) return false;
   if (lock.waiters != nullptr && lock.waiters != waiter &&
       !may_steal(waiter_prio(self), *lock.waiters, is_spinlock)) {
@@ -159,7 +160,6 @@ Co<> RtMutexes::acquire(RtMutex& lock, std::uint32_t state) {
     co_await slowlock(lock, self, state);
   }
   cpu::Cpu& cpu = *self.cpu;
-  cpu.touch(&lock, cpu::Access::kAcquire);
   const int last = std::exchange(lock.owner_cpu, cpu.id());
   const bool remote = last >= 0 && last != cpu.id();
   co_await cpu.run(remote ? scheduler_.machine().handover(last, cpu.id()) : cpu.costs().lock);
@@ -174,7 +174,7 @@ Co<> RtMutexes::release(RtMutex& lock, std::uint32_t state) {
     throw sim::Defect(fmt::format("lock {} unlocked by {}, which does not hold it",
                                   names[lock.name], names[self.comm]));
   }
-  self.cpu->touch(&lock, cpu::Access::kRelease);
+  self.cpu->touch(&lock, cpu::Access::kWrite);
   lock.owner = nullptr;
   if (lock.waiters == nullptr) co_return;
   Task& next = *lock.waiters->task;

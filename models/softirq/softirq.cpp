@@ -37,7 +37,7 @@ void Softirqs::open_softirq(Vec vec, Action action, void* object) {
 
 void Softirqs::raise_irqoff(Cpu& cpu, Vec vec) {
   cpu.trace(Event::kSoftirqRaise, static_cast<std::uint64_t>(vec));
-  cpu.touch(&cpu.softirq_pending, cpu::Access::kRelease);
+  cpu.touch(&cpu.softirq_pending, cpu::Access::kWrite);
   if ((cpu.softirq_pending & bit(vec)) != 0) return;
   cpu.softirq_pending |= bit(vec);
   at(cpu.id()).raised[static_cast<std::size_t>(vec)] = cpu.now();
@@ -63,7 +63,7 @@ Co<> Softirqs::raise_on(int target, Vec vec) {
   if (here.id() == target) return raise_softirq_irqoff(here, vec);
   sched::Rq& rq = scheduler_.rq(target);
   const bool was_empty = !scheduler_.calls_queued(rq);
-  here.touch(&rq.cpu->irq_work, cpu::Access::kRelease);
+  here.touch(&rq.cpu->irq_work, cpu::Access::kWrite);
   rq.cpu->irq_work |= bit(vec);
   if (was_empty) scheduler_.send_call_function_single_ipi(rq);
   return {};
@@ -71,7 +71,7 @@ Co<> Softirqs::raise_on(int target, Vec vec) {
 
 Co<> Softirqs::run_irq_work(void* self, Cpu& cpu) {
   Softirqs& softirqs = *static_cast<Softirqs*>(self);
-  cpu.touch(&cpu.irq_work, cpu::Access::kAcquire);
+  cpu.touch(&cpu.irq_work, cpu::Access::kWrite);
   std::uint32_t asked = std::exchange(cpu.irq_work, 0);
   for (; asked != 0; asked &= asked - 1) {
     co_await softirqs.raise_softirq_irqoff(cpu, static_cast<Vec>(std::countr_zero(asked)));
@@ -187,7 +187,7 @@ Co<> Softirqs::handle_softirqs(Cpu& cpu) {
   const std::uint32_t count = scheduler_.preempt_rt() ? 0 : cpu::kSoftirqOffset;
   self.preempt_count += count;
   for (;;) {
-    cpu.touch(&cpu.softirq_pending, cpu::Access::kAcquire);
+    cpu.touch(&cpu.softirq_pending, cpu::Access::kWrite);
     const std::uint32_t pending = std::exchange(cpu.softirq_pending, 0);
     at(cpu.id()).serving = at(cpu.id()).raised;
     cpu.local_irq_enable();

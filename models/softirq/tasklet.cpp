@@ -32,7 +32,7 @@ Tasklets::Tasklets(Softirqs& softirqs)
 // kernel/softirq.c: __tasklet_schedule_common
 Co<bool> Tasklets::tasklet_schedule(Tasklet& tasklet) {
   Cpu& cpu = softirqs_.scheduler().machine().this_cpu();
-  cpu.touch(&tasklet, cpu::Access::kRelease);
+  cpu.touch(&tasklet, cpu::Access::kWrite);
   if (tasklet.scheduled) co_return false;
   tasklet.scheduled = true;
   tasklet.scheduled_at = cpu.now();
@@ -62,6 +62,7 @@ Co<> Tasklets::run_list(Cpu& cpu, bool highpri) {
     Tasklet& tasklet = *next;
     next = tasklet.next;
     co_await cpu.run(cpu.costs().tasklet);
+    cpu.touch(&tasklet, cpu::Access::kWrite);
     if (!tasklet.running && tasklet.count == 0) {
       co_await run(cpu, tasklet);
     } else {
@@ -75,14 +76,13 @@ Co<> Tasklets::run_list(Cpu& cpu, bool highpri) {
 Co<> Tasklets::run(Cpu& cpu, Tasklet& tasklet) {
   tasklet.running = true;
   tasklet.scheduled = false;
-  cpu.touch(&tasklet, cpu::Access::kAcquire);
   ++tasklet.runs;
   tasklet.latency.record(cpu.now() - tasklet.scheduled_at);
   cpu.trace(Event::kTaskletEntry, tasklet.address, tasklet.function_name);
   co_await tasklet.function(*this, tasklet);
   cpu.trace(Event::kTaskletExit, tasklet.address, tasklet.function_name);
   tasklet.running = false;
-  cpu.touch(&tasklet, cpu::Access::kRelease);
+  cpu.touch(&tasklet, cpu::Access::kWrite);
 }
 
 // The two softirqs are raised whether there was a tasklet or not.

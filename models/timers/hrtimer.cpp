@@ -72,6 +72,7 @@ void Timers::hrtimer_start(KernelHrtimer& timer, Time at, Time range) {
   machine_.touch(&timer, cpu::Access::kWrite);
   if (was_armed) {
     Base& old = base(timer.cpu);
+    if (&timer != &old.tick) machine_.this_cpu().cancels(timer.expires);
     old.hrtimers.remove(timer);
     program(old);
   } else {

@@ -170,6 +170,7 @@ class Timers {
 
   // hrtimer.cpp
   void program(Base& base);
+  void cancels(const KernelTimer& timer) const;
   Base& hrtimer_target(const KernelHrtimer& timer);
   static void device_fired(void* base, std::uint64_t);
   static Co<> hrtimer_interrupt(void* self, Cpu& cpu);

@@ -62,10 +62,18 @@ Co<> Timers::add_timer_on(KernelTimer& timer, int cpu, Jiffies expires) {
   enqueue(timer, expires, cpu);
 }
 
+// Its bucket is late by an eighth of the way there at most.
+void Timers::cancels(const KernelTimer& timer) const {
+  const Jiffies ahead = timer.expires - jiffies();
+  machine_.this_cpu().cancels(ticks_.instant(timer.expires + ahead / 8 + 1));
+}
+
 Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
   co_await machine_.run(machine_.costs().timer_start);
+  machine_.touch(&timer, cpu::Access::kWrite);
   bool was_pending = timer.pending();
   if (was_pending) {
+    cancels(timer);
     TimerWheel& wheel = this->wheel(base(timer.cpu), timer_base_kind(timer.flags));
     if (timer.cpu == machine_.this_cpu().id() && wheel.modify_in_place(timer, expires, jiffies())) {
       co_return true;
@@ -80,8 +88,7 @@ Co<bool> Timers::mod_timer(KernelTimer& timer, Jiffies expires) {
 bool Timers::del_timer(KernelTimer& timer) {
   machine_.touch(&timer, cpu::Access::kWrite);
   if (!timer.pending()) return false;
-  const Jiffies ahead = timer.expires - jiffies();  // its bucket is late by an eighth of it at most
-  machine_.this_cpu().cancels(ticks_.instant(timer.expires + ahead / 8 + 1));
+  cancels(timer);
   wheel(base(timer.cpu), timer_base_kind(timer.flags)).remove(timer);
   armed_ -= wakes(timer);
   machine_.this_cpu().trace(Event::kTimerCancel, timer.address);

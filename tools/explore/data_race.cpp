@@ -103,6 +103,11 @@ class HappensBefore {
     clocks_[now_].advance(now_);
   }
 
+  // Softirqs run behind an interrupt, or where they are let in again.
+  static bool keeps_softirqs_out(const Touch& touch) {
+    return touch.softirqs_off || (touch.context == Context::kTask && touch.irqs_off);
+  }
+
   // For the accesses alone: code that merely runs behind an interrupt has not waited for it.
   void enter_exclusion(const Touch& touch) {
     Clock& clock = clocks_[now_];
@@ -114,7 +119,7 @@ class HappensBefore {
     }
     if (touch.context == Context::kSoftirq) {
       clock.join(cpu.softirqs_off);
-    } else if (touch.softirqs_off) {
+    } else if (keeps_softirqs_out(touch)) {
       clock.join(cpu.softirqs);
     }
     if (touch.alone) clock.join(cpu.alone);
@@ -130,7 +135,7 @@ class HappensBefore {
     }
     if (touch.context == Context::kSoftirq) {
       cpu.softirqs.join(clock);
-    } else if (touch.softirqs_off) {
+    } else if (keeps_softirqs_out(touch)) {
       cpu.softirqs_off.join(clock);
     }
     if (touch.alone) cpu.alone.join(clock);

@@ -135,7 +135,7 @@ std::string why_text(run::System& system, const run::ExpectationSink& sink, cons
   if (outcome.fault == Fault::kDefect || outcome.fault == Fault::kWatchdog) return system.message();
   const run::Stuck stuck = run::find_stuck(system);
   std::string text;
-  if (outcome.fault == Fault::kDeadlock) {
+  if (outcome.fault == Fault::kDeadlock && !stuck.cycles.empty()) {
     for (const auto& cycle : stuck.cycles) {
       for (const run::CycleStep& step : cycle) {
         text += fmt::format("{}{} (pid {}) waits for {}", text.empty() ? "" : "; ", step.name,

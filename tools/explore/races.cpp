@@ -75,7 +75,7 @@ void Races::reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32
   const Time wait = second.time - first.time + 1;
   const bool same_cpu = first.cpu == second.cpu;
   if (!same_cpu && caused(later, earlier, first)) return;
-  if (first.arrival != 0 && (!same_cpu || second.arrival == 0))
+  if (first.arrival != 0 && (!same_cpu || second.arrival != first.arrival))
     add({Deviation::Kind::kLate, first.cpu, first.arrival, second.time - first.arrived + 1});
   if (first.index == 0) return;
   if (!same_cpu) {
@@ -173,7 +173,7 @@ const std::vector<Deviation>& Races::all(const Recorder& recorder) {
     for (std::uint32_t j = i + 1; j < steps.size(); ++j) {
       const Step& second = steps[j];
       const bool same_cpu = first.cpu == second.cpu;
-      if (first.arrival != 0 && (!same_cpu || second.arrival == 0))
+      if (first.arrival != 0 && (!same_cpu || second.arrival != first.arrival))
         add({Deviation::Kind::kLate, first.cpu, first.arrival, second.time - first.arrived + 1});
       if (first.index == 0) continue;
       if (!same_cpu || (first.arrival == 0 && second.arrival != 0)) {

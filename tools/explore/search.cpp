@@ -112,10 +112,10 @@ void Search::visit(const Schedule& schedule, unsigned depth) {
 // Which job makes a run depends on nothing but its schedule: each remembers other ones.
 void Search::visit_last(const Schedule& schedule, const Deviation& deviation, std::uint64_t hash) {
   resumed_.clear();
+  deeper_ = true;
   if (hash % options_.jobs != options_.job) return;
   if (over()) return;
   note(schedule, subject_.run_near(schedule, deviation));
-  deeper_ = true;
 }
 
 void Search::iterate() {

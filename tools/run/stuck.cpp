@@ -80,26 +80,37 @@ class Finder {
     return sleeper;
   }
 
+  // Under PREEMPT_RT; of a lock that has just been let go nobody is the owner.
+  void add_edges(std::string_view kind, const locking::RtMutex& lock) {
+    if (lock.owner == nullptr) return;
+    const std::string what =
+        fmt::format("{} {}, {}", kind, names_[lock.name], holder(*lock.owner));
+    for (const auto* waiter = lock.waiters; waiter != nullptr; waiter = waiter->next)
+      add_lock_edge(*waiter->task, *lock.owner, what);
+  }
+
   void collect_edges() {
     for (const locking::Mutex& mutex : system_.interpreter().mutexes()) {
+      add_edges("mutex", mutex.rt);
       if (mutex.owner == nullptr || mutex.pickup) continue;
       const std::string what =
           fmt::format("mutex {}, {}", names_[mutex.name], holder(*mutex.owner));
       for (const auto* waiter = mutex.head; waiter != nullptr; waiter = waiter->next) {
-        add_edge(*waiter->task, *mutex.owner, what);
+        add_lock_edge(*waiter->task, *mutex.owner, what);
       }
       if (mutex.spinner != nullptr) {
         spinners_[mutex.spinner->pid] = what;
-        add_edge(*mutex.spinner, *mutex.owner, what);
+        add_lock_edge(*mutex.spinner, *mutex.owner, what);
       }
     }
     for (const locking::Spinlock& lock : system_.interpreter().spinlocks()) {
+      add_edges("spinlock", lock.rt);
       if (lock.owner == nullptr) continue;
       const std::string what =
           fmt::format("spinlock {}, {}", names_[lock.name], holder(*lock.owner));
       for (const auto* waiter = lock.head; waiter != nullptr; waiter = waiter->next) {
         spinners_[waiter->task->pid] = what;
-        add_edge(*waiter->task, *lock.owner, what);
+        add_lock_edge(*waiter->task, *lock.owner, what);
       }
     }
   }
@@ -107,7 +118,11 @@ class Finder {
   void add_edge(const Task& from, const Task& to, const std::string& what) {
     edges_[&from] = {&to, what};
     order_.push_back(&from);
-    if (has_exited(to)) result_.dead_owner = true;
+  }
+
+  void add_lock_edge(const Task& from, const Task& owner, const std::string& what) {
+    add_edge(from, owner, what);
+    if (has_exited(owner)) result_.dead_owner = true;
   }
 
   // Workers that sleep in a work; idle ones wait for nothing.
@@ -126,11 +141,11 @@ class Finder {
     const std::string name(names_[lock.name]);
     for (const auto* waiter = lock.head; waiter != nullptr; waiter = waiter->next) {
       if (lock.writer == nullptr) break;
-      add_edge(*waiter->task, *lock.writer, fmt::format("{}, {}", name, holder(*lock.writer)));
+      add_lock_edge(*waiter->task, *lock.writer, fmt::format("{}, {}", name, holder(*lock.writer)));
     }
     if (lock.draining != nullptr && !lock.readers.empty()) {
       const Task& reader = *lock.readers.front();
-      add_edge(*lock.draining, reader, fmt::format("{}, read-{}", name, holder(reader)));
+      add_lock_edge(*lock.draining, reader, fmt::format("{}, read-{}", name, holder(reader)));
     }
     const hotplug::Operation* operation = system_.hotplug().current_operation();
     if (operation == nullptr) return;
