@@ -69,7 +69,8 @@ Replay run_anew(const scenario::Scenario& scenario, const Schedule& schedule) {
   system.machine().chooser = &recorder;
   recorder.wants_touches = has_plain_variables(scenario);
   recorder.start(schedule, recorder.wants_touches);
-  system.run_on(run_limit(system, schedule));
+  run_on(system, recorder, run_end(system, schedule));
+  system.conclude();
   Replay replay{judge(system, sink, held_back(schedule))};
   if (replay.outcome.fault == Fault::kNone && recorder.wants_touches) {
     const auto race = find_data_race(recorder, system);

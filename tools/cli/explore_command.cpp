@@ -339,8 +339,18 @@ class Exploration {
                        static_cast<double>(result_.executions) / seconds_);
   }
 
+  // For as long again as the budget at most, or until it is interrupted.
+  [[nodiscard]] explore::Found shrink() {
+    const InterruptGuard guard;
+    const auto end = std::chrono::steady_clock::now() + options_.time;
+    return explore::shrink(subject_, *result_.found, [&] {
+      const bool in_time = options_.time.count() == 0 || std::chrono::steady_clock::now() < end;
+      return in_time && !InterruptGuard::interrupted();
+    });
+  }
+
   int found() {
-    const explore::Found shrunk = explore::shrink(subject_, *result_.found);
+    const explore::Found shrunk = shrink();
     const explore::Explanation explanation = explore::explain(subject_, shrunk);
     explore::ScheduleFile schedule;
     schedule.scenario = scenario_.name;

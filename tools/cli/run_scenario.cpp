@@ -105,7 +105,8 @@ class Run {
     recorder_->on_interrupt = explore::store_buffers(system);
     recorder_->wants_touches = explore::has_plain_variables(scenario_);
     recorder_->start(options_.schedule->schedule, true);
-    system.run_on(explore::run_limit(system, options_.schedule->schedule));
+    explore::run_on(system, *recorder_, explore::run_end(system, options_.schedule->schedule));
+    system.conclude();
     std::vector<explore::Place> places;
     for (const explore::Place& place : options_.schedule->places) {
       const explore::Schedule one{place.deviation};

@@ -130,6 +130,26 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
   return places;
 }
 
+namespace {
+
+std::string never_ends_text(run::System& system) {
+  std::string running;
+  for (int id = 0; id < system.machine().nr_cpus(); ++id) {
+    const sched::Task& task = *system.scheduler().rq(id).curr;
+    if (task.is_idle()) continue;
+    const std::string statement = statement_text(system.scenario(), task.location);
+    running += fmt::format("{}CPU {} runs {} (pid {}){}{}", running.empty() ? "" : ", ", id,
+                           thread_name(system, task.pid), task.pid,
+                           statement.empty() ? "" : " in " + statement,
+                           statement.empty() ? "" : " (" + system.scenario().where(task.location) + ")");
+  }
+  return fmt::format("After {} steps, at t={}, it has not come to its end: {}.", Subject::kMostSteps,
+                     time_text(system.now()),
+                     running.empty() ? "timers or interrupts still come" : running);
+}
+
+}  // namespace
+
 std::string why_text(run::System& system, const run::ExpectationSink& sink, const Outcome& outcome,
                      Time held_back) {
   if (outcome.fault == Fault::kDefect || outcome.fault == Fault::kWatchdog) return system.message();
@@ -152,9 +172,7 @@ std::string why_text(run::System& system, const run::ExpectationSink& sink, cons
   }
   if (outcome.fault == Fault::kStarvation)
     return run::find_starvation(system, held_back)->text + ".";
-  if (outcome.fault == Fault::kNeverEnds)
-    return fmt::format("At t={} something still runs, {} after the start and what was held back.",
-                       time_text(system.now()), time_text(Subject::kLiveness));
+  if (outcome.fault == Fault::kNeverEnds) return never_ends_text(system);
   for (const run::Sleeper& sleeper : stuck.sleepers) {
     if (sleeper.parked) continue;
     text += fmt::format("{} (pid {}) sleeps in {} since t={} and waits for {}", sleeper.name,

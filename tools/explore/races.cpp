@@ -153,10 +153,14 @@ const std::vector<Deviation>& Races::reversals(const Recorder& recorder) {
   }
   for (const std::uint32_t at : used_) {
     const std::vector<Use>& uses = objects_[at].uses;
-    for (std::size_t a = 0; a < uses.size(); ++a) {
-      for (std::size_t b = a + 1; b < uses.size(); ++b) {
-        if (uses[a].write || uses[b].write) reverse(recorder, uses[a].step, uses[b].step);
+    writes_.clear();
+    for (std::size_t b = 0; b < uses.size(); ++b) {
+      if (!uses[b].write) {
+        for (const std::uint32_t write : writes_) reverse(recorder, write, uses[b].step);
+        continue;
       }
+      for (std::size_t a = 0; a < b; ++a) reverse(recorder, uses[a].step, uses[b].step);
+      writes_.push_back(uses[b].step);
     }
   }
   add_expiries(recorder);

@@ -63,6 +63,7 @@ class Races {
   Faults faults_;
   std::vector<Object> objects_;  // open addressing; a power of two
   std::vector<std::uint32_t> used_;
+  std::vector<std::uint32_t> writes_;  // steps that write the object at hand
   std::vector<std::uint32_t> clocks_;    // nr_cpus for each step: how much of each CPU it knows of
   std::vector<std::uint32_t> position_;  // of a step among those of its CPU
   std::vector<std::uint32_t> last_;

@@ -38,16 +38,19 @@ Search::Search(Subject& subject, const SearchOptions& options)
 bool Search::over() {
   if (stop_) return true;
   if (options_.executions != 0 && result_.executions >= options_.executions) stop_ = true;
-  constexpr std::uint64_t kLook = 1024;
-  if (result_.executions % kLook == 0 && (options_.time.count() != 0 || progress)) {
-    const auto elapsed = Clock::now() - start_;
-    if (options_.time.count() != 0 && elapsed >= options_.time) stop_ = true;
-    if (progress && !progress({result_.executions, bound_, subject_.recorder().begun(),
-                               std::chrono::duration<double>(elapsed).count()}))
-      stop_ = true;
-  }
+  if (unseen_steps_ >= kStepsBetweenLooks && !goes_on()) stop_ = true;
   if (stop_) result_.interrupted = true;
   return stop_;
+}
+
+// Whether there is time left.
+bool Search::goes_on() {
+  unseen_steps_ = 0;
+  if (options_.time.count() == 0 && !progress) return true;
+  const auto elapsed = Clock::now() - start_;
+  if (options_.time.count() != 0 && elapsed >= options_.time) return false;
+  return !progress || progress({result_.executions, bound_, subject_.recorder().begun(),
+                                std::chrono::duration<double>(elapsed).count()});
 }
 
 Outcome Search::execute(const Schedule& schedule, bool recording) {
@@ -57,8 +60,13 @@ Outcome Search::execute(const Schedule& schedule, bool recording) {
 }
 
 void Search::note(const Schedule& schedule, const Outcome& outcome) {
+  if (subject_.broken_off()) {
+    stop_ = result_.interrupted = true;
+    return;
+  }
   ++result_.executions;
   ++in_bound_.all;
+  unseen_steps_ += subject_.recorder().begun();
   if (observe) observe(schedule, outcome);
   if (outcome.fault != Fault::kNone && options_.stop_at_fault) {
     result_.found = {schedule, outcome};
@@ -74,11 +82,14 @@ void Search::visit(const Schedule& schedule, unsigned depth) {
   const bool on_the_way = depth < resumed_.size();
   if (on_the_way) {
     subject_.run(schedule, true);
+    stop_ = result_.interrupted = subject_.broken_off();
+    if (stop_) return;
   } else {
     resumed_.clear();
     if (over()) return;
-    if (!last || depth == 0) ++in_bound_.inner;
     execute(schedule, !last);
+    if (subject_.broken_off()) return;
+    if (!last || depth == 0) ++in_bound_.inner;
     if (stop_ || last) {
       deeper_ = true;
       return;
@@ -146,6 +157,7 @@ void Search::iterate() {
 
 SearchResult Search::run() {
   start_ = Clock::now();
+  subject_.goes_on = [this] { return goes_on(); };
   switch (options_.strategy) {
     case Strategy::kExhaustive:
     case Strategy::kDfs:
@@ -158,6 +170,7 @@ SearchResult Search::run() {
       draw_random();
       break;
   }
+  subject_.goes_on = nullptr;
   return result_;
 }
 
@@ -238,10 +251,15 @@ void Search::draw_pct() {
   }
 }
 
-Found shrink(Subject& subject, const Found& found) {
+Found shrink(Subject& subject, const Found& found, const std::function<bool()>& goes_on) {
   Found best = found;
+  subject.goes_on = goes_on;
+  bool ended = false;
   const auto still = [&](const Schedule& schedule) {
-    return subject.run(schedule, false).same_fault(found.outcome);
+    ended = ended || (goes_on && !goes_on());
+    if (ended) return false;
+    const Outcome outcome = subject.run(schedule, false);
+    return !subject.broken_off() && outcome.same_fault(found.outcome);
   };
   // Delta debugging: large parts first, then smaller ones, then one by one until none can go.
   for (std::size_t part = best.schedule.size(); part > 0;) {
@@ -274,6 +292,7 @@ Found shrink(Subject& subject, const Found& found) {
     }
     best.schedule[i].time = enough;
   }
+  subject.goes_on = nullptr;
   return best;
 }
 

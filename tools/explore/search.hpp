@@ -83,6 +83,7 @@ class Search {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::uint64_t kStepsBetweenLooks = 50'000;  // at the clock: some ms
   // Remembers so many numbers and forgets some when there are more: forgetting costs time only.
   class Seen {
    public:
@@ -113,12 +114,14 @@ class Search {
   void draw_random();
   void draw_pct();
   [[nodiscard]] bool over();
+  [[nodiscard]] bool goes_on();
 
   Subject& subject_;
   SearchOptions options_;
   Races races_;
   SearchResult result_;
   unsigned bound_ = 0;
+  std::uint64_t unseen_steps_ = kStepsBetweenLooks;  // since it looked at the clock
   ScheduleCount in_bound_;
   std::vector<std::uint32_t> path_;    // to where it is
   std::vector<std::uint32_t> resumed_;  // to where it begins; empty once it is there
@@ -130,7 +133,7 @@ class Search {
 };
 
 /// Removes and shortens until nothing can go without losing the fault: fewest deviations, then
-/// shortest stalls.
-Found shrink(Subject& subject, const Found& found);
+/// shortest stalls. Asks `goes_on` now and then; false: what it has by then.
+Found shrink(Subject& subject, const Found& found, const std::function<bool()>& goes_on = {});
 
 }  // namespace kt::explore

@@ -49,9 +49,28 @@ Time held_back(const Schedule& schedule) {
   return sum;
 }
 
-Time run_limit(run::System& system, const Schedule& schedule) {
-  if (system.horizon() != sim::kNever) return sim::kNever;
-  return system.now() + Subject::kLiveness + held_back(schedule);
+namespace {
+
+bool is_over(run::System& system) {
+  return system.ending() != run::Ending::kDone || system.nothing_since() != sim::kNever;
+}
+
+}  // namespace
+
+RunEnd run_end(run::System& system, const Schedule& schedule) {
+  constexpr Time kLook = 2 * sim::kSecond;
+  if (system.horizon() != sim::kNever) return {};
+  const Time held = held_back(schedule);
+  return {Subject::kMostSteps, system.now() + kLook + held, held};
+}
+
+void run_on(run::System& system, Recorder& recorder, const RunEnd& end) {
+  recorder.pause_at(end.step);
+  if (system.now() < end.look) {
+    system.advance(end.look);
+    if (recorder.paused() || is_over(system) || run::find_starvation(system, end.held_back)) return;
+  }
+  system.advance(sim::kNever);
 }
 
 void require_explorable(const scenario::Scenario& scenario) {
@@ -102,7 +121,7 @@ void Subject::build() {
   system_->machine().chooser = recorder_.get();
   recorder_->on_interrupt = store_buffers(*system_);
   recorder_->wants_touches = has_plain_variables(scenario_);
-  limit_ = run_limit(*system_, {});
+  end_ = run_end(*system_, {});
   arena_->keep();
 }
 
@@ -115,8 +134,7 @@ sim::Arena::Numbers Subject::changing() {
   arena_->rewind();
   recorder_->start({}, false);
   do {
-    recorder_->pause_at(recorder_->begun() + spacing);
-    go({});
+    go({}, recorder_->begun() + spacing);
     arena_->look();
   } while (!over() && recorder_->paused());
   return arena_->seen_changed();
@@ -131,13 +149,27 @@ Outcome Subject::run(const Schedule& schedule, bool recording) {
   return look(schedule);
 }
 
-void Subject::go(const Schedule& schedule) {
-  const sim::Arena::Use use(arena_.get());
-  system_->run_on(limit_ == sim::kNever ? limit_ : limit_ + held_back(schedule));
+void Subject::go(const Schedule& schedule, std::uint32_t until_step) {
+  constexpr std::uint32_t kBetweenQuestions = 200'000;  // steps: some ten ms
+  RunEnd end = end_;
+  end.held_back = held_back(schedule);
+  if (end.look != 0) end.look += end.held_back;
+  const std::uint32_t last = std::min(until_step, end.step);
+  broken_off_ = false;
+  for (;;) {
+    end.step = std::min(last, recorder_->begun() + kBetweenQuestions);
+    {
+      const sim::Arena::Use use(arena_.get());
+      run_on(*system_, *recorder_, end);
+    }
+    if (!recorder_->paused() || recorder_->begun() >= last) return;
+    broken_off_ = goes_on && !goes_on();
+    if (broken_off_) return;
+  }
 }
 
 bool Subject::over() {
-  return system_->ending() != run::Ending::kDone || system_->nothing_since() != sim::kNever;
+  return is_over(*system_) || recorder_->begun() >= kMostSteps;
 }
 
 void Subject::mark(const Schedule& schedule, std::size_t most) {
@@ -149,8 +181,7 @@ void Subject::mark(const Schedule& schedule, std::size_t most) {
   arena_->rewind();
   recorder_->start(schedule, false);
   for (;;) {
-    recorder_->pause_at(recorder_->begun() + spacing);
-    go(schedule);
+    go(schedule, recorder_->begun() + spacing);
     if (over() || !recorder_->paused() || nr_marks_ == most) return;
     if (nr_marks_ == marks_.size()) marks_.emplace_back();
     Mark& mark = marks_[nr_marks_++];
@@ -172,6 +203,10 @@ Outcome Subject::run_near(const Schedule& schedule, const Deviation& deviation) 
 }
 
 Outcome Subject::look(const Schedule& schedule) {
+  {
+    const sim::Arena::Use use(arena_.get());
+    system_->conclude();
+  }
   data_race_.reset();
   const Outcome outcome = judge(held_back(schedule));
   return outcome.fault == Fault::kNone && recorder_->wants_touches ? judge_order() : outcome;
@@ -208,7 +243,7 @@ bool Subject::nobody_waits() {
 
 Outcome Subject::judge(Time held_back) {
   const bool done = system_->ending() == run::Ending::kDone;
-  const bool soon = system_->now() < kLiveness / 2;
+  const bool soon = system_->now() < sim::kSecond;  // for starvation
   const bool quiet = done && soon && system_->nothing_since() != sim::kNever && nobody_waits();
   if (quiet && scenario_.expect.empty()) return {};
   if (quiet && run::expectations_hold(*system_, *sink_)) return {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,7 +25,7 @@ enum class Fault : std::uint8_t {
   kDefect,       ///< the simulated code did what it must not: its message says what
   kWatchdog,     ///< a stall, a soft lockup
   kStarvation,   ///< a thread gets no CPU, a work no worker, for a second that nothing disturbs
-  kNeverEnds,    ///< something still runs after Subject::kLiveness
+  kNeverEnds,    ///< something still runs after Subject::kMostSteps
   kExpectation,  ///< an expectation of the scenario failed
   kDataRace,     ///< two unordered accesses to a plain variable, in a run without another fault
 };
@@ -40,10 +41,17 @@ struct Outcome {
   }
 };
 
+/// Where a run ends that does not come to its end: one that lasts until it is idle.
+struct RunEnd {
+  std::uint32_t step = UINT32_MAX;  ///< at this step, or
+  Time look = 0;                    ///< at this time if somebody starves then
+  Time held_back = 0;               ///< ns, by the schedule
+};
+
 class Subject {
  public:
-  /// What still runs so long after the start will not end.
-  static constexpr Time kLiveness = 2'000'000'000;  // ns
+  /// What still runs after so many steps, of a scenario that lasts until it is idle, will not end.
+  static constexpr std::uint32_t kMostSteps = 2'000'000;
 
   /// `scenario` must outlive it. Throws sim::UserError for what cannot be explored.
   explicit Subject(const scenario::Scenario& scenario);
@@ -60,6 +68,10 @@ class Subject {
   /// The same as run() of the marked schedule with this deviation more, unrecorded: from the last
   /// mark before it.
   Outcome run_near(const Schedule& schedule, const Deviation& deviation);
+
+  /// Asked now and then in a long run; false: the run is broken off, and its outcome means nothing.
+  std::function<bool()> goes_on;
+  [[nodiscard]] bool broken_off() const { return broken_off_; }
 
   /// For the runs from now on; null: none.
   void set_policy(Recorder::Policy* policy) { recorder_->policy = policy; }
@@ -80,7 +92,7 @@ class Subject {
   };
   void build();
   [[nodiscard]] sim::Arena::Numbers changing();
-  void go(const Schedule& schedule);
+  void go(const Schedule& schedule, std::uint32_t until_step = UINT32_MAX);
   [[nodiscard]] bool over();
   [[nodiscard]] Outcome look(const Schedule& schedule);
   [[nodiscard]] Outcome judge(Time held_back);
@@ -95,7 +107,8 @@ class Subject {
   run::System* system_ = nullptr;
   std::unique_ptr<Recorder> recorder_;
   std::optional<DataRace> data_race_;
-  Time limit_ = 0;           // of a run without deviations
+  RunEnd end_;  // of a run without deviations
+  bool broken_off_ = false;
   std::vector<Mark> marks_;  // their memory is kept; the first nr_marks_ are valid
   std::size_t nr_marks_ = 0;
 };
@@ -104,9 +117,10 @@ class Subject {
 run::SystemOptions system_options();
 /// ns for which a schedule holds something back, in all.
 Time held_back(const Schedule& schedule);
-/// Where a run stops at the latest: what lasts until it is idle has Subject::kLiveness to get there,
-/// besides the time for which the schedule holds something back.
-Time run_limit(run::System& system, const Schedule& schedule);
+/// Of a run that stands at its first wakeup.
+RunEnd run_end(run::System& system, const Schedule& schedule);
+/// Goes on to the end, or to where the recorder pauses. System::conclude() is for the caller.
+void run_on(run::System& system, Recorder& recorder, const RunEnd& end);
 /// What an interrupt does to the store buffers of memory_model tso.
 Recorder::Hook store_buffers(run::System& system);
 /// Refuses what cannot be explored. Throws sim::UserError.

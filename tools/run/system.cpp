@@ -406,8 +406,16 @@ void System::run() {
 }
 
 void System::run_on(Time limit) {
+  advance(limit);
+  conclude();
+}
+
+void System::advance(Time limit) {
   scheduler_->all_idle = {this, &nothing_left};
   go(std::min(limit, horizon_));
+}
+
+void System::conclude() {
   const std::string stalls = workqueues_->survived_stalls();
   if (ending_ == Ending::kDone && watchdog_->message().empty() && !stalls.empty())
     watchdog_->trip(Watchdog::Alarm::kWorkqueueStall, stalls);

@@ -63,6 +63,9 @@ class System {
   void run_to_first_wakeup();
   /// The same as run(), from there on, but stops at `limit` if that comes first.
   void run_on(Time limit);
+  /// The same in pieces: each may be ended from outside (Calendar::stop), then conclude() once.
+  void advance(Time limit);
+  void conclude();
 
   [[nodiscard]] sim::FramePool& frame_pool() const { return machine_->frame_pool(); }
   [[nodiscard]] Ending ending() const { return ending_; }
