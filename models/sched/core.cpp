@@ -340,7 +340,8 @@ void Scheduler::note_switch(Rq& rq, Task& prev, Task& next) {
   }
   if (next.runnable_since >= 0) {
     next.stats.run_delay += now - next.runnable_since;
-    next.cpu_wait = {next.runnable_since, now, prev.comm, prev.pid};
+    const Time from = next.woken ? next.waking_time : next.runnable_since;
+    next.cpu_wait = {from, now, prev.comm, prev.pid};
     if (next.woken) {
       next.note_latency(now - next.waking_time);
       wakeup_latencies.record(now - next.waking_time);

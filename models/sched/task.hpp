@@ -145,7 +145,7 @@ struct NoopWake {
 
 /// A time that a task was runnable without a CPU, and who left the CPU to it.
 struct CpuWait {
-  Time from = -1;  ///< -1: it never waited
+  Time from = -1;  ///< its wakeup, before its CPU took note of it; -1: it never waited
   Time to = -1;
   std::uint32_t behind = 0;  ///< NameTable id
   std::int32_t behind_pid = 0;

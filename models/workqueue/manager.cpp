@@ -30,8 +30,10 @@ Co<> Workqueues::manage_workers(Worker& worker) {
   pool.flags |= kPoolManagerActive;
   pool.manager = &worker;
   pool.creating_since = machine_.now();
+  pool.manager_waits = cpu_waits(worker);
   co_await maybe_create_worker(pool);
   pool.manager = nullptr;
+  pool.created_until = machine_.now();
   pool.flags &= ~std::uint32_t{kPoolManagerActive};
   if (manager_waiter_ != nullptr) co_await scheduler_.wake_up_process(*manager_waiter_);
 }
@@ -67,6 +69,7 @@ Worker& Workqueues::alloc_worker() {
   worker.sleeping = worker.booted = false;
   worker.desc = worker.current_name = 0;
   worker.ended_at = -1;
+  worker.run_delay = 0;
   return worker;
 }
 
@@ -109,7 +112,6 @@ Co<Worker*> Workqueues::create_worker(WorkerPool& pool) {
   ++pool.nr_workers;
   ++pool.created;
   pool.note_workers(machine_.now());
-  pool.last_creation = machine_.now();
   worker_enter_idle(worker);
   // It waits for its first wakeup, which kick_pool() might not give.
   co_await scheduler_.wake_up_process(task);

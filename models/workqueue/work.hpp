@@ -37,8 +37,19 @@ struct Who {
   Time at = -1;  ///< -1: nobody did
 };
 
+/// For reports: how a work was queued last.
+struct Queueing {
+  WorkStats* stats = nullptr;  ///< null: nobody asks
+  Time queued_at = 0;
+  Time activated_at = 0;        ///< queued_at if max_active did not hold it back
+  std::uint32_t queued_by = 0;  ///< NameTable id of the task that queued it
+  std::int32_t queued_by_pid = 0;
+  std::int32_t queued_on = 0;  ///< CPU
+  QueuedFrom queued_from = QueuedFrom::kTask;
+};
+
 /// struct work_struct. The kernel packs the second group into one word; here each part has a name.
-struct Work : ListHook {
+struct Work : ListHook, Queueing {
   using Function = Co<> (*)(Workqueues& workqueues, Work& work);
   Function function = nullptr;  ///< null: INIT_WORK() has not been called
   void* object = nullptr;
@@ -56,15 +67,6 @@ struct Work : ListHook {
   std::uint16_t disable = 0;  ///< depth of disable_work()
   int pool = kPoolNone;       ///< off queue: the pool that it was on last
   Pwq* pwq = nullptr;         ///< on a list of this one; null: off queue
-
-  // For reports
-  WorkStats* stats = nullptr;  ///< null: nobody asks
-  Time queued_at = 0;
-  Time activated_at = 0;        ///< queued_at if max_active did not hold it back
-  std::uint32_t queued_by = 0;  ///< NameTable id of the task that queued it
-  std::int32_t queued_by_pid = 0;
-  std::int32_t queued_on = 0;  ///< CPU
-  QueuedFrom queued_from = QueuedFrom::kTask;
 
   [[nodiscard]] bool queued() const { return pwq != nullptr; }
 };
@@ -84,8 +86,7 @@ struct DelayedWork : Work {
   Who armed_by;  ///< who started the timer last
 };
 
-/// One execution that started late, and what it waited for, one after the other. What is left of
-/// the latency is the way: locks, wakeup, switch.
+/// One execution that started late, and what it waited for. The parts sum to the latency.
 struct LateStart {
   Time queued_at = 0;
   Time latency = 0;   ///< ns, from queueing to the start of the function
@@ -94,6 +95,7 @@ struct LateStart {
   Time creation =
       0;  ///< ns of it until a worker was made, or, if it was rescued, could not be made
   Time cpu_wait = 0;  ///< ns of it that its worker was runnable without a CPU
+  Time way = 0;       ///< ns of it that are left: locks, wakeups, switches, interrupts
   std::uint64_t address = 0;
   std::uint32_t function_name = 0;  ///< NameTable id, as all names here
   std::uint32_t queued_by = 0;
@@ -101,6 +103,7 @@ struct LateStart {
   std::int32_t queued_on = 0;  ///< CPU
   QueuedFrom queued_from = QueuedFrom::kTask;
   bool rescued = false;
+  bool bh = false;                  ///< it ran in a softirq
   std::int32_t cpu = 0;             ///< where it ran
   std::uint32_t worker = 0;         ///< who ran it
   std::uint32_t behind_work = 0;    ///< function

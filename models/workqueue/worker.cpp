@@ -63,6 +63,7 @@ void Workqueues::worker_enter_idle(Worker& worker) {
   worker.flags |= kWorkerIdle;
   ++pool.nr_idle;
   worker.last_active = base_.timers.jiffies();
+  if (worker.task != nullptr) worker.run_delay = worker.task->stats.run_delay;
   pool.idle_list.push_front(worker);
   if (pool.too_many_workers() && !pool.idle_timer.pending()) {
     base_.timers.add_timer(pool.idle_timer, worker.last_active + idle_timeout());
@@ -119,26 +120,31 @@ void Workqueues::claim(Worker& worker, Work& work) {
   worker.current_address = work.address;
   worker.current_pwq = work.pwq;
   worker.current_color = work.color;
+  worker.before = pool.taken;
+  if (worker.rescue_wq == nullptr) {
+    pool.taken = {machine_.now(), work.function_name, scheduler_.current().comm};
+  }
   if (worker.task != nullptr) worker.current_at = worker.task->se.sum_exec_runtime;
   worker.desc = work.pwq->wq->name_id;
   pool.hash_busy(worker);
   work.unlink();
 }
 
-void Workqueues::note_start(Worker& worker, const Work& work) {
+void Workqueues::note_start(Worker& worker, const Queueing& queueing) {
   worker.started_at = machine_.now();
   if (worker.current_func == &wq_barrier_func) return;  // nobody queued it: it ends a flush
-  const Time latency = worker.started_at - work.queued_at;
-  for (WorkStats* stats : {work.stats, worker.current_pwq->wq->stats}) {
+  const Time latency = worker.started_at - queueing.queued_at;
+  for (WorkStats* stats : {queueing.stats, worker.current_pwq->wq->stats}) {
     if (stats == nullptr) continue;
     ++stats->started;
     stats->queue_to_start.record(latency);
-    if (stats->among_worst(latency)) stats->keep(late_start(worker, work));
+    if (stats->among_worst(latency)) stats->keep(late_start(worker, queueing));
   }
 }
 
 void Workqueues::note_end(Worker& worker, WorkStats* of_work) {
   worker.ended_at = machine_.now();
+  if (worker.task != nullptr) worker.run_delay = worker.task->stats.run_delay;
   if (worker.current_func == &wq_barrier_func) return;
   const Time duration = worker.ended_at - worker.started_at;
   for (WorkStats* stats : {of_work, worker.current_pwq->wq->stats}) {
@@ -163,17 +169,17 @@ Co<> Workqueues::process_one_work(Worker& worker, Work& work) {
   work.on_bh = (pool.flags & kPoolBh) != 0;
   work.inactive = work.linked = false;
   machine_.touch(&work, cpu::Access::kWrite);
+  const Queueing queueing = work;
   work.pending = false;  // from here on it may be queued again, or freed
   ++pwq.stats[kStarted];
   co_await unlock(pool);
   machine_.this_cpu().trace(Event::kWorkqueueExecuteStart, address, worker.current_name);
-  WorkStats* const stats = work.stats;
-  note_start(worker, work);
+  note_start(worker, queueing);
   co_await work.function(*this, work);
   machine_.touch(&work, cpu::Access::kRelease);
   machine_.this_cpu().trace(Event::kWorkqueueExecuteEnd, address, worker.current_name);
   ++pwq.stats[kCompleted];
-  note_end(worker, stats);
+  note_end(worker, queueing.stats);
   if (worker.task != nullptr) {
     check_leaks(worker);
     co_await scheduler_.cond_resched();

@@ -24,6 +24,19 @@ enum WorkerFlag : std::uint32_t {
   kWorkerNotRunning = kWorkerPrep | kWorkerCpuIntensive | kWorkerUnbound | kWorkerRebound,
 };
 
+/// For reports: that a work was taken off the list of its pool.
+struct Taken {
+  Time at = -1;
+  std::uint32_t work = 0;    ///< NameTable id of its function
+  std::uint32_t worker = 0;  ///< NameTable id of who took it
+};
+
+/// For reports: what a worker waited for CPUs since it became idle or ended the item before.
+struct CpuWaits {
+  Time total = 0;       ///< ns
+  sched::CpuWait last;  ///< the last of them; of no meaning if total is 0
+};
+
 /// struct worker. The pseudo worker of a pool for bottom halves has no task.
 struct Worker {
   MemberHook entry;  ///< on the idle list, or on that of the dying
@@ -38,6 +51,8 @@ struct Worker {
   Time started_at = 0;
   Time ended_at = -1;               ///< of the item before
   std::uint32_t previous_name = 0;  ///< its function
+  Taken before;                     ///< what was taken off the pool's list before its item
+  Time run_delay = 0;  ///< its task's run_delay when it became idle or ended the item before
   std::uint8_t current_color = 0;
   bool sleeping = false;
   bool booted = false;  ///< its thread has been through its loop before t = 0
@@ -111,8 +126,10 @@ struct WorkerPool {
   Time most_since = 0;              ///< when it had most_workers first
   std::vector<PoolChange> changes;  ///< of nr_workers during the run, the first kMostChanges
   std::uint64_t nr_changes = 0;
-  Time creating_since = -1;
-  Time last_creation = -1;
+  Taken taken;               ///< last, rescuers apart
+  Time creating_since = -1;  ///< when its manager, or the last one, set to work
+  Time created_until = -1;   ///< when the last one was done, with or without a worker
+  CpuWaits manager_waits;    ///< of that manager before
   Time lifted_at =
       -1;  ///< when the last worker that ran slept or became CPU intensive, others waiting
   std::uint32_t lifted_by = 0;    ///< NameTable id of that worker

@@ -342,10 +342,12 @@ class Workqueues {
   Co<> process_scheduled_works(Worker& worker);
   Co<> process_one_work(Worker& worker, Work& work);
   void claim(Worker& worker, Work& work);
-  void note_start(Worker& worker, const Work& work);
+  void note_start(Worker& worker, const Queueing& queueing);
   void note_end(Worker& worker, WorkStats* of_work);
   /// What an item that starts now has waited for (late_start.cpp).
-  [[nodiscard]] LateStart late_start(const Worker& worker, const Work& work) const;
+  [[nodiscard]] LateStart late_start(const Worker& worker, const Queueing& queueing) const;
+  /// Of a worker, since it became idle or ended the item before.
+  static CpuWaits cpu_waits(const Worker& worker);
   void check_leaks(const Worker& worker) const;
 
   // concurrency.cpp: what the scheduler tells of workers

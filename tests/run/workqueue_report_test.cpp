@@ -5,6 +5,8 @@
 
 #include "tests/report/wq_scenario.hpp"
 #include "tests/run/stopped_system.hpp"
+#include "tests/support/property.hpp"
+#include "tests/support/random_work_scenario.hpp"
 #include "tools/run/workqueue_json.hpp"
 
 namespace kt::run {
@@ -151,8 +153,51 @@ TEST_CASE("the worst are few, latest first, and within their latency", "[report]
   for (std::size_t i = 0; i < use.worst.size(); ++i) {
     const LateUse& late = use.worst[i];
     if (i > 0) CHECK(late.latency <= use.worst[i - 1].latency);
-    CHECK(late.inactive + late.behind + late.creation + late.cpu_wait <= late.latency);
+    CHECK(late.inactive + late.behind + late.creation + late.cpu_wait + late.way == late.latency);
   }
+}
+
+TEST_CASE("a worker that waits for its CPU, and then makes another one", "[report]") {
+  StoppedSystem system(200 * kMs, R"("machine": {"cpus": 1},
+    "works": {"b": {"do": [{"run": "100ms"}]}, "a": {"do": []}},
+    "events": [{"t": "0", "do": [{"queue_work": "b"}, {"queue_work": "a"}]}])",
+                       R"({"preempt": "none"})");
+  const LateUse late = named(use_of(system).works, "a").worst.at(0);
+  CHECK(late.behind > 10 * kMs);  // until b counted as CPU intensive
+  CHECK(late.behind < 15 * kMs);
+  CHECK(late.cpu_wait > 85 * kMs);
+  CHECK_THAT(late.cpu_taken_by, Catch::StartsWith("kworker/0:1 (pid "));
+  CHECK(late.creation > 0);
+  CHECK(late.way < kMs / 100);
+}
+
+// The parts of each latest start of a random scenario.
+void check_parts(std::uint64_t seed) {
+  const std::string text = support::random_work_scenario(seed);
+  CAPTURE(seed, text);
+  const scenario::Scenario scenario = scenario::load("random", text);
+  sim::Trace trace;
+  System system(scenario, trace, {.seed = {}, .duration = {}});
+  system.run();
+  const WorkqueueUse use = workqueue_use(
+      system, std::vector<Time>(static_cast<std::size_t>(system.machine().nr_cpus())));
+  for (const auto* uses : {&use.works, &use.queues}) {
+    for (const WorkUse& of : *uses) {
+      for (const LateUse& late : of.worst) {
+        CAPTURE(late.work, late.queued_at, late.latency, late.inactive, late.behind, late.creation,
+                late.cpu_wait, late.way);
+        for (const Time part : {late.inactive, late.behind, late.creation, late.cpu_wait, late.way})
+          REQUIRE(part >= 0);
+        REQUIRE(late.inactive + late.behind + late.creation + late.cpu_wait + late.way ==
+                late.latency);
+        if (!late.bh) CHECK(late.way <= kMs / 10);  // of up to 80 ms
+      }
+    }
+  }
+}
+
+TEST_CASE("random works: the parts of latest starts sum to them", "[report][property]") {
+  support::for_each_seed(200, &check_parts);
 }
 
 TEST_CASE("the JSON has every number", "[report]") {

@@ -53,6 +53,10 @@ TEST_CASE("the reasons of a late start, longest first", "[report]") {
   CHECK(waited_for(late) ==
         "7ms behind rx in kworker/0:1, 2ms without a CPU, behind hog (pid 40), "
         "1ms held back by max_active");
+  late.way = 3'000'000;
+  CHECK_THAT(waited_for(late), Contains("rx in kworker/0:1, 3ms on the way, 2ms without"));
+  late.bh = true;
+  CHECK_THAT(waited_for(late), Contains("3ms until the softirq ran"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ Json late_json(const LateUse& use) {
             {"worker", use.worker},    {"cpu", use.cpu},
             {"rescued", use.rescued},  {"max_active", use.inactive},
             {"behind", use.behind},    {"worker_creation", use.creation},
-            {"cpu_wait", use.cpu_wait}};
+            {"cpu_wait", use.cpu_wait}, {"way", use.way}};
   if (use.behind > 0) {
     json["behind_work"] = use.behind_work;
     json["behind_worker"] = use.behind_worker;

@@ -41,6 +41,8 @@ LateUse late_use(const sim::NameTable& names, const LateStart& start) {
   }
   use.creation = start.creation;
   use.cpu_wait = start.cpu_wait;
+  use.way = start.way;
+  use.bh = start.bh;
   use.cpu_taken_by = task_text(names, start.cpu_taken_by, start.cpu_taken_by_pid);
   return use;
 }

@@ -10,8 +10,8 @@
 
 namespace kt::run {
 
-/// One start that was among the latest. Times in ns; the parts of the latency come one after the
-/// other, and what they leave over is the way (locks, wakeup, switch).
+/// One start that was among the latest. Times in ns; inactive, behind, creation, cpu_wait and way
+/// sum to the latency.
 struct LateUse {
   std::string work;
   Time queued_at = 0;
@@ -27,6 +27,8 @@ struct LateUse {
   Time creation = 0;         ///< until a worker was made; rescued: until help came
   Time cpu_wait = 0;         ///< the worker waited for a CPU
   std::string cpu_taken_by;  ///< "NAME (pid N)"; empty: an idle CPU took it
+  Time way = 0;     ///< what is left: locks, wakeups, switches, interrupts
+  bool bh = false;  ///< it ran in a softirq, and the way is until that ran
 };
 
 /// A declared work, or a queue.

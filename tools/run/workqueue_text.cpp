@@ -26,7 +26,8 @@ std::vector<std::string> reasons_of(const LateUse& late) {
       {late.behind, fmt::format("behind {} in {}", late.behind_work, late.behind_worker)},
       {late.creation, late.rescued ? "while no worker could be made" : "until a worker was made"},
       {late.cpu_wait, late.cpu_taken_by.empty() ? "until an idle CPU ran the worker"
-                                                : "without a CPU, behind " + late.cpu_taken_by}};
+                                                : "without a CPU, behind " + late.cpu_taken_by},
+      {late.way, late.bh ? "until the softirq ran" : "on the way"}};
   constexpr Time kShare = 100;
   std::erase_if(reasons,
                 [&late](const Reason& reason) { return reason.time * kShare <= late.latency; });
