@@ -1,5 +1,8 @@
 #include "tools/report/difference.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 namespace {
@@ -60,8 +63,60 @@ TEST_CASE("the table leaves out what hardly changes", "[diff]") {
   b["hotplug"][0]["time"] = 60000;
   const std::string text = difference_text(difference(kA, b), 0.01);
   CHECK_THAT(text, Catch::Contains("CPU 2 offline, time") && Catch::Contains("+50.0 %") &&
-                       Catch::Contains("1 more numbers differ by less than 1 %"));
+                       Catch::Contains("1 more number differs by less than 1 %"));
   CHECK_THAT(text, !Catch::Contains("p99"));
   CHECK(difference_json(difference(kA, b)).size() == 2);
   CHECK(difference_text(difference(kA, kA), 0.01) == "no difference\n");
+}
+
+TEST_CASE("what only one run has is one row", "[diff]") {
+  Json b = kA;
+  b["threads"].push_back({{"name", "three"}, {"pid", 9}, {"cpu_time", 5}, {"run_delay", 6}});
+  const auto rows = difference(kA, b);
+  CHECK(row(rows, "three, cpu time").alone == "three");
+  CHECK(row(rows, "one, cpu time").alone.empty());
+  CHECK(difference_text(rows, 0.01) ==
+        fmt::format("\n{:<52} {:>14} {:>14} {:>13}\n  {:<50} {:>43}\n", "threads", "A", "B", "change",
+                    "three", "only B"));
+  CHECK(difference_json(rows).size() == 2);
+  for (int pid = 10; pid < 15; ++pid) {
+    b["threads"].push_back({{"name", fmt::format("kworker {}", pid)}, {"pid", pid}, {"cpu_time", 5}});
+  }
+  CHECK_THAT(difference_text(difference(kA, b), 0.01),
+             Catch::Contains("  three  ") && Catch::Contains("  kworker 10 ... kworker 14 (5)  "));
+}
+
+TEST_CASE("percentiles that are the same are one row", "[diff]") {
+  const auto latency = [](int count, int mean, int p90, int max) {
+    return Json{{"threads",
+                 {{{"name", "t"}, {"wakeup_latency",
+                   {{"count", count}, {"mean", mean}, {"max", max}, {"p50", p90}, {"p90", p90},
+                    {"p99", max}, {"p99.9", max}}}}}}};
+  };
+  const auto text = [](const Json& a, const Json& b) { return difference_text(difference(a, b), 0.01); };
+  const std::string one = text(latency(1, 400, 400, 400), latency(1, 3'000'000, 3'000'000, 3'000'000));
+  CHECK_THAT(one, Catch::Contains("  t, wakeup latency           ") &&
+                      Catch::Contains("0.0004000              3 ms   x7.5e+03\n"));
+  CHECK(std::ranges::count(one, '\n') == 3);
+  const std::string more = text(latency(3, 500, 400, 700), latency(3, 550, 400, 777));
+  CHECK_THAT(more, Catch::Contains("t, wakeup latency, mean") && Catch::Contains("500            550 ns") &&
+                       Catch::Contains("t, wakeup latency, p99 to max") && Catch::Contains("+11.0 %"));
+  CHECK(std::ranges::count(more, '\n') == 4);
+  const Json none{{"threads", {{{"name", "t"}, {"wakeup_latency", {{"count", 0}}}}}}};
+  const std::string started = text(none, latency(1, 400, 400, 400));
+  CHECK_THAT(started, Catch::Contains("wakeup latency, count") && Catch::Contains("new\n") &&
+                          Catch::Contains("wakeup latency, max") && Catch::Contains("only B\n"));
+  CHECK(std::ranges::count(started, '\n') == 4);
+}
+
+TEST_CASE("a large change is a factor", "[diff]") {
+  const auto change = [](double a, double b) {
+    return difference_text(difference({{"memory", {{"free", a}}}}, {{"memory", {{"free", b}}}}), 0.01);
+  };
+  CHECK_THAT(change(2, 10), Catch::EndsWith(" +400.0 %\n"));
+  CHECK_THAT(change(2, 25), Catch::EndsWith(" x12.5\n"));
+  CHECK_THAT(change(2, 3'000'000), Catch::EndsWith(" x1.5e+06\n"));
+  CHECK_THAT(change(200, 1), Catch::EndsWith(" x0.005\n"));
+  CHECK_THAT(change(2, 0), Catch::EndsWith(" -100.0 %\n"));
+  CHECK_THAT(change(0, 2), Catch::EndsWith(" new\n"));
 }

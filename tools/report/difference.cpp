@@ -4,11 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <iterator>
 #include <map>
-
-#include "sim/time.hpp"
+#include <set>
 
 namespace kt::report {
 
@@ -71,11 +68,19 @@ class Flattener {
  public:
   explicit Flattener(const Json& report) {
     for (const auto& [section, value] : report.items()) {
-      section_ = section;
+      section_ = value.is_structured() ? section : "run";
       if (!is_one_of(kLeftOut, section)) visit(section, value, {}, section);
     }
   }
   [[nodiscard]] std::vector<DifferenceRow> take() { return std::move(rows_); }
+  /// Whether the report has this object of a list.
+  [[nodiscard]] bool has(const std::string& section, const std::string& object) const {
+    return objects_.contains({section, object});
+  }
+  /// The objects of lists that a row belongs to, outermost first.
+  [[nodiscard]] const std::vector<std::string>& objects_of(std::size_t row) const {
+    return objects_of_[row];
+  }
 
  private:
   void visit(std::string_view key, const Json& value, const std::string& path,
@@ -92,11 +97,15 @@ class Flattener {
         std::string name = label(key, child);
         const int before = seen[name]++;
         if (before != 0) name += fmt::format(" #{}", before + 1);
+        within_.push_back(join(path, name));
+        objects_.insert({section_, within_.back()});
         visit(key, child, join(path, name), key);
+        within_.pop_back();
       }
     } else if (value.is_number()) {
       rows_.push_back({section_, path.empty() ? words(leaf) : path, unit_of(section_, leaf),
-                       value.get<double>(), std::nullopt});
+                       value.get<double>(), std::nullopt, {}});
+      objects_of_.push_back(within_);
     }
   }
 
@@ -111,73 +120,53 @@ class Flattener {
   }
 
   std::string section_;
+  std::vector<std::string> within_;
+  std::set<std::pair<std::string, std::string>> objects_;
   std::vector<DifferenceRow> rows_;
+  std::vector<std::vector<std::string>> objects_of_;  // by row
 };
+
+// The outermost object of a row of `here` that the other report has not.
+std::string alone(const Flattener& here, std::size_t row, const std::string& section,
+                  const Flattener& other) {
+  for (const std::string& object : here.objects_of(row)) {
+    if (!other.has(section, object)) return object;
+  }
+  return {};
+}
+
+// In the order in which sections come first.
+void sort_by_section(std::vector<DifferenceRow>& rows) {
+  std::map<std::string, std::size_t> order;
+  for (const DifferenceRow& row : rows) order.emplace(row.section, order.size());
+  std::ranges::stable_sort(rows, {}, [&](const DifferenceRow& row) { return order[row.section]; });
+}
 
 }  // namespace
 
 std::vector<DifferenceRow> difference(const Json& a, const Json& b) {
-  std::vector<DifferenceRow> rows = Flattener(a).take();
+  Flattener of_a(a);
+  Flattener of_b(b);
+  std::vector<DifferenceRow> rows = of_a.take();
   std::map<std::pair<std::string, std::string>, std::size_t> places;
-  for (std::size_t i = 0; i < rows.size(); ++i) places[{rows[i].section, rows[i].what}] = i;
-  for (DifferenceRow& row : Flattener(b).take()) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    places[{rows[i].section, rows[i].what}] = i;
+    rows[i].alone = alone(of_a, i, rows[i].section, of_b);
+  }
+  std::size_t i = 0;
+  for (DifferenceRow& row : of_b.take()) {
     const auto found = places.find({row.section, row.what});
     if (found != places.end()) {
       rows[found->second].b = row.a;
     } else {
       row.b = std::exchange(row.a, std::nullopt);
+      row.alone = alone(of_b, i, row.section, of_a);
       rows.push_back(row);
     }
+    ++i;
   }
+  sort_by_section(rows);
   return rows;
-}
-
-namespace {
-
-std::string number_text(const std::optional<double>& value, Unit unit) {
-  if (!value) return "-";
-  switch (unit) {
-    case Unit::kTime:
-      return sim::format_time(static_cast<sim::Time>(std::llround(*value)));
-    case Unit::kJoules:
-      return fmt::format("{:.6f} J", *value);
-    case Unit::kCount:
-      break;
-  }
-  return fmt::format("{:.{}f}", *value, *value == std::floor(*value) ? 0 : 4);
-}
-
-std::string change_text(const DifferenceRow& row) {
-  if (!row.a) return "only B";
-  if (!row.b) return "only A";
-  const auto change = row.change();
-  return change ? fmt::format("{:+.1f} %", *change * 100) : std::string("from 0");
-}
-
-}  // namespace
-
-std::string difference_text(const std::vector<DifferenceRow>& rows, double least) {
-  std::string text;
-  auto out = std::back_inserter(text);
-  std::string section;
-  std::size_t small = 0;
-  for (const DifferenceRow& row : rows) {
-    if (!row.differs()) continue;
-    const auto change = row.change();
-    if (change && std::abs(*change) < least) {
-      ++small;
-      continue;
-    }
-    if (row.section != section) {
-      section = row.section;
-      fmt::format_to(out, "\n{:<52} {:>14} {:>14} {:>10}\n", words(section), "A", "B", "change");
-    }
-    fmt::format_to(out, "  {:<50} {:>14} {:>14} {:>10}\n", row.what, number_text(row.a, row.unit),
-                   number_text(row.b, row.unit), change_text(row));
-  }
-  if (text.empty()) text = small == 0 ? "no difference\n" : "";
-  if (small != 0) fmt::format_to(out, "\n{} more numbers differ by less than {} %\n", small, least * 100);
-  return text;
 }
 
 Json difference_json(const std::vector<DifferenceRow>& rows) {
