@@ -108,13 +108,17 @@ TEST_CASE("exit codes", "[cli]") {
   bench.scenario("busy.json", R"("duration": "idle", "machine": {"cpus": 1}, "kthreads": {"k":
     {"do": [{"loop": null, "do": [{"usleep": "100s"}]}]}})");
   bench.scenario("bad.json", R"("duration": "1ms", "kthreds": {})");
-  bench.scenario("unmodelled.json", R"("duration": "1ms", "kernel": {"cmdline": "isolcpus=1"})");
+  bench.scenario("unmodelled.json", R"("duration": "1ms", "tasks": {"a": {"do": ["yield", {"io":
+    {"disk": "d", "bytes": 1}}]}}, "machine": {"disks": {"d": {"read": 1, "write": 1}}})");
   CHECK(bench.ktsim("run good.json").code == 0);
   CHECK(bench.ktsim("run stuck.json").code == 1);
   CHECK(bench.ktsim("run failed.json").code == 1);
   CHECK(bench.ktsim("run bad.json").code == 2);
   CHECK(bench.ktsim("check bad.json").code == 2);
-  CHECK(bench.ktsim("run unmodelled.json").code == 2);
+  CHECK(bench.ktsim("run unmodelled.json").code == 0);
+  const CommandResult unmodelled = bench.ktsim("run unmodelled.json --set /kernel/preempt=rt");
+  CHECK(unmodelled.code == 2);
+  CHECK_THAT(unmodelled.err, Contains("not modelled yet: io under preempt rt"));
   const CommandResult limit = bench.ktsim("run busy.json");
   CHECK(limit.code == 3);
   CHECK_THAT(limit.out, Contains("does not become idle"));
@@ -122,6 +126,22 @@ TEST_CASE("exit codes", "[cli]") {
   CHECK(bench.ktsim("run good.json --trace no/such/folder").code == 4);
   CHECK(bench.ktsim("run good.json --metrics no/such/folder").code == 4);
   CHECK(bench.ktsim("run good.json >/dev/full").code == 4);
+}
+
+TEST_CASE("a run says which kernel parameters have no effect", "[cli]") {
+  const Bench bench;
+  bench.scenario("good.json", kGood);
+  const std::string ignored = R"(good.json --set '/kernel/cmdline="quiet preempt=full log-buf-len=16M"')";
+  const CommandResult run = bench.ktsim("run " + ignored);
+  CHECK(run.code == 0);
+  CHECK_THAT(run.out,
+             Contains("\nwithout effect on the kernel's command line: quiet, log_buf_len\n"));
+  CHECK_THAT(bench.ktsim("check " + ignored).out, Contains("\nwithout effect: quiet, log_buf_len\n"));
+  const json report = json::parse(bench.ktsim("run --json " + ignored).out)["runs"][0];
+  CHECK(report["ignored_parameters"] == json{"quiet", "log_buf_len"});
+  const CommandResult slip = bench.ktsim("run good.json --set /kernel/cmdline=nohz_ful=1");
+  CHECK(slip.code == 2);
+  CHECK_THAT(slip.err, Contains("did you mean \"nohz_full\"?"));
 }
 
 TEST_CASE("a device or a link that is written to stays what it is", "[cli]") {

@@ -149,7 +149,7 @@ TEST_CASE("a machine preset gives what the scenario does not say", "[scenario][l
 TEST_CASE("the kernel and its command line are read", "[scenario][load]") {
   const Kernel kernel = load_keys(R"("kernel": {"hz": 1000, "memory_model": "tso",
     "boot": "minimal", "kworkers": {"0": 2, "3H": 1, "u": 3},
-    "cmdline": "quiet preempt=full isolcpus=domain,managed_irq,2-3 nohz_full=3 dyn=\"a b\" workqueue.watchdog-thresh=10 workqueue.power_efficient"})"
+    "cmdline": "quiet preempt=full isolcpus=domain,managed_irq,2-3 nohz_full=3 dyn=\"a b\" workqueue.watchdog-thresh=10 workqueue.power_efficient -- nohz_ful=2"})"
                                   "")
                             .kernel;
   CHECK(kernel.hz == 1000);

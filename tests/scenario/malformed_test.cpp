@@ -164,6 +164,13 @@ TEST_CASE("the machine and the kernel are checked", "[scenario][malformed]") {
        "isolcpus=nohz,… and nohz_full= name different CPUs"},
       {around("\"kernel\": {\"cmdline\": @\"workqueue.power_eficient=1\"}"), "/kernel/cmdline",
        "did you mean \"power_efficient\"?"},
+      {around("\"kernel\": {\"cmdline\": @\"quiet nohz_fulll=1\"}"), "/kernel/cmdline",
+       "nohz_fulll=1: unknown parameter \"nohz_fulll\"; expected isolcpus, nohz_full, preempt, "
+       "workqueue.*, or one that is not close to them; did you mean \"nohz_full\"?"},
+      {around("\"kernel\": {\"cmdline\": @\"islocpus=1\"}"), "/kernel/cmdline",
+       "did you mean \"isolcpus\"?"},
+      {around("\"kernel\": {\"cmdline\": @\"workqeue.power-efficient=1\"}"), "/kernel/cmdline",
+       "did you mean \"workqueue.power_efficient\"?"},
       {around("\"kernel\": {\"preempt\": \"none\", \"cmdline\": @\"preempt=full\"}"),
        "/kernel/cmdline", "the key \"preempt\" says otherwise"},
       {around("\"kernel\": {\"background\": @\"sever\"}"), "/kernel/background",

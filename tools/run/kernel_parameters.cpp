@@ -99,6 +99,12 @@ CpuMask isolated(const scenario::Kernel& kernel, int nr_cpus) {
   return domain ? without_housekeeping(kernel.isolcpus, nr_cpus) : CpuMask(nr_cpus);
 }
 
+std::vector<std::string> ignored_parameters(const scenario::Kernel& kernel) {
+  std::vector<std::string> names;
+  for (const scenario::KernelParameter& parameter : kernel.unknown) names.push_back(parameter.name);
+  return names;
+}
+
 WorkqueueParams workqueue_params(const scenario::Kernel& kernel, const cpu::Topology& topology) {
   const int nr_cpus = topology.nr_cpus();
   WorkqueueParams params(topology);

@@ -12,6 +12,9 @@ namespace kt::run {
 [[nodiscard]] cpu::CpuMask nohz_full(const scenario::Kernel& kernel, int nr_cpus);
 [[nodiscard]] cpu::CpuMask isolated(const scenario::Kernel& kernel, int nr_cpus);
 
+/// The names of the parameters that have no effect.
+[[nodiscard]] std::vector<std::string> ignored_parameters(const scenario::Kernel& kernel);
+
 /// workqueue.* and what isolcpus= and nohz_full= leave to unbound workqueues. Throws sim::UserError
 /// for a value that the loader lets pass and the kernel would not.
 workqueue::WorkqueueParams workqueue_params(const scenario::Kernel& kernel,

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "models/cpu/topology.hpp"
+#include "tools/run/kernel_parameters.hpp"
 #include "tools/run/system.hpp"
 #include "tools/run/time_text.hpp"
 
@@ -130,6 +131,8 @@ std::string machine_text(const scenario::Scenario& scenario) {
       fmt::format("\nkernel: HZ {}, preempt {}, boot {}\n", kernel.hz, preempt_name(kernel.preempt),
                   kernel.boot == scenario::Boot::kFull ? "full" : "minimal");
   if (!kernel.cmdline.empty()) text += fmt::format("command line: {}\n", kernel.cmdline);
+  const std::vector<std::string> ignored = ignored_parameters(kernel);
+  if (!ignored.empty()) text += fmt::format("without effect: {}\n", fmt::join(ignored, ", "));
   const std::vector<ChangedCost> costs = changed_costs(scenario);
   text +=
       costs.empty() ? "costs: the default table\n" : "costs that differ from the default table:\n";
@@ -192,7 +195,8 @@ Json machine_json(const scenario::Scenario& scenario) {
            {{"hz", scenario.kernel.hz},
             {"preempt", preempt_name(scenario.kernel.preempt)},
             {"boot", scenario.kernel.boot == scenario::Boot::kFull ? "full" : "minimal"},
-            {"cmdline", scenario.kernel.cmdline}}},
+            {"cmdline", scenario.kernel.cmdline},
+            {"ignored_parameters", ignored_parameters(scenario.kernel)}}},
           {"costs", std::move(costs)},
           {"threads", std::move(threads)},
           {"plain_variables", plain_variables(scenario)},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "tools/run/kernel_parameters.hpp"
 #include "tools/run/task_state.hpp"
 
 namespace kt::run {
@@ -100,6 +101,7 @@ Report build_report(System& system, const ExpectationSink& expectations,
   report.ending = system.ending();
   report.nothing_since = system.nothing_since();
   report.message = system.message();
+  report.ignored_parameters = ignored_parameters(system.scenario().kernel);
   report.events = system.calendar().dispatched() - own_events;
   for (int id = 0; id < system.machine().nr_cpus(); ++id) {
     report.cpus.push_back(cpu_use(system, id, migrations));

@@ -86,6 +86,7 @@ struct Report {
   Time nothing_since = sim::kNever;
   std::string message;  ///< of a defect or a watchdog
   std::uint64_t events = 0;
+  std::vector<std::string> ignored_parameters;  ///< of the kernel's command line
   std::vector<CpuUse> cpus;
   FrequencyReport frequencies;
   std::vector<EnergyPhase> energy;  ///< empty if nobody says what CPUs draw

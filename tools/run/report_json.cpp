@@ -196,6 +196,7 @@ Json report_json(const Report& report, bool full) {
           {"horizon", time_or_null(report.horizon)},
           {"nothing_since", time_or_null(report.nothing_since)},
           {"events", report.events},
+          {"ignored_parameters", report.ignored_parameters},
           {"expectations", std::move(expectations)},
           {"wakeup_latency", latency_json(report.wakeups, full)},
           {"cpus", std::move(cpus)},

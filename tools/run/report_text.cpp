@@ -24,6 +24,10 @@ std::string header(const Report& report) {
   if (report.nothing_since != sim::kNever && report.nothing_since < report.end) {
     text += fmt::format("nothing happens after t={}\n", time_text(report.nothing_since));
   }
+  if (!report.ignored_parameters.empty()) {
+    text += fmt::format("without effect on the kernel's command line: {}\n",
+                        fmt::join(report.ignored_parameters, ", "));
+  }
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "models/bugs.hpp"
+#include "sim/edit_distance.hpp"
 #include "tools/scenario/keys.hpp"
 #include "tools/scenario/load_context.hpp"
 #include "tools/scenario/nearest.hpp"
@@ -22,6 +23,22 @@ constexpr std::array<std::string_view, 8> kWorkqueueParameters{
     "power_efficient",         "debug_force_rr_cpu",
     "default_affinity_scope",  "panic_on_stall",
     "watchdog_thresh",         "unbound_cpus"};
+
+// Beside those of workqueues. No other parameter of Linux 6.12 is as close to one of them as a slip of
+// the pen.
+constexpr std::array<std::string_view, 3> kParameters{"isolcpus", "nohz_full", "preempt"};
+constexpr std::string_view kWorkqueuePrefix = "workqueue.";
+constexpr std::size_t kSlip = 2;  // characters
+
+/// The parameter that was meant by one that is not known; "": none of ours.
+std::string meant_by(std::string_view name) {
+  std::vector<std::string> known(kParameters.begin(), kParameters.end());
+  for (const std::string_view parameter : kWorkqueueParameters)
+    known.push_back(fmt::format("{}{}", kWorkqueuePrefix, parameter));
+  const auto distance = [name](const std::string& to) { return sim::edit_distance(name, to); };
+  const auto nearest = std::ranges::min_element(known, {}, distance);
+  return distance(*nearest) <= kSlip ? *nearest : "";
+}
 
 /// Words of a command line: separated by blanks, a quoted part may hold some (lib/cmdline.c:
 /// next_arg).
@@ -128,6 +145,7 @@ class KernelLoader {
   void read_cmdline(const Value& value) {
     kernel_.cmdline = read_text(value, "a kernel command line");
     for (const std::string& word : split_words(kernel_.cmdline)) {
+      if (word == "--") break;  // the rest is for init
       const std::size_t equals = std::min(word.find('='), word.size());
       KernelParameter parameter{underscored(word.substr(0, equals)),
                                 equals < word.size() ? word.substr(equals + 1) : ""};
@@ -145,18 +163,21 @@ class KernelLoader {
   }
 
   void read_parameter(KernelParameter parameter) {
-    constexpr std::string_view kPrefix = "workqueue.";
     if (parameter.name == "isolcpus") {
       read_isolcpus(parameter.value);
     } else if (parameter.name == "nohz_full") {
       kernel_.nohz_full = parse_cpulist(parameter.value, cpus());
     } else if (parameter.name == "preempt") {
       read_preempt(parameter.value);
-    } else if (parameter.name.starts_with(kPrefix)) {
-      parameter.name.erase(0, kPrefix.size());
+    } else if (parameter.name.starts_with(kWorkqueuePrefix)) {
+      parameter.name.erase(0, kWorkqueuePrefix.size());
       check_workqueue_parameter(parameter);
       kernel_.workqueue.push_back(std::move(parameter));
     } else {
+      if (std::string meant = meant_by(parameter.name); !meant.empty())
+        throw ValueError{fmt::format("unknown parameter \"{}\"", parameter.name),
+                         "isolcpus, nohz_full, preempt, workqueue.*, or one that is not close to them",
+                         std::move(meant)};
       kernel_.unknown.push_back(std::move(parameter));
     }
   }

@@ -119,7 +119,7 @@ struct Kernel {
   std::vector<std::string> isolcpus_flags;  ///< domain, nohz, managed_irq; as written
   CpuList nohz_full;
   std::vector<KernelParameter> workqueue;  ///< workqueue.NAME=VALUE, NAME without its prefix
-  std::vector<KernelParameter> unknown;    ///< kept aside, as the kernel hands them to init
+  std::vector<KernelParameter> unknown;    ///< accepted and without effect
   MemoryModel memory_model = MemoryModel::kSc;
   Bugs bugs;  ///< that the models have had put back
   bool legacy_workqueues = false;  ///< "workqueue_model": "legacy"
