@@ -52,12 +52,18 @@ Co<> Workqueues::wq_watchdog_timer_fn(timers::Timers&, timers::KernelTimer& time
   return static_cast<Workqueues*>(timer.object)->check_stalls();
 }
 
-// The report of the pools that do not get on; empty: all do.
-std::string Workqueues::stalled_pools(timers::Jiffies now) const {
+// The pools that do not get on.
+struct Workqueues::Stalled {
+  std::string report;  // the kernel's; empty: all get on
+  std::string pools;   // which ones, for how long
+};
+
+Workqueues::Stalled Workqueues::stalled_pools(timers::Jiffies now) const {
   const timers::Ticks& ticks = base_.timers.ticks();
   const auto threshold = static_cast<timers::Jiffies>(params_.watchdog_thresh / ticks.period);
   std::string report;
   std::string reasons;
+  std::string stalled;
   for (const auto& pool : pools_) {
     if (pool == nullptr || pool->worklist.empty()) continue;
     const timers::Jiffies progress = timers::time_before(watchdog_touched_, pool->watchdog_ts)
@@ -67,24 +73,30 @@ std::string Workqueues::stalled_pools(timers::Jiffies now) const {
     report += fmt::format("BUG: workqueue lockup - pool{} stuck for {}s!\n", pool_info(*pool),
                           (now - pool->watchdog_ts) * ticks.period / kSecond);
     reasons += describe_blocked(*pool);
+    stalled += fmt::format("{}pool {} ({}) has started nothing for {}", stalled.empty() ? "" : ", ",
+                           pool->id, pool_info(*pool).substr(1),
+                           sim::format_time((now - pool->watchdog_ts) * ticks.period));
   }
-  return report.empty() ? report : report + show_all_workqueues(*this) + reasons;
+  if (report.empty()) return {};
+  return {report + show_all_workqueues(*this) + reasons, stalled};
 }
 
 // kernel/workqueue.c: panic_on_wq_watchdog. Where the kernel's parameter is 0, it goes on for ever;
 // here the run ends, as there is a defect to tell of.
-void Workqueues::note_stall(const std::string& report) {
-  if (params_.panic_on_stall == 0) throw Stall(report);
+void Workqueues::note_stall(const Stalled& stalled) {
+  if (params_.panic_on_stall == 0) throw Stall(stalled.report);
   ++stalls_;
   if (stalls_ < params_.panic_on_stall) {
-    last_stall_ = fmt::format("at t={}:\n{}", sim::format_time(machine_.now()), report);
+    last_stall_ = fmt::format("at t={}:\n{}", sim::format_time(machine_.now()), stalled.report);
     return;
   }
   throw Stall(fmt::format(
-      "{}kernel BUG at kernel/workqueue.c: panic_on_wq_watchdog()\n"
-      "Kernel panic - not syncing: Fatal exception in interrupt: stall {} with "
-      "workqueue.panic_on_stall={}\n",
-      report, stalls_, params_.panic_on_stall));
+      "the kernel panics on CPU {}, in wq_watchdog_timer_fn(), at stall {} with "
+      "workqueue.panic_on_stall={}: {}\n{}"
+      "kernel BUG at kernel/workqueue.c: panic_on_wq_watchdog()\n"
+      "Kernel panic - not syncing: Fatal exception in interrupt\n",
+      machine_.this_cpu().id(), stalls_, params_.panic_on_stall, stalled.pools,
+      stalled.report));
 }
 
 std::string Workqueues::survived_stalls() const {
@@ -96,8 +108,8 @@ std::string Workqueues::survived_stalls() const {
 // Each round counts from the round before, as if somebody had touched the watchdog then.
 Co<> Workqueues::check_stalls() {
   const timers::Jiffies now = base_.timers.jiffies();
-  const std::string report = stalled_pools(now);
-  if (!report.empty()) note_stall(report);
+  const Stalled stalled = stalled_pools(now);
+  if (!stalled.report.empty()) note_stall(stalled);
   const auto threshold =
       static_cast<timers::Jiffies>(params_.watchdog_thresh / base_.timers.ticks().period);
   watchdog_touched_ = now;

@@ -321,8 +321,9 @@ class Workqueues {
   // stall.cpp
   static Co<> wq_watchdog_timer_fn(timers::Timers& timers, timers::KernelTimer& timer);
   Co<> check_stalls();
-  [[nodiscard]] std::string stalled_pools(timers::Jiffies now) const;
-  void note_stall(const std::string& report);
+  struct Stalled;
+  [[nodiscard]] Stalled stalled_pools(timers::Jiffies now) const;
+  void note_stall(const Stalled& stalled);
   [[nodiscard]] std::string describe_blocked(const WorkerPool& pool) const;
 
   // destroy.cpp

@@ -4,6 +4,7 @@
 #include "tests/support/run_scenario.hpp"
 
 using Catch::Contains;
+using Catch::StartsWith;
 using kt::run::Watchdog;
 using support::BootedSystem;
 using support::FailingForks;
@@ -60,14 +61,18 @@ TEST_CASE("panic_on_stall: the kernel panics at so many stalls", "[workqueue][st
   CHECK_THAT(one.message,
              Contains("BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for") &&
                  Contains("pending: b") &&
-                 Contains("Kernel panic - not syncing: Fatal exception in interrupt: stall 1 with "
-                          "workqueue.panic_on_stall=1"));
+                 Contains("Kernel panic - not syncing: Fatal exception in interrupt\n"));
+  CHECK_THAT(one.message,
+             StartsWith("the kernel panics on CPU ") &&
+                 Contains(", in wq_watchdog_timer_fn(), at stall "
+                          "1 with workqueue.panic_on_stall=1: pool 2 (cpus=0 node=0 flags=0x0 nice=0) "
+                          "has started nothing for "));
   // The watchdog counts anew from each stall, and its timer is a little late each time.
   const support::Run three = stalls_for_ever("workqueue.panic_on_stall=3");
   CHECK(three.ending == kt::run::Ending::kWatchdog);
   CHECK(three.end > first.end + 10 * sim::kSecond);
   CHECK(three.end < first.end + 11 * sim::kSecond);
-  CHECK_THAT(three.message, Contains("stall 3 with workqueue.panic_on_stall=3"));
+  CHECK_THAT(three.message, Contains(", at stall 3 with workqueue.panic_on_stall=3: pool 2 "));
 }
 
 TEST_CASE("panic_on_stall: stalls that it lets pass are told of at the end", "[workqueue][stall]") {
