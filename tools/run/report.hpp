@@ -2,6 +2,7 @@
 // expected and what is stuck. Built from the system alone; writing them down is somebody else's.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct CpuUse {
   Time busy = 0;  ///< ns with something but the idle task
   std::uint64_t switches = 0;
   std::uint64_t migrations_in = 0;
-  double joules = 0;  ///< drawn; 0 if nobody says what CPUs draw
+  std::optional<double> joules;  ///< drawn; nothing if nobody says what CPUs draw
 };
 
 /// The memory of a node; sizes in bytes.

@@ -14,12 +14,13 @@ Json time_or_null(Time time) {
 }
 
 Json cpu_json(const CpuUse& use) {
-  return {{"cpu", use.cpu},
-          {"node", use.node},
-          {"busy", use.busy},
-          {"switches", use.switches},
-          {"migrations_in", use.migrations_in},
-          {"joules", use.joules}};
+  Json json{{"cpu", use.cpu},
+            {"node", use.node},
+            {"busy", use.busy},
+            {"switches", use.switches},
+            {"migrations_in", use.migrations_in}};
+  if (use.joules) json["joules"] = *use.joules;
+  return json;
 }
 
 Json memory_json(const MemoryUse& use) {

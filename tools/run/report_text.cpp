@@ -41,7 +41,7 @@ std::string cpu_table(const Report& report) {
     for (const CpuUse& use : report.cpus) {
       fmt::format_to(out, "{:>5} {:>5} {:>7.2f}% {:>10} {:>14}", use.cpu, use.node,
                      percent(use.busy, report.end), use.switches, use.migrations_in);
-      if (energy) fmt::format_to(out, " {:>10.6f} J", use.joules);
+      if (energy) fmt::format_to(out, " {:>10.6f} J", use.joules.value_or(0));
       text += '\n';
     }
     return text;
