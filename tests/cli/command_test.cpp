@@ -128,6 +128,30 @@ TEST_CASE("exit codes", "[cli]") {
   CHECK(bench.ktsim("run good.json >/dev/full").code == 4);
 }
 
+TEST_CASE("a directory is no file", "[cli]") {
+  const Bench bench;
+  bench.scenario("good.json", kGood);
+  bench.file("folder/x", "");
+  bench.file("machines/odd.json/x", "");
+  for (const std::string arguments :
+       {"run folder", "check folder", "ps folder", "wq folder", "explore folder", "diff folder good.json",
+        "diff good.json folder", "explore good.json --resume folder",
+        "replay good.json --schedule folder", "run good.json --set /machine/preset=odd"}) {
+    CAPTURE(arguments);
+    const CommandResult result = bench.ktsim(arguments);
+    CHECK(result.code == 4);
+    CHECK(result.out.empty());
+    CHECK_THAT(result.err, Contains(": is a directory; expected a "));
+  }
+  for (const std::string option : {"run good.json --trace", "run good.json --metrics",
+                                   "explore good.json --schedule-out"}) {
+    CAPTURE(option);
+    const CommandResult result = bench.ktsim(option + " folder");
+    CHECK(result.code == 4);
+    CHECK_THAT(result.err, Contains("Is a directory"));
+  }
+}
+
 TEST_CASE("a run says which kernel parameters have no effect", "[cli]") {
   const Bench bench;
   bench.scenario("good.json", kGood);
@@ -277,6 +301,16 @@ TEST_CASE("scenarios with disks and memory streams can follow each other", "[cli
   bench.scenario("mem.json", R"("duration": "idle", "kthreads": {
     "k": {"do": [{"mem": {"bytes": "1M"}}]}}, "expect": [{"always": "terminates"}])");
   CHECK(bench.ktsim("run mem.json mem.json").code == 0);
+}
+
+TEST_CASE("energy is reported if the machine says what it draws", "[cli]") {
+  const Bench bench;
+  bench.scenario("good.json", kGood);
+  const auto cpu = [&](const std::string& options) {
+    return json::parse(bench.ktsim("run good.json --json" + options).out)["runs"][0]["cpus"][0];
+  };
+  CHECK_FALSE(cpu("").contains("joules"));
+  CHECK(cpu(R"( --set '/machine/power={"busy": 10, "idle": 1}')")["joules"] > 0);
 }
 
 TEST_CASE("the same run gives the same bytes, traced or not", "[cli]") {

@@ -19,6 +19,7 @@
 #include "tools/explore/search.hpp"
 #include "tools/explore/search_file.hpp"
 #include "tools/scenario/nearest.hpp"
+#include "tools/scenario/text_file.hpp"
 
 namespace kt::cli {
 
@@ -238,12 +239,12 @@ class Exploration {
   }
 
   [[nodiscard]] std::string hash() const {
-    return explore::scenario_hash(read_file(file_).value_or(""), line_.list("set"));
+    return explore::scenario_hash(scenario::require_text_file(file_, "a scenario file"), line_.list("set"));
   }
 
   void read_search() {
     const std::string path = *line_.text("resume");
-    const std::optional<std::string> text = read_file(path);
+    const std::optional<std::string> text = scenario::read_text_file(path, "a file of --resume");
     if (!text) return;  // this is the first search
     explore::SearchFile before = explore::parse_search(path, *text);
     const std::string difference = search_.difference(before);

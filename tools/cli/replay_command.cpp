@@ -9,6 +9,7 @@
 #include "tools/cli/run_scenario.hpp"
 #include "tools/cli/scenario_files.hpp"
 #include "tools/explore/schedule_file.hpp"
+#include "tools/scenario/text_file.hpp"
 
 namespace kt::cli {
 
@@ -36,10 +37,7 @@ CommandLine replay_command_line() {
 }
 
 explore::ScheduleFile read_schedule(const std::string& path) {
-  const std::optional<std::string> text = read_file(path);
-  if (!text)
-    throw sim::UserError(fmt::format("{}: cannot be read", path), sim::ExitCode::kInputOutput);
-  return explore::parse_schedule(path, *text);
+  return explore::parse_schedule(path, scenario::require_text_file(path, "a schedule file"));
 }
 
 }  // namespace

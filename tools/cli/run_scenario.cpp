@@ -10,6 +10,7 @@
 #include "tools/run/report_json.hpp"
 #include "tools/run/report_text.hpp"
 #include "tools/run/time_text.hpp"
+#include "tools/scenario/text_file.hpp"
 
 namespace kt::cli {
 
@@ -113,7 +114,8 @@ class Run {
       places.push_back(explore::places_of(*recorder_, scenario_, system, one).front());
     }
     const std::string hash =
-        explore::scenario_hash(read_file(scenario_.file).value_or(""), options_.overrides);
+        explore::scenario_hash(scenario::require_text_file(scenario_.file, "a scenario file"),
+                               options_.overrides);
     const std::string difference = explore::first_difference(*options_.schedule, places, hash);
     if (difference.empty()) return;
     throw sim::UserError(fmt::format("{}: the schedule does not fit {}: {}", options_.schedule_path,

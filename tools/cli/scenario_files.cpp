@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
 #include "models/cpu/costs.hpp"
+#include "tools/scenario/text_file.hpp"
 
 namespace kt::cli {
 
@@ -35,7 +34,7 @@ std::optional<scenario::PresetFile> find_preset(const std::vector<fs::path>& fol
   if (name.find('/') != std::string::npos) return std::nullopt;
   for (const fs::path& folder : folders) {
     const std::string path = folder / (name + ".json");
-    if (std::optional<std::string> text = read_file(path))
+    if (std::optional<std::string> text = scenario::read_text_file(path, "a machine preset"))
       return scenario::PresetFile{path, *std::move(text)};
   }
   return std::nullopt;
@@ -69,14 +68,6 @@ scenario::Scenario load_scenario(const std::string& file,
   scenario::Scenario scenario = scenario::load_file(file, options);
   scenario::require_modelled(scenario);
   return scenario;
-}
-
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return std::nullopt;
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
 }
 
 }  // namespace kt::cli

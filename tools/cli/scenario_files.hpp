@@ -2,7 +2,6 @@
 // models a scenario may use.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +15,5 @@ namespace kt::cli {
 /// sim::UserError.
 scenario::Scenario load_scenario(const std::string& file,
                                  const std::vector<std::string>& overrides);
-
-/// What the file holds; nothing if it cannot be read.
-std::optional<std::string> read_file(const std::string& path);
 
 }  // namespace kt::cli

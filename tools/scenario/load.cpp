@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "sim/error.hpp"
 #include "tools/scenario/keys.hpp"
 #include "tools/scenario/load_context.hpp"
+#include "tools/scenario/text_file.hpp"
 
 namespace kt::scenario {
 namespace {
@@ -81,13 +80,7 @@ Scenario load(const std::string& file, std::string_view text, const LoadOptions&
 }
 
 Scenario load_file(const std::string& file, const LoadOptions& options) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (stream) text << stream.rdbuf();
-  if (!stream || !text)
-    throw sim::UserError(fmt::format("{}: cannot be read; expected a scenario file", file),
-                         sim::ExitCode::kInputOutput);
-  return load(file, text.str(), options);
+  return load(file, require_text_file(file, "a scenario file"), options);
 }
 
 }  // namespace kt::scenario
