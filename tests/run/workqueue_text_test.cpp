@@ -34,9 +34,36 @@ TEST_CASE("tables fit 100 columns and say why works were late", "[report]") {
   CHECK_THAT(text, Contains("latest starts of receive\n"));
   CHECK_THAT(text, Contains("in kworker/R-rx (rescuer)\n"));
   CHECK_THAT(text, Contains(" while no worker could be made"));
-  CHECK_THAT(text, Contains("     workers: 2 at t=0, 3 from t="));
+  CHECK_THAT(text, Contains("t=0  workers then\n   2 CPU 0                 2  3 at "));
   CHECK_THAT(text, Contains("wq_pool_attach_mutex: 2 contended"));
   CHECK_THAT(text, !Contains("journal"));
+}
+
+TEST_CASE("when the number of workers changed is one line a pool", "[report]") {
+  PoolUse pool;
+  pool.id = 2;
+  pool.name = "CPU 0";
+  pool.at_boot = 2;
+  const auto line = [&pool] {
+    pool.nr_changes = pool.changes.size();
+    WorkqueueUse use;
+    use.pools.push_back(pool);
+    const std::string text = workqueue_text(use);
+    const std::string title = "workers then\n   2 CPU 0                 2  ";
+    const std::size_t at = text.find(title);
+    return at == std::string::npos ? "" : text.substr(at + title.size());
+  };
+  CHECK(line().empty());
+  pool.changes = {{1'000, 3}};
+  CHECK(line() == "3 at 1us\n");
+  pool.changes.push_back({2'000, 4});
+  CHECK(line() == "3 at 1us, 4 at 2us\n");
+  pool.changes.push_back({3'500, 5});
+  pool.changes.push_back({3'000'000, 4});
+  CHECK(line() == "3 to 5 from 1us to 3.5us, 4 at 3ms\n");
+  for (int i = 0; i < 100; ++i) pool.changes.push_back({4'000'000 + i, 5 - i % 2});
+  CHECK(line().size() < 100 - 31);
+  CHECK_THAT(line(), Contains("3 to 5 from 1us to 3.5us, 4 at 3ms, 5 at 4ms, ") && Catch::EndsWith(" more\n"));
 }
 
 TEST_CASE("the reasons of a late start, longest first", "[report]") {

@@ -12,7 +12,6 @@ namespace kt::run {
 namespace {
 
 constexpr std::size_t kMostRows = 32;
-constexpr std::size_t kMostChanges = 8;
 constexpr std::size_t kMostWorstOf = 8;  // works whose latest starts are told
 
 // What made up at least a hundredth of the latency, longest first.
@@ -120,18 +119,66 @@ std::string worst_text(const std::vector<WorkUse>& works) {
   return text;
 }
 
-std::string changes_text(const PoolUse& use) {
-  if (use.changes.empty()) return {};
-  constexpr std::size_t kIndent = 5;
-  std::vector<std::string> parts{fmt::format("workers: {} at t=0", use.at_boot)};
-  const std::size_t shown = std::min(use.changes.size(), kMostChanges);
-  for (std::size_t i = 0; i < shown; ++i) {
-    parts.push_back(
-        fmt::format("{} from t={}", use.changes[i].workers, time_text(use.changes[i].at)));
+// Changes of the number of workers, each by one in the same direction.
+struct Steps {
+  std::size_t count = 1;
+  workqueue::PoolChange first;
+  workqueue::PoolChange last;
+};
+
+std::vector<Steps> steps_of(const PoolUse& use) {
+  std::vector<Steps> all;
+  for (const workqueue::PoolChange& change : use.changes) {
+    Steps* const steps = all.empty() ? nullptr : &all.back();
+    const bool goes_on =
+        steps != nullptr && (steps->count == 1 || (change.workers > steps->last.workers) ==
+                                                      (steps->last.workers > steps->first.workers));
+    if (goes_on) {
+      steps->last = change;
+      ++steps->count;
+    } else {
+      all.push_back({1, change, change});
+    }
   }
-  if (use.nr_changes > shown)
-    parts.push_back(fmt::format("{} changes more", use.nr_changes - shown));
-  return wrapped(parts, kIndent);
+  return all;
+}
+
+std::string steps_text(const Steps& steps) {
+  const auto text = [](const workqueue::PoolChange& change) {
+    return fmt::format("{} at {}", change.workers, short_time_text(change.at));
+  };
+  if (steps.count == 1) return text(steps.first);
+  if (steps.count == 2) return text(steps.first) + ", " + text(steps.last);
+  return fmt::format("{} to {} from {} to {}", steps.first.workers, steps.last.workers,
+                     short_time_text(steps.first.at), short_time_text(steps.last.at));
+}
+
+// One line: as many of the changes as it takes.
+std::string changes_row(const PoolUse& use) {
+  constexpr std::size_t kWidth = 100;
+  constexpr std::string_view kMore = ", 1000000 more";
+  std::string row = fmt::format("{:>4} {:<18}{:>5}  ", use.id, use.name, use.at_boot);
+  std::uint64_t shown = 0;
+  for (const Steps& steps : steps_of(use)) {
+    const std::string text = (shown == 0 ? "" : ", ") + steps_text(steps);
+    if (row.size() + text.size() + kMore.size() > kWidth) break;
+    row += text;
+    shown += steps.count;
+  }
+  if (use.nr_changes > shown) row += fmt::format(", {} more", use.nr_changes - shown);
+  return row + '\n';
+}
+
+// How many workers the pools had when, if that changed.
+std::string changes_table(const std::vector<PoolUse>& pools) {
+  std::string text;
+  std::size_t rows = 0;
+  for (const PoolUse& use : pools) {
+    if (use.changes.empty() || rows == kMostRows) continue;
+    if (rows++ == 0) text = fmt::format("\n{:>4} {:<18}{:>5}  {}\n", "pool", "", "t=0", "workers then");
+    text += changes_row(use);
+  }
+  return text;
 }
 
 std::string pool_table(const std::vector<PoolUse>& pools) {
@@ -149,10 +196,9 @@ std::string pool_table(const std::vector<PoolUse>& pools) {
                    use.id, use.name, use.works, use.least, use.most, use.now, use.created,
                    use.culled, use.rescued, use.contentions, short_time_text(use.lock_waited),
                    100 * use.idle);
-    text += changes_text(use);
   }
   if (pools.size() > rows) fmt::format_to(out, "and {} more: see --metrics\n", pools.size() - rows);
-  return text;
+  return text + changes_table(pools);
 }
 
 std::string lock_text(const std::vector<LockUse>& locks) {
