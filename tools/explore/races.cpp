@@ -49,6 +49,7 @@ void Races::count_causes(const Recorder& recorder) {
   const std::span<const Step> steps = recorder.steps();
   clocks_.assign(steps.size() * nr_cpus_, 0);
   position_.assign(steps.size(), 0);
+  causer_.assign(steps.size(), UINT32_MAX);
   last_.assign(nr_cpus_, UINT32_MAX);
   for (std::uint32_t i = 0; i < steps.size(); ++i) {
     std::uint32_t* const clock = clocks_.data() + i * nr_cpus_;
@@ -58,8 +59,14 @@ void Races::count_causes(const Recorder& recorder) {
         clock[cpu] = std::max(clock[cpu], other[cpu]);
     };
     const std::size_t cpu = steps[i].cpu;
-    if (last_[cpu] != UINT32_MAX) join(last_[cpu]);
-    if (steps[i].cause != 0 && steps[i].cause - 1 < i) join(steps[i].cause - 1);
+    if (last_[cpu] != UINT32_MAX) {
+      join(last_[cpu]);
+      causer_[i] = causer_[last_[cpu]];
+    }
+    if (steps[i].cause != 0 && steps[i].cause - 1 < i) {
+      join(steps[i].cause - 1);
+      if (steps[steps[i].cause - 1].cpu != cpu) causer_[i] = steps[i].cause - 1;
+    }
     position_[i] = ++clock[cpu];
     last_[cpu] = i;
   }
@@ -82,9 +89,18 @@ void Races::reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32
     add({Deviation::Kind::kStall, first.begun_on, first.index, wait});
   } else if (first.arrival == 0 && second.arrival != 0) {
     add_stall(recorder, earlier, second.time);
-  } else if (first.arrival == 0 && first.pid != second.pid && preempts_ != 0) {
-    add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});
+  } else if (first.arrival == 0 && first.pid != 0 && first.pid != second.pid) {
+    if (preempts_ != 0) add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});
+    add_causer(recorder, earlier, second.time);
   }
+}
+
+// Holds back what another CPU did last to make the CPU of the step go on.
+void Races::add_causer(const Recorder& recorder, std::uint32_t step, Time until) {
+  if (causer_[step] == UINT32_MAX) return;
+  const Step& causer = recorder.steps()[causer_[step]];
+  if (causer.index == 0 || causer.arrival != 0 || until < causer.time) return;
+  add({Deviation::Kind::kStall, causer.begun_on, causer.index, until - causer.time + 1});
 }
 
 // For an interrupt to come first the CPU has to wait where it takes interrupts.
@@ -109,6 +125,7 @@ void Races::add_expiries(const Recorder& recorder) {
     const std::uint32_t step = timer.step - 1;
     if (timer.due + kHandlers <= steps[step].time) continue;
     add_stall(recorder, step, timer.due + kHandlers);
+    add_causer(recorder, step, timer.due + kHandlers);
     if (steps[step].irqs_off && steps[step].index != 0) {  // if another CPU has the timer
       add({Deviation::Kind::kStall, steps[step].begun_on, steps[step].index,
            timer.due + kHandlers - steps[step].time + 1});
@@ -182,7 +199,7 @@ const std::vector<Deviation>& Races::all(const Recorder& recorder) {
       if (first.index == 0) continue;
       if (!same_cpu || (first.arrival == 0 && second.arrival != 0)) {
         add({Deviation::Kind::kStall, first.begun_on, first.index, second.time - first.time + 1});
-      } else if (first.arrival == 0 && first.pid != second.pid && preempts_ != 0) {
+      } else if (first.arrival == 0 && first.pid != 0 && first.pid != second.pid && preempts_ != 0) {
         add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});
       }
     }

@@ -24,7 +24,7 @@ class Races {
   /// What would hold a CPU or an interrupt back for longer is no suggestion.
   static constexpr Time kLongest = 1'000'000'000;  // ns
 
-  /// `preempts`: ns after which a task that another one waits for is preempted; 0: never.
+  /// `preempts`: ns after which a task that another one waits for is told to make room; 0: never.
   Races(int nr_cpus, Time preempts, const Faults& faults)
       : nr_cpus_(static_cast<std::size_t>(nr_cpus)), preempts_(preempts), faults_(faults) {}
 
@@ -53,6 +53,7 @@ class Races {
   [[nodiscard]] bool caused(std::uint32_t step, std::uint32_t by, const Step& by_step) const;
   void reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32_t later);
   void add(const Deviation& deviation) { found_.push_back(deviation); }
+  void add_causer(const Recorder& recorder, std::uint32_t step, Time until);
   void add_stall(const Recorder& recorder, std::uint32_t step, Time until);
   void add_expiries(const Recorder& recorder);
   void add_answers(const Recorder& recorder);
@@ -66,6 +67,7 @@ class Races {
   std::vector<std::uint32_t> writes_;  // steps that write the object at hand
   std::vector<std::uint32_t> clocks_;    // nr_cpus for each step: how much of each CPU it knows of
   std::vector<std::uint32_t> position_;  // of a step among those of its CPU
+  std::vector<std::uint32_t> causer_;    // the step of another CPU behind a step; UINT32_MAX: none
   std::vector<std::uint32_t> last_;
   std::vector<std::uint64_t> chains_;
   std::vector<Deviation> found_;

@@ -7,11 +7,16 @@ namespace kt::explore {
 
 namespace {
 
-// A preemption takes the tick that ends the slice: the first one behind its end.
+// The tick that ends the slice is the first one behind its end. A task that cannot be preempted then
+// makes room where it calls cond_resched(): if the scenario has none, nothing comes of it.
 Time preempts_after(Subject& subject) {
   const scenario::Scenario& scenario = subject.scenario();
+  const bool makes_room = std::ranges::any_of(scenario.programs, [](const scenario::Program& program) {
+    return std::ranges::find(program.ops, scenario::Verb::kCondResched, &scenario::Op::verb) !=
+           program.ops.end();
+  });
   if (scenario.kernel.preempt != scenario::Preempt::kFull &&
-      scenario.kernel.preempt != scenario::Preempt::kRt)
+      scenario.kernel.preempt != scenario::Preempt::kRt && !makes_room)
     return 0;
   const Time tick = sim::kSecond / scenario.kernel.hz;
   return (subject.system().scheduler().tunables.base_slice / tick + 2) * tick;
