@@ -54,6 +54,11 @@ void Spinlocks::release(Spinlock& lock) {
                                   machine.trace().names()[lock.name],
                                   machine.trace().names()[machine.this_cpu().current->comm]));
   }
+  store_release(lock);
+}
+
+void Spinlocks::store_release(Spinlock& lock) {
+  cpu::Machine& machine = scheduler_.machine();
   machine.touch(&lock, cpu::Access::kStore);
   Spinlock::Waiter* next = lock.head;
   if (next == nullptr) {
@@ -81,6 +86,15 @@ Co<> Spinlocks::unlock_irqrestore(Spinlock& lock) {
   release(lock);
   if (!irqs_were_off) scheduler_.machine().this_cpu().local_irq_enable();
   return preempt_enable();
+}
+
+bool Spinlocks::begin_unlock(Spinlock& lock, bool irqrestore) {
+  cpu::Cpu& cpu = scheduler_.machine().this_cpu();
+  if (scheduler_.preempt_rt() || lock.owner != cpu.current || scheduler_.should_resched())
+    return false;
+  cpu.preempt_enable_no_resched();
+  if (irqrestore && !lock.irqs_were_off) cpu.local_irq_enable();
+  return true;
 }
 
 // `owner` is for the reports, whatever stands behind the lock.

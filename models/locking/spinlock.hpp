@@ -65,6 +65,12 @@ class Spinlocks {
   Co<> spin_lock_irqsave(Spinlock& lock);
   Co<> spin_unlock_irqrestore(Spinlock& lock);
 
+  /// Unlocking in two halves: everything but the plain store with which x86 lets a spinlock go, which
+  /// may wait in a store buffer, and that store. False: it cannot be parted (a lock of PREEMPT_RT, a
+  /// preemption that is due, a lock of somebody else), and nothing was done.
+  bool begin_unlock(Spinlock& lock, bool irqrestore);
+  void store_release(Spinlock& lock);
+
  private:
   Co<> raw_lock(Spinlock& lock);
   Co<> raw_lock_irqsave(Spinlock& lock);

@@ -149,6 +149,7 @@ Co<int> Interpreter::run_program(Frame frame) {
       co_await segment;
       oldest_leaves(frame.self);
     }
+    if (!stores_.empty()) drain_for_long(op);
     if (segment_of(frame, op, segment)) co_await segment;
     if (!stores_.empty()) drain_before(op);
     switch (op.verb) {
@@ -303,7 +304,9 @@ void Interpreter::drain_stores(int cpu) {
 void Interpreter::become_visible(int cpu, const StoreBuffer::Entry& entry) {
   models_.machine.cpu(cpu).touch(entry.object, cpu::Access::kStore);
   seen_late_.push_back({models_.machine.now(), entry.pid, entry.location});
-  if (entry.state != nullptr) {
+  if (entry.lock != nullptr) {
+    models_.spinlocks.store_release(*entry.lock);
+  } else if (entry.state != nullptr) {
     *entry.state = static_cast<std::uint32_t>(entry.value);
   } else {
     *entry.variable = entry.value;
@@ -334,10 +337,36 @@ void Interpreter::drain_before(const Op& op) {
   if (stores.entries.empty()) return;
   const bool plain =
       op.verb <= Verb::kLoopNext || op.verb == Verb::kAssert || op.verb == Verb::kMark ||
-      op.verb == Verb::kSetStateRelaxed ||
+      op.verb == Verb::kSetStateRelaxed || op.verb == Verb::kSpinUnlock ||
+      op.verb == Verb::kSpinUnlockIrqrestore || op.verb == Verb::kPreemptDisable ||
+      op.verb == Verb::kPreemptEnable || op.verb == Verb::kLocalIrqDisable ||
+      op.verb == Verb::kLocalIrqEnable ||
       (op.verb == Verb::kSet &&
        static_cast<scenario::SetOperator>(op.choice) == scenario::SetOperator::kAssign);
-  if (!plain || models_.machine.now() - stores.since > StoreBuffer::kLongest) drain_stores(cpu);
+  const bool may_switch = models_.scheduler.current().need_resched;
+  if (!plain || may_switch || models_.machine.now() - stores.since > StoreBuffer::kLongest)
+    drain_stores(cpu);
+}
+
+// No store waits for as long as that takes.
+void Interpreter::drain_for_long(const Op& op) {
+  if (op.verb != Verb::kRun && op.verb != Verb::kStall) return;
+  if (op.object >= 0 || op.time > StoreBuffer::kLongest)
+    drain_stores(models_.machine.this_cpu().id());
+}
+
+// Whether letting the lock go waits behind other stores: then all of unlocking but that is done.
+bool Interpreter::unlock_waits(Task& self, locking::Spinlock& lock, const Op& op) {
+  if (stores_.empty()) return false;
+  StoreBuffer& stores = stores_[static_cast<std::size_t>(self.cpu->id())];
+  if (stores.entries.empty()) return false;
+  if (!models_.spinlocks.begin_unlock(lock, op.verb == Verb::kSpinUnlockIrqrestore)) {
+    drain_stores(self.cpu->id());
+    return false;
+  }
+  stores.entries.push_back(
+      {.lock = &lock, .object = &lock, .pid = self.pid, .location = op.origin});
+  return true;
 }
 
 Time Interpreter::duration(const Op& op) {

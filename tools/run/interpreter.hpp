@@ -180,6 +180,8 @@ class Interpreter {
     return stores_[static_cast<std::size_t>(models_.machine.this_cpu().id())];
   }
   void drain_before(const scenario::Op& op);
+  void drain_for_long(const scenario::Op& op);
+  bool unlock_waits(Task& self, locking::Spinlock& lock, const scenario::Op& op);
   bool store_leaves(const Task& self, const scenario::Op& op);
   void oldest_leaves(const Task& self);
   void become_visible(int cpu, const StoreBuffer::Entry& entry);

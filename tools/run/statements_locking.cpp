@@ -41,10 +41,12 @@ Co<> Interpreter::execute_locking(Frame& frame, const Op& op) {
     case Verb::kSpinLock:
       return models_.spinlocks.spin_lock(spinlocks_[object]);
     case Verb::kSpinUnlock:
+      if (unlock_waits(self, spinlocks_[object], op)) return {};
       return models_.spinlocks.spin_unlock(spinlocks_[object]);
     case Verb::kSpinLockIrqsave:
       return models_.spinlocks.spin_lock_irqsave(spinlocks_[object]);
     case Verb::kSpinUnlockIrqrestore:
+      if (unlock_waits(self, spinlocks_[object], op)) return {};
       return models_.spinlocks.spin_unlock_irqrestore(spinlocks_[object]);
     case Verb::kLocalIrqDisable:
       self.cpu->local_irq_disable();
