@@ -73,3 +73,48 @@ TEST_CASE("a stall whose task is preempted and moved is told where it began", "[
                                                Catch::Contains("first comes cpuhp/1"));
   CHECK(std::ranges::count(explanation.rows, "usleep 11.95ms", &Row::text) == 1);
 }
+
+TEST_CASE("a table has the statements of handlers, in a column for the interrupts of each CPU",
+          "[explore]") {
+  const scenario::Scenario scenario = scenario::load("handlers.json",
+                                                     R"({"name": "handlers", "version": 1,
+      "duration": "idle", "machine": {"cpus": 1}, "kernel": {"boot": "minimal"},
+      "variables": {"n": 0, "x": 0, "ended": 0}, "waitqueues": ["q"],
+      "tasklets": {"k": {"do": [
+        {"set": "x = n"}, {"set": "n = x + 1"}, {"set": "ended += 1"}, {"wake_up": "q"}]}},
+      "irqs": {
+        "first": {"cpu": 0, "arrival": {"at": ["30us"]}, "do": [{"tasklet_schedule": "k"}]},
+        "second": {"cpu": 0, "arrival": {"at": ["40us"]}, "do": [
+          {"set": "n += 1"}, {"set": "ended += 1"}, {"wake_up": "q"}]}},
+      "kthreads": {"t": {"cpu": 0, "do": [
+        {"wait_event": {"waitqueue": "q", "until": "ended == 2"}}, {"assert": "n == 2"}]}}})");
+  Subject subject(scenario);
+  const SearchResult result = test::search(subject, {});
+  REQUIRE(result.found);
+  const Explanation explanation = explain(subject, shrink(subject, *result.found));
+  const std::size_t interrupts = static_cast<std::size_t>(
+      std::ranges::find(explanation.columns, "interrupts, CPU 0") - explanation.columns.begin());
+  REQUIRE(interrupts < explanation.columns.size());
+  std::vector<std::string> statements;
+  for (const Row& row : explanation.rows) {
+    if (row.column == interrupts && row.text.find("n ") != std::string::npos)
+      statements.push_back(row.text);
+  }
+  CHECK(statements == std::vector<std::string>{"set n += 1", "set n = x + 1"});
+}
+
+TEST_CASE("an interrupt that lands behind a later one is told with its own time", "[explore]") {
+  const scenario::Scenario scenario = scenario::load("late.json", R"({"name": "late", "version": 1,
+      "duration": "idle", "machine": {"cpus": 1}, "kernel": {"boot": "minimal"},
+      "variables": {"open": 0}, "irqs": {
+        "begin": {"cpu": 0, "arrival": {"at": ["30us"]}, "do": [{"set": "open = 1"}]},
+        "end": {"cpu": 0, "arrival": {"at": ["33us"]}, "do": [{"assert": "open == 1"}]}},
+      "kthreads": {"t": {"cpu": 0, "do": [{"run": "1us"}]}}})");
+  Subject subject(scenario);
+  const SearchResult result = test::search(subject, {});
+  REQUIRE(result.found);
+  const Explanation explanation = explain(subject, shrink(subject, *result.found));
+  REQUIRE(explanation.places.size() == 1);
+  CHECK(explanation.places[0].deviation.kind == Deviation::Kind::kLate);
+  CHECK(explanation.places[0].time == 30 * sim::kUs);
+}

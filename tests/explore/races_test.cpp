@@ -162,7 +162,7 @@ TEST_CASE("each fixed race has no defect up to bound 2", "[explore][scenarios]")
     const scenario::Scenario scenario = scenario::load_file(file.string());
     Subject subject(scenario);
     SearchOptions options = options_of(scenario);
-    options.executions = 4'000;  // bound 2 has more where a CPU goes
+    options.executions = 5'000;  // bound 2 has more where a CPU goes
     const SearchResult result = Search(subject, options).run();
     if (result.found) {
       const Explanation explanation = explain(subject, shrink(subject, *result.found));

@@ -54,6 +54,15 @@ std::size_t held_step(const Recorder& recorder, const Deviation& deviation) {
   return static_cast<std::size_t>(step - steps.begin());
 }
 
+// When the interrupt that a deviation holds back came to its CPU.
+Time arrived_at(const Recorder& recorder, const Deviation& deviation) {
+  const std::span<const Arrival> arrivals = recorder.arrivals();
+  const auto found = std::ranges::find_if(arrivals, [&](const Arrival& arrival) {
+    return arrival.cpu == deviation.cpu && arrival.index == deviation.index;
+  });
+  return found == arrivals.end() ? 0 : found->time;
+}
+
 // The last step that came first because another was held back, and that shares something with it.
 std::size_t awaited_step(const Recorder& recorder, std::size_t held, Time since) {
   const std::span<const Step> steps = recorder.steps();
@@ -105,12 +114,12 @@ std::vector<Place> places_of(const Recorder& recorder, const scenario::Scenario&
   for (const Deviation& deviation : schedule) {
     Place& place = places.emplace_back();
     place.deviation = deviation;
+    if (deviation.kind == Deviation::Kind::kLate) place.time = arrived_at(recorder, deviation);
     const std::size_t held = held_step(recorder, deviation);
     if (held == steps.size()) continue;
     const Step& step = steps[held];
-    place.time = deviation.kind == Deviation::Kind::kLate    ? step.arrived
-                 : deviation.kind == Deviation::Kind::kStall ? step.begun
-                                                             : step.time;
+    if (deviation.kind != Deviation::Kind::kLate)
+      place.time = deviation.kind == Deviation::Kind::kStall ? step.begun : step.time;
     place.thread = step.arrival != 0
                        ? fmt::format("an interrupt over {}", thread_name(system, step.pid))
                        : thread_name(system, step.pid);
@@ -236,31 +245,37 @@ class Table {
     }
   }
 
+  // Columns are threads, and the interrupts of each CPU with their softirqs.
+  static std::int32_t key_of(const Step& step) {
+    return step.arrival != 0 ? -1 - static_cast<std::int32_t>(step.cpu) : step.pid;
+  }
+
   std::size_t column_of(const Step& step) {
-    const auto [entry, added] = columns_.try_emplace(step.pid, result_.columns.size());
+    const auto [entry, added] = columns_.try_emplace(key_of(step), result_.columns.size());
     if (added) {
-      result_.columns.push_back(
-          fmt::format("{}, CPU {}", thread_name(subject_.system(), step.pid), step.cpu));
+      const std::string who =
+          step.arrival != 0 ? "interrupts" : thread_name(subject_.system(), step.pid);
+      result_.columns.push_back(fmt::format("{}, CPU {}", who, step.cpu));
     }
     return entry->second;
   }
 
   void add_step(const Step& step, bool decides) {
-    if (step.arrival == 0 && step.at_start) {
+    const std::int32_t key = key_of(step);
+    if (step.at_start) {
       const std::string text = statement_text(subject_.scenario(), step.location);
       if (text.empty()) return;
       result_.rows.push_back({step.time, column_of(step), text, decides});
-      last_[step.pid] = result_.rows.size() - 1;
+      last_[key] = {step.arrival, result_.rows.size() - 1};
       return;
     }
     if (!decides) return;
-    if (const auto row = last_.find(step.pid); row != last_.end() && step.arrival == 0) {
-      result_.rows.push_back({step.time, column_of(step),
-                              fmt::format("| inside {}", result_.rows[row->second].text), true});
-    } else {
-      result_.rows.push_back({step.time, column_of(step),
-                              step.arrival != 0 ? "| in an interrupt" : "| goes on", true});
-    }
+    const auto last = last_.find(key);
+    const bool inside = last != last_.end() && last->second.arrival == step.arrival;
+    const std::string text = inside ? "| inside " + result_.rows[last->second.row].text
+                             : step.arrival != 0 ? "| in an interrupt"
+                                                 : "| goes on";
+    result_.rows.push_back({step.time, column_of(step), text, true});
   }
 
   // In front of what else happens at that moment: it was before that statement.
@@ -277,8 +292,12 @@ class Table {
 
   Subject& subject_;
   Explanation& result_;
+  struct Last {
+    std::uint32_t arrival = 0;
+    std::size_t row = 0;
+  };
   std::map<std::int32_t, std::size_t> columns_;
-  std::map<std::int32_t, std::size_t> last_;  // row of a thread's statement
+  std::map<std::int32_t, Last> last_;  // the statement of a column
 };
 
 // A run that does not end has more rows than anybody reads: those near its ends and near the steps

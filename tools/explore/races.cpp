@@ -87,7 +87,7 @@ void Races::reverse(const Recorder& recorder, std::uint32_t earlier, std::uint32
   if (first.index == 0) return;
   if (!same_cpu) {
     add({Deviation::Kind::kStall, first.begun_on, first.index, wait});
-  } else if (first.arrival == 0 && second.arrival != 0) {
+  } else if (second.arrival != 0 && second.arrival != first.arrival) {
     add_stall(recorder, earlier, second.time);
   } else if (first.arrival == 0 && first.pid != 0 && first.pid != second.pid) {
     if (preempts_ != 0) add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});
@@ -109,7 +109,7 @@ void Races::add_stall(const Recorder& recorder, std::uint32_t step, Time until) 
   const std::uint16_t cpu = steps[step].cpu;
   for (std::uint32_t i = step + 1; i-- > 0;) {
     const Step& here = steps[i];
-    if (here.cpu != cpu || here.arrival != 0 || here.irqs_off || here.index == 0) continue;
+    if (here.cpu != cpu || here.irqs_off || here.index == 0) continue;
     add({Deviation::Kind::kStall, here.begun_on, here.index, until - here.time + 1});
     return;
   }
@@ -197,7 +197,7 @@ const std::vector<Deviation>& Races::all(const Recorder& recorder) {
       if (first.arrival != 0 && (!same_cpu || second.arrival != first.arrival))
         add({Deviation::Kind::kLate, first.cpu, first.arrival, second.time - first.arrived + 1});
       if (first.index == 0) continue;
-      if (!same_cpu || (first.arrival == 0 && second.arrival != 0)) {
+      if (!same_cpu || (second.arrival != 0 && second.arrival != first.arrival)) {
         add({Deviation::Kind::kStall, first.begun_on, first.index, second.time - first.time + 1});
       } else if (first.arrival == 0 && first.pid != 0 && first.pid != second.pid && preempts_ != 0) {
         add({Deviation::Kind::kStall, first.begun_on, first.index, preempts_});

@@ -40,6 +40,7 @@ void Recorder::start(const Schedule& schedule, bool recording) {
   steps_.clear();
   accesses_.clear();
   touches_.clear();
+  arrivals_.clear();
   asked_.clear();
   cancelled_.clear();
   drawn_.clear();
@@ -154,6 +155,16 @@ std::uint32_t& Recorder::location_of(std::int32_t pid) {
   return locations_[index];
 }
 
+// Until a handler has come to its first statement the location is that of what it interrupted.
+bool Recorder::begins_in_handler(PerCpu& here, const cpu::Cpu& cpu) {
+  const auto& task = static_cast<const sched::Task&>(*cpu.current);
+  const bool hard = cpu.in_hardirq();
+  if (task.location == location_of(task.pid)) return false;
+  if (task.location == (hard ? here.under_hardirq : here.under_softirq)) return false;
+  std::uint32_t& last = hard ? here.hardirq_location : here.softirq_location;
+  return std::exchange(last, task.location) != task.location;
+}
+
 void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
   if (!recording_) return;
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
@@ -176,7 +187,9 @@ void Recorder::code_begins(cpu::Cpu& cpu, std::uint32_t step) {
   if (cpu.in_hardirq() || cpu.serving_softirq()) {
     done.arrival = here.arrivals;
     done.arrived = here.arrived;
+    done.at_start = begins_in_handler(here, cpu);
   } else {
+    here.hardirq_location = here.softirq_location = 0;
     std::uint32_t& last = location_of(task.pid);
     done.at_start = task.location != last;
     last = task.location;
@@ -208,8 +221,14 @@ void Recorder::drain(cpu::Cpu& cpu) {
 Time Recorder::interrupt_arrives(cpu::Cpu& cpu, unsigned) {
   PerCpu& here = cpus_[static_cast<std::size_t>(cpu.id())];
   here.arrived = cpu.now();
+  here.hardirq_location = 0;
+  here.under_hardirq = static_cast<const sched::Task&>(*cpu.current).location;
+  if (!cpu.in_hardirq() && !cpu.serving_softirq()) here.under_softirq = here.under_hardirq;
   if (on_interrupt.call != nullptr) drain(cpu);
-  if (++here.arrivals != here.next_late) [[likely]]
+  ++here.arrivals;
+  if (recording_)
+    append(arrivals_, Arrival{static_cast<std::uint16_t>(cpu.id()), here.arrivals, cpu.now()});
+  if (here.arrivals != here.next_late) [[likely]]
     return 0;
   Time late = 0;
   for (Entry& entry : entries_) {

@@ -61,6 +61,13 @@ struct Cancelled {
   std::uint32_t step = 0;  ///< position of the step + 1
 };
 
+/// An interrupt that came to a CPU, on time or late.
+struct Arrival {
+  std::uint16_t cpu = 0;
+  std::uint32_t index = 0;  ///< counted from 1
+  Time time = 0;            ///< when it was sent to be there
+};
+
 /// A question that was asked.
 struct Asked {
   sim::Question question{};
@@ -75,6 +82,10 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
     std::uint32_t next_stall = 0;  // index of the step; 0: none
     std::uint32_t next_late = 0;
     std::uint32_t cause = 0;
+    std::uint32_t hardirq_location = 0;  // of the last step in a handler there
+    std::uint32_t softirq_location = 0;
+    std::uint32_t under_hardirq = 0;  // the statement of what was interrupted
+    std::uint32_t under_softirq = 0;
     const void* task = nullptr;  // that was current in the last step
   };
   struct Entry {
@@ -118,6 +129,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   [[nodiscard]] std::span<const Touch> touches() const { return touches_; }
   bool wants_touches = false;
   [[nodiscard]] std::span<const Asked> asked() const { return asked_; }
+  [[nodiscard]] std::span<const Arrival> arrivals() const { return arrivals_; }
   [[nodiscard]] std::span<const Cancelled> cancelled() const { return cancelled_; }
   /// What an interrupt does besides: it drains the CPU's store buffer.
   struct Hook {
@@ -155,6 +167,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
  private:
   void look_ahead(int cpu);
   std::uint32_t& location_of(std::int32_t pid);
+  bool begins_in_handler(PerCpu& here, const cpu::Cpu& cpu);
   void draw(const Deviation& deviation);
   [[nodiscard]] Touch touch_of(const void* object, cpu::Access access) const;
   void drain(cpu::Cpu& cpu);
@@ -177,6 +190,7 @@ class Recorder final : public cpu::Probe, public sim::Chooser {
   std::vector<Access> accesses_;
   std::vector<Touch> touches_;
   const cpu::Cpu* running_ = nullptr;  // whose step it is
+  std::vector<Arrival> arrivals_;
   std::vector<Asked> asked_;
   std::vector<Cancelled> cancelled_;
   std::vector<Deviation> drawn_;
