@@ -11,7 +11,7 @@
 #include "tools/cli/child.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/commands.hpp"
-#include "tools/cli/monitor.hpp"
+#include "tools/cli/interrupt.hpp"
 #include "tools/cli/run_scenario.hpp"
 #include "tools/cli/scenario_files.hpp"
 #include "tools/explore/explanation.hpp"
@@ -218,7 +218,7 @@ class Exploration {
         if (search_out_ && !result_.found)
           fmt::print(stderr, "ktsim: interrupted after {} executions; {} has how far it came\n",
                      result_.executions, *line_.text("resume"));
-        return kInterrupted;
+        return InterruptGuard::exit_code();
       }
     }
     if (result_.found) return found();
@@ -288,8 +288,9 @@ class Exploration {
       });
     }
     explore::SearchResult all;
-    for (std::size_t job = 0; job < children.size(); ++job) {
-      const Json json = Json::parse(children[job].result(), nullptr, false);
+    const std::vector<std::string> results = Child::results(children);
+    for (std::size_t job = 0; job < results.size(); ++job) {
+      const Json json = Json::parse(results[job], nullptr, false);
       if (!json.is_object()) throw sim::InternalError("a job of the exploration broke off");
       add_result(json, job == 0, all);
       search_.positions[job] = explore::parse_position("a job", json["position"]);

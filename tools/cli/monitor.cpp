@@ -3,38 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
+
+#include "tools/cli/interrupt.hpp"
 
 namespace kt::cli {
 
 using namespace std::chrono_literals;
-
-namespace {
-
-// What a signal handler may touch.
-volatile std::sig_atomic_t interrupts = 0;
-
-void on_interrupt(int) {
-  interrupts = 1;
-}
-
-}  // namespace
-
-InterruptGuard::InterruptGuard() {
-  interrupts = 0;
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  sigaction(SIGINT, &action, nullptr);
-}
-
-InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-}
-
-bool InterruptGuard::interrupted() {
-  return interrupts != 0;
-}
 
 Monitor::Monitor(run::System& system, bool progress)
     : system_(system), progress_(progress), start_(Clock::now()) {

@@ -1,6 +1,6 @@
-// Watches a run from outside without changing it: ends it at an interrupt (SIGINT) or at a limit of
-// simulated time, and says on a terminal how far it is once that takes a while. It looks from a
-// calendar event whose distance follows the host's clock; nothing of the machine depends on it.
+// Watches a run from outside without changing it: ends it at an interrupt (InterruptGuard) or at a
+// limit of simulated time, and says on a terminal how far it is once that takes a while. It looks
+// from a calendar event whose distance follows the host's clock; nothing of the machine depends on it.
 #pragma once
 
 #include <chrono>
@@ -9,16 +9,6 @@
 #include "tools/run/system.hpp"
 
 namespace kt::cli {
-
-/// While one lives, SIGINT asks the run to stop; the second time it kills the process as usual.
-class InterruptGuard {
- public:
-  InterruptGuard();
-  ~InterruptGuard();
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  [[nodiscard]] static bool interrupted();
-};
 
 class Monitor {
  public:

@@ -5,7 +5,7 @@
 #include "sim/error.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/commands.hpp"
-#include "tools/cli/monitor.hpp"
+#include "tools/cli/interrupt.hpp"
 #include "tools/cli/run_scenario.hpp"
 #include "tools/cli/scenario_files.hpp"
 #include "tools/explore/schedule_file.hpp"
@@ -68,7 +68,9 @@ int replay_command(const std::vector<std::string>& arguments) {
   options.progress = isatty(STDERR_FILENO) != 0;
   const InterruptGuard guard;
   const RunResult result = run_scenario(line.operands().front(), options);
-  if (line.has("json")) {
+  if (!result.has_report()) {
+    fmt::print(stderr, "ktsim: {}\n", result.text);
+  } else if (line.has("json")) {
     fmt::print("{}\n", result.json.dump(2));
   } else {
     fmt::print(options.trace == "-" ? stderr : stdout, "{}", result.text);

@@ -9,7 +9,7 @@
 #include "tools/cli/child_run.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/commands.hpp"
-#include "tools/cli/monitor.hpp"
+#include "tools/cli/interrupt.hpp"
 #include "tools/cli/run_scenario.hpp"
 
 namespace kt::cli {
@@ -124,7 +124,7 @@ int run_command(const std::vector<std::string>& arguments) {
     const RunResult result =
         files.size() == 1 ? run_one(file, options) : run_in_child(file, options);
     output.take(result);
-    if (result.code == kInterrupted) return kInterrupted;
+    if (InterruptGuard::interrupted()) return InterruptGuard::exit_code();
     worst = std::max(worst, result.code);
     any = any || result.has_report();
   }

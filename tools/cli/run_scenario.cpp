@@ -4,6 +4,7 @@
 
 #include "sim/error.hpp"
 #include "tools/cli/command_line.hpp"
+#include "tools/cli/interrupt.hpp"
 #include "tools/cli/monitor.hpp"
 #include "tools/cli/scenario_files.hpp"
 #include "tools/run/report.hpp"
@@ -68,7 +69,8 @@ class Run {
       own_events = monitor.events();
       limit_reached = monitor.limit_reached();
     }
-    if (InterruptGuard::interrupted()) return {kInterrupted, interrupted_text(system), {}, {}};
+    if (InterruptGuard::interrupted())
+      return {InterruptGuard::exit_code(), interrupted_text(system), {}, {}};
     if (text_) text_->close(static_cast<unsigned>(scenario_.machine.cpus));
     run::Report report = run::build_report(system, expectations_, migrations_, own_events);
     report.repeat = repeat_;

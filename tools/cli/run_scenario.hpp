@@ -12,8 +12,6 @@
 
 namespace kt::cli {
 
-inline constexpr int kInterrupted = 130;  ///< exit code after SIGINT, as shells have it
-
 struct RunOptions {
   std::optional<std::uint64_t> seed;
   std::optional<sim::Time> duration;

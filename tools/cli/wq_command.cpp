@@ -4,6 +4,7 @@
 #include "sim/error.hpp"
 #include "tools/cli/command_line.hpp"
 #include "tools/cli/commands.hpp"
+#include "tools/cli/interrupt.hpp"
 #include "tools/cli/monitor.hpp"
 #include "tools/cli/run_scenario.hpp"
 #include "tools/cli/scenario_files.hpp"
@@ -83,7 +84,7 @@ int monitor(run::System& system, sim::Time interval, bool json) {
     const Monitor watch(system, false);
     system.run();
     limit_reached = watch.limit_reached();
-    if (InterruptGuard::interrupted()) return kInterrupted;
+    if (InterruptGuard::interrupted()) return InterruptGuard::exit_code();
     if (json) {
       fmt::print(
           "{}\n",
