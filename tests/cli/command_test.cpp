@@ -58,6 +58,26 @@ TEST_CASE("every option is in the README's table", "[cli]") {
   }
 }
 
+TEST_CASE("what the helps show as examples can be typed", "[cli]") {
+  const Bench bench;
+  bench.file("scenarios/x.json", "");
+  for (const std::string name : {"scenario.json", "before.json", "after.json", "scenarios/x.json"})
+    bench.scenario(name, kStuck);  // so that something is found, and each search ends soon
+  for (const std::string command : {"run", "check", "diff", "ps", "wq", "explore", "replay"}) {
+    std::istringstream help(bench.ktsim(command + " --help").out);
+    std::size_t examples = 0;
+    const std::string prefix = "  ktsim ";
+    for (std::string line; std::getline(help, line);) {
+      if (!line.starts_with(prefix)) continue;
+      ++examples;
+      const CommandResult result = bench.ktsim(line.substr(prefix.size()));
+      CAPTURE(line, result.err);
+      CHECK(result.code <= 1);
+    }
+    CHECK(examples > 2);
+  }
+}
+
 TEST_CASE("bad usage is one message and exit code 2", "[cli]") {
   const Bench bench;
   bench.scenario("good.json", kGood);
@@ -73,6 +93,9 @@ TEST_CASE("bad usage is one message and exit code 2", "[cli]") {
       {"explore", "expected one scenario"},
       {"explore good.json --strategy dsf", "did you mean \"dfs\"?"},
       {"explore good.json --bound x", "--bound"},
+      {"explore good.json --budget 1mh", "expected one like 500ms, 30s, 10min or 1.5h"},
+      {"explore good.json --budget 3000000h", "is no time"},
+      {"run good.json --duration 1h", "is no time"},
       {"explore good.json --strategy pct --budget 9 --resume x", "take another --seed"},
       {"replay good.json", "--schedule"},
       {"run good.json --sed 3", "unknown option --sed; did you mean \"--seed\"?"},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -104,6 +105,21 @@ std::optional<sim::Time> CommandLine::time(const std::string& name) const {
     fail(fmt::format("--{}: \"{}\" is no time; expected one like 50us, 1.5ms or 2s", name, *word));
   }
   return value;
+}
+
+std::optional<sim::Time> CommandLine::host_time(const std::string& name) const {
+  const std::optional<std::string> word = text(name);
+  if (!word) return std::nullopt;
+  const std::size_t unit = std::min(word->find_first_not_of("0123456789."), word->size());
+  const std::string_view suffix = std::string_view(*word).substr(unit);
+  const sim::Time factor = suffix == "h" ? 3600 : suffix == "min" ? 60 : 1;
+  const std::optional<sim::Time> value =
+      sim::parse_time(factor == 1 ? *word : word->substr(0, unit) + "s");
+  if (suffix.empty() || !value || *value > sim::kNever / factor) {
+    fail(fmt::format("--{}: \"{}\" is no time; expected one like 500ms, 30s, 10min or 1.5h", name,
+                     *word));
+  }
+  return *value * factor;
 }
 
 std::string CommandLine::help() const {

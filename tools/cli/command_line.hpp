@@ -33,6 +33,8 @@ class CommandLine {
   [[nodiscard]] std::optional<std::uint64_t> number(const std::string& name) const;
   /// A time as scenarios write it. Throws sim::UserError.
   [[nodiscard]] std::optional<sim::Time> time(const std::string& name) const;
+  /// A time of this machine, as long as people wait: also in min and h. Throws sim::UserError.
+  [[nodiscard]] std::optional<sim::Time> host_time(const std::string& name) const;
   [[nodiscard]] const std::vector<std::string>& operands() const { return operands_; }
 
   [[nodiscard]] std::string help() const;

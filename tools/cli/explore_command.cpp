@@ -52,7 +52,7 @@ CommandLine explore_command_line() {
            "pct: priorities of CPUs that change --bound times");
   line.add("bound", "K", "deviations at most (default 2)");
   line.add("from", "K", "begin with bound K: an earlier search was done with the smaller ones");
-  line.add("budget", "N|TIME", "executions, or time of this machine (10s), at most");
+  line.add("budget", "N|TIME", "executions, or time of this machine (10s, 5min, 1h), at most");
   line.add("resume", "FILE",
            "go on where the search that wrote FILE has stopped, and write it if this one stops too: "
            "by its budget or by Ctrl-C");
@@ -81,7 +81,7 @@ void read_budget(const CommandLine& line, explore::SearchOptions& options) {
     if (options.executions == 0) line.fail("--budget: no executions");
     return;
   }
-  options.time = std::chrono::nanoseconds(*line.time("budget"));
+  options.time = std::chrono::nanoseconds(*line.host_time("budget"));
   if (options.time.count() == 0) line.fail("--budget: no time");
 }
 
