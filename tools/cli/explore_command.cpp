@@ -4,6 +4,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <sstream>
 
 #include "models/trace/output_file.hpp"
@@ -174,6 +175,11 @@ std::string verdict_text(const explore::SearchOptions& options,
   if (!result.completed)
     return fmt::format("no defect in {} executions; the budget ended within bound {}",
                        result.executions, result.position.bound);
+  if (result.schedules.all == 0)  // some jobs have come further than others
+    return fmt::format(
+        "no defect in {} executions, all interleavings up to bound {} among them; the budget ended "
+        "within bound {}",
+        result.executions, *result.completed, *result.completed + 1);
   if (result.no_more)
     return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
                        result.schedules.all, *result.completed - 1);
@@ -287,15 +293,13 @@ class Exploration {
         return result_json(search.run()).dump();
       });
     }
-    explore::SearchResult all;
-    const std::vector<std::string> results = Child::results(children);
-    for (std::size_t job = 0; job < results.size(); ++job) {
-      const Json json = Json::parse(results[job], nullptr, false);
-      if (!json.is_object()) throw sim::InternalError("a job of the exploration broke off");
-      add_result(json, job == 0, all);
-      search_.positions[job] = explore::parse_position("a job", json["position"]);
+    std::vector<Json> jobs;
+    for (const std::string& result : Child::results(children)) {
+      const Json& job = jobs.emplace_back(Json::parse(result, nullptr, false));
+      if (!job.is_object()) throw sim::InternalError("a job of the exploration broke off");
+      search_.positions[jobs.size() - 1] = explore::parse_position("a job", job["position"]);
     }
-    return all;
+    return sum(jobs);
   }
 
   static Json result_json(const explore::SearchResult& result) {
@@ -317,23 +321,36 @@ class Exploration {
             {"found", found}};
   }
 
-  void add_result(const Json& json, bool first, explore::SearchResult& all) {
-    all.executions += json["executions"].get<std::uint64_t>();
-    const auto inner = json["inner"].get<std::uint64_t>();
-    all.schedules.all += json["schedules"].get<std::uint64_t>() - (first ? 0 : inner);
-    const int completed = json["completed"];
-    const auto least =
-        std::min(first ? completed : static_cast<int>(all.completed.value_or(0)), completed);
-    all.completed = least < 0 ? std::nullopt : std::optional(static_cast<unsigned>(least));
-    all.no_more = (first || all.no_more) && json["no_more"].get<bool>();
-    all.interrupted = all.interrupted || json["interrupted"].get<bool>();
-    if (!json["is_found"].get<bool>() || all.found) return;
+  // A bound is completed once all jobs have completed it. How many interleavings it has is known if
+  // none has completed more: 0 else.
+  explore::SearchResult sum(const std::vector<Json>& jobs) {
+    const auto bound_of = [](const Json& job) { return job["completed"].get<int>(); };
+    const int least = std::ranges::min(jobs | std::views::transform(bound_of));
+    const int most = std::ranges::max(jobs | std::views::transform(bound_of));
+    explore::SearchResult all;
+    if (least >= 0) all.completed = static_cast<unsigned>(least);
+    all.position = std::ranges::min(search_.positions, {}, &explore::SearchPosition::bound);
+    all.no_more = true;
+    for (const Json& job : jobs) {
+      all.executions += job["executions"].get<std::uint64_t>();
+      all.no_more = all.no_more && job["no_more"].get<bool>();
+      all.interrupted = all.interrupted || job["interrupted"].get<bool>();
+      if (job["is_found"].get<bool>() && !all.found) all.found = found_by(job);
+      if (least != most) continue;
+      const bool first = &job == &jobs.front();
+      all.schedules.all += job["schedules"].get<std::uint64_t>() -
+                           (first ? 0 : job["inner"].get<std::uint64_t>());
+    }
+    return all;
+  }
+
+  explore::Found found_by(const Json& job) {
     explore::Schedule schedule;
-    for (const Json& d : json["found"]) {
+    for (const Json& d : job["found"]) {
       schedule.push_back(
           {static_cast<explore::Deviation::Kind>(d[0].get<int>()), d[1], d[2], d[3]});
     }
-    all.found = {schedule, subject_.run(schedule, false)};
+    return {schedule, subject_.run(schedule, false)};
   }
 
   [[nodiscard]] std::string speed() const {
@@ -384,7 +401,7 @@ class Exploration {
               {"seconds", seconds_}};
     if (result_.completed) {
       json["bound_completed"] = *result_.completed;
-      json["interleavings"] = result_.schedules.all;
+      if (result_.schedules.all != 0) json["interleavings"] = result_.schedules.all;
     }
     json["complete"] = result_.no_more;
     json.update(more);
