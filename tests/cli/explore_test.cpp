@@ -32,6 +32,13 @@ TEST_CASE("what explore finds, replay repeats, and nothing else", "[cli][explore
   CHECK(replayed.code == 1);
   CHECK_THAT(bench.read("trace.txt"), Contains("comm=waiter"));
 
+  const std::string place = "replay cure.json --schedule found.json";
+  bench.file("cure.json", R"({"name": "cure", "version": 1, "kernel": {"boot": "minimal"}, )" +
+                              sections + "}");
+  CHECK_THAT(bench.ktsim(place).out, Contains("\nthe schedule was written for the scenario test;"));
+  CHECK(json::parse(bench.ktsim(place + " --json").out)["schedule_of"] == "test");
+  CHECK_THAT(replayed.out, !Contains("written for"));
+
   bench.scenario("other.json", R"("duration": "idle", "machine": {"cpus": 2}, "kthreads": {
     "other": {"cpu": 0, "do": [{"usleep": "1ms"}]}})");
   const CommandResult other = bench.ktsim("replay other.json --schedule found.json");

@@ -20,7 +20,7 @@ CommandLine replay_command_line() {
       "replay", "SCENARIO",
       "Repeats a schedule that ktsim explore has written: the same run, step by step,\n"
       "with the report of ktsim run and, if asked, a trace. A schedule whose steps the\n"
-      "scenario does not have any more is refused.\n"
+      "scenario does not have any more is refused; whose it was is told if it was another's.\n"
       "Exit codes: those of ktsim run.",
       "  ktsim explore scenario.json --schedule-out found.json\n"
       "  ktsim replay scenario.json --schedule found.json\n"

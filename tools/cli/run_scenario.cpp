@@ -78,6 +78,7 @@ class Run {
                      run::report_json(report, false), run::report_json(report, true)};
     if (limit_reached) note_limit(result);
     if (recorder_ && recorder_->wants_touches) note_data_race(result, system);
+    if (recorder_) note_origin(result);
     return result;
   }
 
@@ -151,6 +152,16 @@ class Run {
       (*json)["exit_code"] = result.code;
       (*json)["data_race"] = text;
     }
+  }
+
+  // A schedule of a broken scenario may be tried on its cure, and fit.
+  void note_origin(RunResult& result) const {
+    const std::string& origin = options_.schedule->scenario;
+    if (origin == scenario_.name) return;
+    result.text += fmt::format(
+        "\nthe schedule was written for the scenario {}; its steps are here too\n", origin);
+    for (nlohmann::ordered_json* json : {&result.json, &result.full})
+      (*json)["schedule_of"] = origin;
   }
 
   const RunOptions& options_;
