@@ -111,6 +111,31 @@ TEST_CASE("replay looks for data races, as explore does", "[cli][explore]") {
   CHECK_THAT(bench.ktsim("check race.json").out, Contains("plain variables: x"));
 }
 
+TEST_CASE("one is no plural", "[cli][explore]") {
+  const Bench bench;
+  bench.scenario("one.json", R"("duration": "idle", "kthreads": {"k": {"do": [{"run": "1us"}]}})");
+  const std::string none = bench.ktsim("explore one.json --bound 0").out;
+  CHECK_THAT(none, Contains("no defect in the one interleaving up to bound 0\n1 execution in"));
+  const std::string drawn = bench.ktsim("explore one.json --strategy pct --budget 1").out;
+  CHECK_THAT(drawn, Contains("no defect in 1 execution drawn at random\n1 execution in"));
+  bench.scenario("stuck.json", R"("duration": "idle", "completions": ["c"],
+    "kthreads": {"k": {"do": [{"wait_for_completion": "c"}]}})");
+  CHECK_THAT(bench.ktsim("explore stuck.json").out, Contains("a hang after 1 execution\n"));
+}
+
+TEST_CASE("deviations are told in the order of time, and written as they are", "[cli][explore]") {
+  const Bench bench;
+  const std::filesystem::path race =
+      support::source_dir() / "scenarios/races/state-without-barrier-broken.json";
+  const std::string out =
+      bench.ktsim("explore " + race.string() + " --schedule-out found.json").out;
+  const std::size_t store = out.find("  a store stays in the store buffer at t=1.82us");
+  const std::size_t stall = out.find("  CPU 0 stalls 531ns at t=1.83us");
+  CHECK(store < stall);
+  CHECK(stall != std::string::npos);
+  CHECK(json::parse(bench.read("found.json"))["deviations"][0]["kind"] == "stall");
+}
+
 TEST_CASE("what is found does not depend on the number of jobs", "[cli][explore]") {
   const Bench bench;
   const auto verdict = [&](const std::string& name, int jobs) {

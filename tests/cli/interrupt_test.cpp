@@ -115,13 +115,27 @@ TEST_CASE("the jobs of an exploration that is told to stop end, and are collecte
   CAPTURE(number, group);
   const Bench bench;
   write_long_search(bench);
-  Started ktsim(bench, {"explore", "long.json", "--bound", "9", "--jobs", "2", "--resume", "s.json"});
+  Started ktsim(bench,
+                {"explore", "long.json", "--bound", "9", "--jobs", "2", "--resume", "s.json"});
   ktsim.await_children(2);
   ::kill(group ? -ktsim.pid() : ktsim.pid(), number);
   CHECK(ktsim.end() == code);
   CHECK_THAT(ktsim.err, Contains("interrupted after") && Contains("s.json has how far it came"));
   CHECK(bench.has("s.json"));
   CHECK_FALSE(bench.has("s.json.tmp"));
+}
+
+TEST_CASE("a search that is told to stop says how far it came", "[cli][explore]") {
+  const auto [strategy, far] = GENERATE(table<std::string, std::string>(
+      {{"exhaustive", ", no defect; "}, {"random", ", no defect\n"}}));
+  CAPTURE(strategy);
+  const Bench bench;
+  write_long_search(bench);
+  const support::CommandResult result = bench.ktsim(
+      "explore long.json --bound 9 --budget 1h --strategy " + strategy,
+      "timeout --preserve-status -s INT 0.3");
+  CHECK(result.code == 130);
+  CHECK_THAT(result.err, Contains("interrupted after") && Contains(far));
 }
 
 TEST_CASE("several runs that are told to stop end", "[cli]") {

@@ -42,7 +42,8 @@ CommandLine explore_command_line() {
       "spuriously. All schedules of 0, 1, 2, ... deviations are tried. What is found is shrunk,\n"
       "explained, and written as a schedule that ktsim replay repeats. The scenario's kthreads\n"
       "exist when it begins.\n"
-      "Exit codes: 0 nothing found, 1 found, 2 bad usage or scenario, 3 the budget ran out.",
+      "Exit codes: 0 nothing found, 1 found, 2 bad usage or scenario, 3 the budget ran out first\n"
+      "(random and pct go on until it does: 0), 130 and 143 interrupted.",
       "  ktsim explore scenario.json\n"
       "  ktsim explore scenario.json --bound 3 --schedule-out found.json\n"
       "  ktsim replay scenario.json --schedule found.json --trace trace.txt\n"
@@ -139,6 +140,14 @@ explore::SearchOptions search_options(const CommandLine& line) {
   return options;
 }
 
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string interleavings(std::uint64_t count) {
+  return count == 1 ? "the one interleaving" : fmt::format("all {} interleavings", count);
+}
+
 // Rewrites one line of the terminal; nothing is printed elsewhere.
 class Counter {
  public:
@@ -154,9 +163,10 @@ class Counter {
     if (shows_ && progress.seconds - last_ > 0.25) {
       last_ = progress.seconds;
       shown_ = true;
-      fmt::print(stderr, "\r\x1b[K{}: bound {}, {} executions, {:.0f}/s, {} steps each", name_,
-                 progress.bound, progress.executions,
-                 static_cast<double>(progress.executions) / progress.seconds, progress.steps);
+      fmt::print(stderr, "\r\x1b[K{}: bound {}, {}, {:.0f}/s, {} each", name_, progress.bound,
+                 counted(progress.executions, "execution"),
+                 static_cast<double>(progress.executions) / progress.seconds,
+                 counted(progress.steps, "step"));
     }
     return !InterruptGuard::interrupted();
   }
@@ -170,24 +180,33 @@ class Counter {
 
 std::string verdict_text(const explore::SearchOptions& options,
                          const explore::SearchResult& result) {
-  if (is_drawn(options))
-    return fmt::format("no defect in {} executions drawn at random", result.executions);
+  const std::string executions = counted(result.executions, "execution");
+  if (is_drawn(options)) return fmt::format("no defect in {} drawn at random", executions);
   if (!result.completed)
-    return fmt::format("no defect in {} executions; the budget ended within bound {}",
-                       result.executions, result.position.bound);
+    return fmt::format("no defect in {}; the budget ended within bound {}", executions,
+                       result.position.bound);
+  const unsigned completed = *result.completed;
   if (result.schedules.all == 0)  // some jobs have come further than others
     return fmt::format(
-        "no defect in {} executions, all interleavings up to bound {} among them; the budget ended "
-        "within bound {}",
-        result.executions, *result.completed, *result.completed + 1);
+        "no defect in {}, all interleavings up to bound {} among them; the budget ended within "
+        "bound {}",
+        executions, completed, completed + 1);
+  const std::string all = interleavings(result.schedules.all);
   if (result.no_more)
-    return fmt::format("no defect in all {} interleavings; none has more than {} deviations",
-                       result.schedules.all, *result.completed - 1);
-  std::string text = fmt::format("no defect in all {} interleavings up to bound {}",
-                                 result.schedules.all, *result.completed);
-  if (result.interrupted)
-    text += fmt::format("; the budget ended within bound {}", *result.completed + 1);
+    return fmt::format("no defect in {}; none has more than {}", all,
+                       counted(completed - 1, "deviation"));
+  std::string text = fmt::format("no defect in {} up to bound {}", all, completed);
+  if (result.interrupted) text += fmt::format("; the budget ended within bound {}", completed + 1);
   return text;
+}
+
+std::string interrupted_text(const explore::SearchOptions& options,
+                             const explore::SearchResult& result) {
+  std::string text =
+      fmt::format("interrupted after {}, no defect", counted(result.executions, "execution"));
+  if (is_drawn(options)) return text;
+  return text + (result.completed ? fmt::format("; bound {} was completed", *result.completed)
+                                  : fmt::format("; no bound was completed"));
 }
 
 // One exploration, from the file to the report.
@@ -214,20 +233,18 @@ class Exploration {
   }
 
   int go() {
-    {
-      const InterruptGuard guard;
-      const auto start = std::chrono::steady_clock::now();
-      result_ = options_.jobs == 1 ? alone() : share();
-      seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (search_out_ && !result_.found) write(*search_out_, explore::to_json(search_));
-      if (InterruptGuard::interrupted()) {
-        if (search_out_ && !result_.found)
-          fmt::print(stderr, "ktsim: interrupted after {} executions; {} has how far it came\n",
-                     result_.executions, *line_.text("resume"));
-        return InterruptGuard::exit_code();
-      }
-    }
+    const InterruptGuard guard;
+    const auto start = std::chrono::steady_clock::now();
+    result_ = options_.jobs == 1 ? alone() : share();
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (result_.found) return found();
+    if (search_out_) write(*search_out_, explore::to_json(search_));
+    if (InterruptGuard::interrupted()) {
+      std::string text = interrupted_text(options_, result_);
+      if (search_out_) text += fmt::format("; {} has how far it came", *line_.text("resume"));
+      fmt::print(stderr, "ktsim: {}\n", text);
+      return InterruptGuard::exit_code();
+    }
     if (line_.has("json")) {
       print(Json::object());
     } else {
@@ -354,13 +371,12 @@ class Exploration {
   }
 
   [[nodiscard]] std::string speed() const {
-    return fmt::format("{} executions in {:.2f} s ({:.0f}/s)\n", result_.executions, seconds_,
-                       static_cast<double>(result_.executions) / seconds_);
+    return fmt::format("{} in {:.2f} s ({:.0f}/s)\n", counted(result_.executions, "execution"),
+                       seconds_, static_cast<double>(result_.executions) / seconds_);
   }
 
-  // For as long again as the budget at most, or until it is interrupted.
+  // For as long again as the budget at most; not if it is interrupted, or was when it was found.
   [[nodiscard]] explore::Found shrink() {
-    const InterruptGuard guard;
     const auto end = std::chrono::steady_clock::now() + options_.time;
     return explore::shrink(subject_, *result_.found, [&] {
       const bool in_time = options_.time.count() == 0 || std::chrono::steady_clock::now() < end;
@@ -385,10 +401,12 @@ class Exploration {
       print({{"fault", schedule.fault}, {"why", explanation.why}, {"schedule", json}});
       return code();
     }
-    fmt::print("{}: {} after {} executions\n\n", scenario_.name, schedule.fault,
-               result_.executions);
-    for (const explore::Place& place : explanation.places) fmt::print("  {}\n", place.text());
-    if (explanation.places.empty()) fmt::print("  in the run that time alone gives\n");
+    fmt::print("{}: {} after {}\n\n", scenario_.name, schedule.fault,
+               counted(result_.executions, "execution"));
+    std::vector<explore::Place> places = explanation.places;
+    std::ranges::stable_sort(places, {}, &explore::Place::time);
+    for (const explore::Place& place : places) fmt::print("  {}\n", place.text());
+    if (places.empty()) fmt::print("  in the run that time alone gives\n");
     fmt::print("\n{}\n{}\n\n{}", explanation.table(), explanation.why, speed());
     return code();
   }

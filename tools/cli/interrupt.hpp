@@ -23,8 +23,8 @@ class InterruptGuard {
   static void only_ask();
 };
 
-/// While one lives, SIGINT and SIGTERM wait: what is asked of InterruptGuard stays true until a wait
-/// that lets them in, such as ppoll(2) with the mask from before.
+/// While one lives, SIGINT and SIGTERM wait: what InterruptGuard says stays true until a wait that
+/// lets them in, such as ppoll(2) with the mask from before.
 class InterruptsHeld {
  public:
   InterruptsHeld();

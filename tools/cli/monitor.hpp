@@ -1,6 +1,7 @@
 // Watches a run from outside without changing it: ends it at an interrupt (InterruptGuard) or at a
 // limit of simulated time, and says on a terminal how far it is once that takes a while. It looks
-// from a calendar event whose distance follows the host's clock; nothing of the machine depends on it.
+// from a calendar event whose distance follows the host's clock; nothing of the machine depends on
+// it.
 #pragma once
 
 #include <chrono>
