@@ -233,18 +233,19 @@ class Exploration {
   }
 
   int go() {
-    const InterruptGuard guard;
-    const auto start = std::chrono::steady_clock::now();
-    result_ = options_.jobs == 1 ? alone() : share();
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (result_.found) return found();
-    if (search_out_) write(*search_out_, explore::to_json(search_));
-    if (InterruptGuard::interrupted()) {
-      std::string text = interrupted_text(options_, result_);
-      if (search_out_) text += fmt::format("; {} has how far it came", *line_.text("resume"));
-      fmt::print(stderr, "ktsim: {}\n", text);
-      return InterruptGuard::exit_code();
+    {
+      const InterruptGuard guard;
+      const auto start = std::chrono::steady_clock::now();
+      result_ = options_.jobs == 1 ? alone() : share();
+      seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (result_.found) {
+        result_.found = shrink();
+      } else {
+        if (search_out_) write(*search_out_, explore::to_json(search_));
+        if (InterruptGuard::interrupted()) return interrupted();
+      }
     }
+    if (result_.found) return found();
     if (line_.has("json")) {
       print(Json::object());
     } else {
@@ -254,6 +255,13 @@ class Exploration {
   }
 
  private:
+  [[nodiscard]] int interrupted() const {
+    std::string text = interrupted_text(options_, result_);
+    if (search_out_) text += fmt::format("; {} has how far it came", *line_.text("resume"));
+    fmt::print(stderr, "ktsim: {}\n", text);
+    return InterruptGuard::exit_code();
+  }
+
   [[nodiscard]] int code() const {
     if (result_.found) return static_cast<int>(sim::ExitCode::kDefect);
     const bool drawn = is_drawn(options_);
@@ -385,7 +393,7 @@ class Exploration {
   }
 
   int found() {
-    const explore::Found shrunk = shrink();
+    const explore::Found& shrunk = *result_.found;
     const explore::Explanation explanation = explore::explain(subject_, shrunk);
     explore::ScheduleFile schedule;
     schedule.scenario = scenario_.name;
