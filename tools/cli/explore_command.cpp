@@ -392,6 +392,14 @@ class Exploration {
     });
   }
 
+  // What comes behind the end of the run has no step and no time.
+  static std::vector<explore::Place> in_time(std::vector<explore::Place> places) {
+    std::ranges::stable_sort(places, {}, [](const explore::Place& place) {
+      return place.thread.empty() ? sim::kNever : place.time;
+    });
+    return places;
+  }
+
   int found() {
     const explore::Found& shrunk = *result_.found;
     const explore::Explanation explanation = explore::explain(subject_, shrunk);
@@ -411,10 +419,9 @@ class Exploration {
     }
     fmt::print("{}: {} after {}\n\n", scenario_.name, schedule.fault,
                counted(result_.executions, "execution"));
-    std::vector<explore::Place> places = explanation.places;
-    std::ranges::stable_sort(places, {}, &explore::Place::time);
-    for (const explore::Place& place : places) fmt::print("  {}\n", place.text());
-    if (places.empty()) fmt::print("  in the run that time alone gives\n");
+    for (const explore::Place& place : in_time(explanation.places))
+      fmt::print("  {}\n", place.text());
+    if (explanation.places.empty()) fmt::print("  in the run that time alone gives\n");
     fmt::print("\n{}\n{}\n\n{}", explanation.table(), explanation.why, speed());
     return code();
   }
