@@ -222,8 +222,12 @@ class Table {
     }
     if (const auto& race = subject_.data_race())
       decides[race->first] = decides[race->second] = true;
+    std::multimap<std::size_t, Deviation> held_back;  // by step; in the order of the schedule
+    for (const Deviation& deviation : schedule)
+      held_back.emplace(held_step(recorder, deviation), deviation);
     for (std::size_t i = 0; i < steps.size(); ++i) {
-      note_stalls(i, schedule);
+      const auto [begin, end] = held_back.equal_range(i);
+      for (auto held = begin; held != end; ++held) note_stall(steps[i], held->second);
       add_step(steps[i], decides[i]);
     }
     add_late_stores();
@@ -231,18 +235,14 @@ class Table {
   }
 
  private:
-  void note_stalls(std::size_t step, const Schedule& schedule) {
-    for (const Deviation& deviation : schedule) {
-      if (held_step(subject_.recorder(), deviation) != step) continue;
-      const Step& held = subject_.recorder().steps()[step];
-      if (deviation.kind == Deviation::Kind::kAnswer) continue;
-      const bool late = deviation.kind == Deviation::Kind::kLate;
-      const Time begin = late ? held.arrived : held.begun;
-      result_.rows.push_back(
-          {begin, column_of(held),
-           fmt::format("~ {} {}", late ? "interrupt late by" : "stalls", time_text(deviation.time)),
-           true});
-    }
+  void note_stall(const Step& held, const Deviation& deviation) {
+    if (deviation.kind == Deviation::Kind::kAnswer) return;
+    const bool late = deviation.kind == Deviation::Kind::kLate;
+    const Time begin = late ? held.arrived : held.begun;
+    result_.rows.push_back(
+        {begin, column_of(held),
+         fmt::format("~ {} {}", late ? "interrupt late by" : "stalls", time_text(deviation.time)),
+         true});
   }
 
   // Columns are threads, and the interrupts of each CPU with their softirqs.
@@ -335,7 +335,7 @@ std::string Explanation::table() const {
       ++left_out;
       continue;
     }
-    if (left_out != 0) text += fmt::format("{:>14}  ({} rows)\n", "...", left_out);
+    if (left_out != 0) text += fmt::format("{:>14}  ({} row{})\n", "...", left_out, left_out == 1 ? "" : "s");
     left_out = 0;
     const Row& row = rows[at];
     text += fmt::format("{} {:>12}  ", row.decides ? "*" : " ", time_text(row.time));

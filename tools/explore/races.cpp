@@ -188,6 +188,7 @@ const std::vector<Deviation>& Races::reversals(const Recorder& recorder) {
 
 const std::vector<Deviation>& Races::all(const Recorder& recorder) {
   found_.clear();
+  count_causes(recorder);
   const std::span<const Step> steps = recorder.steps();
   for (std::uint32_t i = 0; i < steps.size(); ++i) {
     const Step& first = steps[i];
