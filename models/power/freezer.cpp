@@ -32,6 +32,7 @@ Co<> Freezer::handle_fake_signal(Task& p) {
 }
 
 bool Freezer::freezing(const Task& p) const {
+  p.cpu->touch(this, cpu::Access::kRead);
   if (!active) return false;
   if ((p.flags & (sched::kPfNofreeze | sched::kPfSuspendTask)) != 0 || p.memdie) return false;
   return pm_nosig_freezing || (pm_freezing && !p.is_kthread());

@@ -105,6 +105,7 @@ Co<int> Processes::freeze_processes() {
   scheduler_.current().flags |= sched::kPfSuspendTask;
   freezer_.active = true;
   wakeups_.pm_wakeup_clear();
+  machine_.touch(&freezer_, cpu::Access::kWrite);
   freezer_.pm_freezing = true;
   int error = co_await try_to_freeze_tasks(true);
   if (error == 0 && memory_ != nullptr) error = co_await disable_oom_killer();
@@ -123,6 +124,7 @@ Co<int> Processes::disable_oom_killer() {
 }
 
 Co<int> Processes::freeze_kernel_threads() {
+  machine_.touch(&freezer_, cpu::Access::kWrite);
   freezer_.pm_nosig_freezing = true;
   const int error = co_await try_to_freeze_tasks(false);
   if (error != 0) co_await thaw_kernel_threads();
@@ -148,6 +150,7 @@ Co<> Processes::thaw_tasks(bool kernel_only) {
 
 Co<> Processes::thaw_processes() {
   phases_.begin("thaw_processes", 0);
+  machine_.touch(&freezer_, cpu::Access::kWrite);
   freezer_.active = freezer_.pm_freezing = freezer_.pm_nosig_freezing = false;
   if (memory_ != nullptr) memory_->oom_killer_enable();
   co_await workqueues_.thaw_workqueues();
@@ -158,6 +161,7 @@ Co<> Processes::thaw_processes() {
 }
 
 Co<> Processes::thaw_kernel_threads() {
+  machine_.touch(&freezer_, cpu::Access::kWrite);
   freezer_.pm_nosig_freezing = false;
   co_await workqueues_.thaw_workqueues();
   co_await thaw_tasks(true);

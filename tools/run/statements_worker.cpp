@@ -68,6 +68,8 @@ std::int64_t Interpreter::work_pending(std::int64_t argument) const {
   const ScenarioWork& work = works_[static_cast<std::size_t>(scenario::pending_work(argument))];
   const std::int32_t instance = scenario::pending_instance(argument);
   const KthreadDelayedWork& pending = *work.instances[static_cast<std::size_t>(std::max(instance, 0))];
+  if (pending.worker != nullptr)  // what its lock protects
+    models_.machine.touch(&pending.worker->lock, cpu::Access::kRead);
   return pending.list != nullptr || pending.timer.pending() ? 1 : 0;
 }
 

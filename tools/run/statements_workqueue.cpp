@@ -143,7 +143,9 @@ Co<> Interpreter::queued_work_body(Workqueues&, workqueue::Work& work) {
 std::int64_t Interpreter::queued_work_pending(std::int64_t argument) const {
   const QueuedWork& work = queued_works_[static_cast<std::size_t>(scenario::pending_work(argument))];
   const std::int32_t instance = std::max(scenario::pending_instance(argument), 0);
-  return Workqueues::work_pending(*work.instances[static_cast<std::size_t>(instance)]) ? 1 : 0;
+  const workqueue::Work& pending = *work.instances[static_cast<std::size_t>(instance)];
+  models_.machine.touch(&pending, cpu::Access::kRead);
+  return Workqueues::work_pending(pending) ? 1 : 0;
 }
 
 // The instance that a statement names; for the bare name the next one that is not pending.
