@@ -103,6 +103,7 @@ Co<> KthreadWorkers::insert_work(KthreadWorker& worker, KthreadWork& work, Kthre
   kthreads_.scheduler().machine().this_cpu().trace(Event::kSchedKthreadWorkQueueWork, work.address,
                                                    work.function_name, worker.address);
   list.link(work, before);
+  kthreads_.scheduler().machine().touch(&work, cpu::Access::kWrite);
   work.worker = &worker;
   if (worker.current_work == nullptr && worker.task != nullptr) {
     co_await kthreads_.scheduler().wake_up_process(*worker.task);
@@ -126,6 +127,7 @@ Co<> KthreadWorkers::queue_delayed_work(KthreadWorker& worker, KthreadDelayedWor
   }
   check_worker(worker, work);
   worker.delayed_works.link(work, worker.delayed_works.head);
+  kthreads_.scheduler().machine().touch(&work, cpu::Access::kWrite);
   work.worker = &worker;
   timers::Timers& timers = kthreads_.timers();
   co_await timers.mod_timer(work.timer, timers.jiffies() + delay);
@@ -199,6 +201,7 @@ Co<> KthreadWorkers::wait_for_barrier(const KthreadWorker& worker, Completion& d
 }
 
 Co<> KthreadWorkers::kthread_flush_work(KthreadWork& work) {
+  kthreads_.scheduler().machine().touch(&work, cpu::Access::kRead);
   if (work.worker == nullptr) co_return;
   KthreadWorker& worker = *work.worker;
   Completion done;
@@ -225,6 +228,7 @@ Co<> KthreadWorkers::kthread_flush_worker(KthreadWorker& worker) {
 
 // kernel/kthread.c: __kthread_cancel_work_sync
 Co<bool> KthreadWorkers::cancel_work_sync(KthreadWork& work, KthreadDelayedWork* delayed) {
+  kthreads_.scheduler().machine().touch(&work, cpu::Access::kRead);
   if (work.worker == nullptr) co_return false;
   KthreadWorker& worker = *work.worker;
   co_await lock(worker, costs().kthread_call);
