@@ -69,7 +69,7 @@ Replay run_anew(const scenario::Scenario& scenario, const Schedule& schedule) {
   system.machine().chooser = &recorder;
   recorder.wants_touches = has_plain_variables(scenario);
   recorder.start(schedule, recorder.wants_touches);
-  run_on(system, recorder, run_end(system, schedule));
+  run_on(system, recorder, run_end(system, system.now(), schedule));
   system.conclude();
   Replay replay{judge(system, sink, held_back(schedule))};
   if (replay.outcome.fault == Fault::kNone && recorder.wants_touches) {

@@ -109,7 +109,7 @@ class Run {
     recorder_->on_interrupt = explore::store_buffers(system);
     recorder_->wants_touches = explore::has_plain_variables(scenario_);
     recorder_->start(options_.schedule->schedule, true);
-    explore::run_on(system, *recorder_, explore::run_end(system, options_.schedule->schedule));
+    explore::run_on(system, *recorder_, explore::run_end(system, system.now(), options_.schedule->schedule));
     system.conclude();
     std::vector<explore::Place> places;
     for (const explore::Place& place : options_.schedule->places) {

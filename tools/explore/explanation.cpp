@@ -152,7 +152,7 @@ std::string never_ends_text(run::System& system) {
                            statement.empty() ? "" : " in " + statement,
                            statement.empty() ? "" : " (" + system.scenario().where(task.location) + ")");
   }
-  return fmt::format("After {} steps, at t={}, it has not come to its end: {}.", Subject::kMostSteps,
+  return fmt::format("After more than {} steps, at t={}, it has not come to its end: {}.", Subject::kMostSteps,
                      time_text(system.now()),
                      running.empty() ? "timers or interrupts still come" : running);
 }

@@ -57,20 +57,37 @@ bool is_over(run::System& system) {
 
 }  // namespace
 
-RunEnd run_end(run::System& system, const Schedule& schedule) {
+// Who waits for a CPU that is held back may poll for as long, a step every 50 ns and CPU.
+RunEnd run_end(run::System& system, Time begin, const Schedule& schedule) {
   constexpr Time kLook = 2 * sim::kSecond;
+  constexpr Time kPoll = 10;  // ns
   if (system.horizon() != sim::kNever) return {};
   const Time held = held_back(schedule);
-  return {Subject::kMostSteps, system.now() + kLook + held, held};
+  return {Subject::kMostSteps + static_cast<std::uint32_t>(held / kPoll), begin + kLook + held, held};
 }
 
+namespace {
+
+// Goes on to the end, or to a step at most; whether there is more.
+bool run_piece(run::System& system, Recorder& recorder, const RunEnd& end, std::uint32_t to_step) {
+  recorder.pause_at(to_step);
+  const bool early = system.now() < end.look;
+  system.advance(early ? end.look : sim::kNever);
+  if (is_over(system)) return false;
+  if (!recorder.paused() && (!early || run::find_starvation(system, end.held_back))) return false;
+  return recorder.begun() < end.step;
+}
+
+std::uint32_t next_pause(const Recorder& recorder) {
+  constexpr std::uint32_t kPiece = 200'000;  // steps: some ten ms
+  return (recorder.begun() / kPiece + 1) * kPiece;
+}
+
+}  // namespace
+
 void run_on(run::System& system, Recorder& recorder, const RunEnd& end) {
-  recorder.pause_at(end.step);
-  if (system.now() < end.look) {
-    system.advance(end.look);
-    if (recorder.paused() || is_over(system) || run::find_starvation(system, end.held_back)) return;
+  while (run_piece(system, recorder, end, next_pause(recorder))) {
   }
-  system.advance(sim::kNever);
 }
 
 void require_explorable(const scenario::Scenario& scenario) {
@@ -121,7 +138,7 @@ void Subject::build() {
   system_->machine().chooser = recorder_.get();
   recorder_->on_interrupt = store_buffers(*system_);
   recorder_->wants_touches = has_plain_variables(scenario_);
-  end_ = run_end(*system_, {});
+  begin_ = system_->now();
   arena_->keep();
 }
 
@@ -150,20 +167,14 @@ Outcome Subject::run(const Schedule& schedule, bool recording) {
 }
 
 void Subject::go(const Schedule& schedule, std::uint32_t until_step) {
-  constexpr std::uint32_t kBetweenQuestions = 200'000;  // steps: some ten ms
-  RunEnd end = end_;
-  end.held_back = held_back(schedule);
-  if (end.look != 0) end.look += end.held_back;
-  const std::uint32_t last = std::min(until_step, end.step);
+  const RunEnd end = run_end(*system_, begin_, schedule);
   broken_off_ = false;
-  for (;;) {
-    end.step = std::min(last, recorder_->begun() + kBetweenQuestions);
+  for (bool more = true; more && recorder_->begun() < until_step;) {
     {
       const sim::Arena::Use use(arena_.get());
-      run_on(*system_, *recorder_, end);
+      more = run_piece(*system_, *recorder_, end, std::min(until_step, next_pause(*recorder_)));
     }
-    if (!recorder_->paused() || recorder_->begun() >= last) return;
-    broken_off_ = goes_on && !goes_on();
+    broken_off_ = more && goes_on && !goes_on();
     if (broken_off_) return;
   }
 }

@@ -43,14 +43,15 @@ struct Outcome {
 
 /// Where a run ends that does not come to its end: one that lasts until it is idle.
 struct RunEnd {
-  std::uint32_t step = UINT32_MAX;  ///< at this step, or
+  std::uint32_t step = UINT32_MAX;  ///< behind it, or
   Time look = 0;                    ///< at this time if somebody starves then
-  Time held_back = 0;               ///< ns, by the schedule
+  Time held_back = 0;  ///< ns, by the schedule
 };
 
 class Subject {
  public:
-  /// What still runs after so many steps, of a scenario that lasts until it is idle, will not end.
+  /// What still runs after so many steps, and some more if the schedule holds something back, of a
+  /// scenario that lasts until it is idle, will not end.
   static constexpr std::uint32_t kMostSteps = 2'000'000;
 
   /// `scenario` must outlive it. Throws sim::UserError for what cannot be explored.
@@ -107,7 +108,7 @@ class Subject {
   run::System* system_ = nullptr;
   std::unique_ptr<Recorder> recorder_;
   std::optional<DataRace> data_race_;
-  RunEnd end_;  // of a run without deviations
+  Time begin_ = 0;  // of each run
   bool broken_off_ = false;
   std::vector<Mark> marks_;  // their memory is kept; the first nr_marks_ are valid
   std::size_t nr_marks_ = 0;
@@ -117,9 +118,9 @@ class Subject {
 run::SystemOptions system_options();
 /// ns for which a schedule holds something back, in all.
 Time held_back(const Schedule& schedule);
-/// Of a run that stands at its first wakeup.
-RunEnd run_end(run::System& system, const Schedule& schedule);
-/// Goes on to the end, or to where the recorder pauses. System::conclude() is for the caller.
+/// Of a run whose first wakeup was at `begin`.
+RunEnd run_end(run::System& system, Time begin, const Schedule& schedule);
+/// Goes on to the end. System::conclude() is for the caller.
 void run_on(run::System& system, Recorder& recorder, const RunEnd& end);
 /// What an interrupt does to the store buffers of memory_model tso.
 Recorder::Hook store_buffers(run::System& system);
