@@ -282,7 +282,7 @@ TEST_CASE("a search in pieces, each from where the one before has stopped, misse
     options.job = job;
     options.jobs = jobs;
     options.begin = {};
-    options.executions = strategy == Strategy::kDfs ? 997 : 13;
+    options.executions = strategy == Strategy::kDfs ? 2'999 : 31;
     SearchResult result;
     int rounds = 0;
     do {
