@@ -18,7 +18,7 @@ using namespace kt;
 using namespace kt::explore;
 
 constexpr std::uint64_t kBudget = 20'000;   // executions, without the reduction
-constexpr std::chrono::seconds kTime{300};  // with it
+constexpr std::chrono::seconds kTime{100};  // with it
 constexpr std::chrono::seconds kDeeper{60};  // with it, for bound 3
 
 struct Measured {
