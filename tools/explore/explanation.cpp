@@ -208,26 +208,25 @@ class Table {
  public:
   Table(Subject& subject, Explanation& result) : subject_(subject), result_(result) {}
 
-  void build(const Schedule& schedule) {
+  void build() {
     const Recorder& recorder = subject_.recorder();
     const std::span<const Step> steps = recorder.steps();
     std::vector<bool> decides(steps.size());
+    std::multimap<std::size_t, const Place*> held_back;  // by step; in the order of the schedule
     for (const Place& place : result_.places) {
       const std::size_t held = held_step(recorder, place.deviation);
       if (held == steps.size()) continue;
       decides[held] = true;
+      held_back.emplace(held, &place);
       if (place.deviation.kind == Deviation::Kind::kAnswer) continue;
       const std::size_t first = awaited_step(recorder, held, place.time);
       if (first != steps.size()) decides[first] = true;
     }
     if (const auto& race = subject_.data_race())
       decides[race->first] = decides[race->second] = true;
-    std::multimap<std::size_t, Deviation> held_back;  // by step; in the order of the schedule
-    for (const Deviation& deviation : schedule)
-      held_back.emplace(held_step(recorder, deviation), deviation);
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const auto [begin, end] = held_back.equal_range(i);
-      for (auto held = begin; held != end; ++held) note_stall(steps[i], held->second);
+      for (auto held = begin; held != end; ++held) note_stall(steps[i], *held->second);
       add_step(steps[i], decides[i]);
     }
     add_late_stores();
@@ -235,12 +234,12 @@ class Table {
   }
 
  private:
-  void note_stall(const Step& held, const Deviation& deviation) {
+  void note_stall(const Step& held, const Place& place) {
+    const Deviation& deviation = place.deviation;
     if (deviation.kind == Deviation::Kind::kAnswer) return;
     const bool late = deviation.kind == Deviation::Kind::kLate;
-    const Time begin = late ? held.arrived : held.begun;
     result_.rows.push_back(
-        {begin, column_of(held),
+        {place.time, column_of(held),
          fmt::format("~ {} {}", late ? "interrupt late by" : "stalls", time_text(deviation.time)),
          true});
   }
@@ -355,7 +354,7 @@ Explanation explain(Subject& subject, const Found& found) {
       subject.data_race()
           ? data_race_text(*subject.data_race(), subject.recorder(), subject.system())
           : why_text(subject.system(), subject.expectations(), outcome, held_back(found.schedule));
-  Table(subject, result).build(found.schedule);
+  Table(subject, result).build();
   return result;
 }
 

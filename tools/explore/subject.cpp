@@ -55,19 +55,6 @@ bool is_over(run::System& system) {
   return system.ending() != run::Ending::kDone || system.nothing_since() != sim::kNever;
 }
 
-}  // namespace
-
-// Who waits for a CPU that is held back may poll for as long, a step every 50 ns and CPU.
-RunEnd run_end(run::System& system, Time begin, const Schedule& schedule) {
-  constexpr Time kLook = 2 * sim::kSecond;
-  constexpr Time kPoll = 10;  // ns
-  if (system.horizon() != sim::kNever) return {};
-  const Time held = held_back(schedule);
-  return {Subject::kMostSteps + static_cast<std::uint32_t>(held / kPoll), begin + kLook + held, held};
-}
-
-namespace {
-
 // Goes on to the end, or to a step at most; whether there is more.
 bool run_piece(run::System& system, Recorder& recorder, const RunEnd& end, std::uint32_t to_step) {
   recorder.pause_at(to_step);
@@ -84,6 +71,15 @@ std::uint32_t next_pause(const Recorder& recorder) {
 }
 
 }  // namespace
+
+// Who waits for a CPU that is held back may poll for as long, a step every 50 ns and CPU.
+RunEnd run_end(run::System& system, Time begin, const Schedule& schedule) {
+  constexpr Time kLook = 2 * sim::kSecond;
+  constexpr Time kPoll = 10;  // ns
+  if (system.horizon() != sim::kNever) return {};
+  const Time held = held_back(schedule);
+  return {Subject::kMostSteps + static_cast<std::uint32_t>(held / kPoll), begin + kLook + held, held};
+}
 
 void run_on(run::System& system, Recorder& recorder, const RunEnd& end) {
   while (run_piece(system, recorder, end, next_pause(recorder))) {

@@ -402,11 +402,7 @@ void System::run_to_first_wakeup() {
 
 void System::run() {
   watchdog_->start();
-  run_on(horizon_);
-}
-
-void System::run_on(Time limit) {
-  advance(limit);
+  advance(horizon_);
   conclude();
 }
 

@@ -61,9 +61,8 @@ class System {
   /// With threads_exist: runs up to the first wakeup of a thread of the scenario, where an
   /// exploration begins.
   void run_to_first_wakeup();
-  /// The same as run(), from there on, but stops at `limit` if that comes first.
-  void run_on(Time limit);
-  /// The same in pieces: each may be ended from outside (Calendar::stop), then conclude() once.
+  /// The same as run(), from there on, in pieces: each ends at `limit`, or is ended from outside
+  /// (Calendar::stop), if that comes first; then conclude() once.
   void advance(Time limit);
   void conclude();
 
